@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The refund rules of Refundry: facts in, a decision or a named refusal out.
+//!
+//! Nothing here reads a clock, draws a random number, does I/O or waits. Read the modules in this order:
+//!
+//! 1. [`money`]: minor units, decimals as written, splits whose parts make the whole
+//! 2. [`order`]: what was sold and captured
+//! 3. [`balances`]: what refunds have done to it so far
+//! 4. [`refund`]: a refund, its legs, their states
+//! 5. [`command`]: what a caller may ask
+//! 6. [`mod@quote`]: order + request → who gets back how much
+//! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
+//! 8. [`rejection`]: every "no", in rank order
+//! 9. [`journal`]: double entries
+//! 10. [`intake`]: an order on its way in, [`query`]: what a caller may list
+//! 11. [`limits`]: every bound in the system
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
+mod amounts;
+pub mod balances;
+pub mod command;
+pub mod decide;
+pub mod intake;
+pub mod journal;
+pub mod limits;
+pub mod money;
+pub mod order;
+mod parts;
+mod plan;
+pub mod query;
+pub mod quote;
+pub mod refund;
+pub mod rejection;
+mod spread;
+#[cfg(test)]
+mod tests;
+mod units;

@@ -1,0 +1,48 @@
+//! Every bound in the system, with the reason for its value.
+//!
+//! A limit is part of the contract: it is checked where input enters, named in the answer that refuses, and listed in
+//! the documentation. It must never be checked in a second place with another number.
+
+/// Lines of one order. Facts of an order are read and written as one row; a thousand lines keep that row below 1 MiB.
+pub const LINES_PER_ORDER_MAX: usize = 1_000;
+/// Units of one line. Shares of units are computed in closed form, so the bound only keeps products inside `i128`.
+pub const UNITS_PER_LINE_MAX: u32 = 100_000;
+/// Payments of one order. Each refund may touch each of them once.
+pub const PAYMENTS_PER_ORDER_MAX: usize = 100;
+/// Components of one order: goods of every line, its duty, tax and fees, and the parts of the order as a whole.
+pub const COMPONENTS_PER_ORDER_MAX: usize = 5_000;
+/// Entries of one request's list (lines, items, payments, parts).
+pub const ENTRIES_PER_REQUEST_MAX: usize = 2_000;
+/// The largest amount of one component, payment or refund, in minor units: ten trillion with two decimals. A thousand
+/// of them still sum inside `i64`.
+pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000_000;
+/// Digits of a decimal on the wire. Longer numbers cannot be an amount below [`AMOUNT_MINOR_MAX`] in any currency.
+pub const DECIMAL_DIGITS_MAX: usize = 30;
+/// Characters of a note; the platforms print it on slips.
+pub const NOTE_CHARS_MAX: usize = 2_000;
+/// Characters of a reason (Digital River's bound, the narrowest of the three APIs).
+pub const REASON_CHARS_MAX: usize = 64;
+/// Characters of an id that came from a platform.
+pub const EXTERNAL_ID_CHARS_MAX: usize = 64;
+/// Metadata pairs of one refund (Digital River's bound).
+pub const METADATA_PAIRS_MAX: usize = 20;
+/// Characters of a metadata key (Digital River's bound).
+pub const METADATA_KEY_CHARS_MAX: usize = 40;
+/// Characters of a metadata value (Digital River's bound).
+pub const METADATA_VALUE_CHARS_MAX: usize = 500;
+/// Bytes of a request body. An order with the most lines fits; a refund needs a hundredth of it.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of an import stream's single line.
+pub const IMPORT_LINE_BYTES_MAX: usize = 4 << 20;
+/// Requests decided and committed together. Beyond this the commit's own time no longer shrinks per request.
+pub const BATCH_MAX: usize = 128;
+/// Requests that may wait for the writer; more are answered 503 with `Retry-After`.
+pub const QUEUE_MAX: usize = 10_000;
+/// How long an idempotency key is remembered: 30 days.
+pub const KEY_LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+/// How long a worker may keep a leg before another one may look it up: 60 s, well above a provider call's deadline.
+pub const LEASE_MS: i64 = 60_000;
+/// Gateway calls in flight in one process.
+pub const CALLS_IN_FLIGHT_MAX: usize = 512;
+/// Entries of one page of a list.
+pub const PAGE_MAX: u32 = 100;

@@ -1,0 +1,119 @@
+//! What a caller may list, already parsed.
+
+use crate::money::Decimal;
+use crate::order::{Id, Reference};
+use crate::refund::RefundState;
+
+/// Which refunds, in which order, and which page of them. All filters combine with AND.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundQuery {
+    /// Only refunds of these orders.
+    pub orders: Option<Vec<Reference>>,
+    /// Only these refunds.
+    pub refunds: Option<Vec<Reference>>,
+    /// Only in one of these states; an empty list matches nothing.
+    pub states: Option<Vec<RefundState>>,
+    /// Only with an item of this stock keeping unit.
+    pub sku: Option<String>,
+    /// Only with exactly this reason.
+    pub reason: Option<String>,
+    /// Only failed with exactly this code.
+    pub failure_reason: Option<String>,
+    /// When it was accepted.
+    pub created: TimeRange,
+    /// When it or a leg last changed.
+    pub updated: TimeRange,
+    /// The refund's amount.
+    pub amount: AmountRange,
+    /// What succeeded of it.
+    pub refunded: AmountRange,
+    /// What the list is sorted by; ties by number, in the same direction.
+    pub sort: SortBy,
+    /// Newest first.
+    pub descending: bool,
+    /// Where the page starts.
+    pub page: Page,
+    /// At most this many, 1 to 250.
+    pub limit: u32,
+}
+
+impl Default for RefundQuery {
+    fn default() -> Self {
+        Self {
+            orders: None,
+            refunds: None,
+            states: None,
+            sku: None,
+            reason: None,
+            failure_reason: None,
+            created: TimeRange::default(),
+            updated: TimeRange::default(),
+            amount: AmountRange::default(),
+            refunded: AmountRange::default(),
+            sort: SortBy::Created,
+            descending: true,
+            page: Page::Start,
+            limit: 10,
+        }
+    }
+}
+
+/// Epoch milliseconds, both ends inclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeRange {
+    /// At or after.
+    pub from_ms: Option<i64>,
+    /// At or before.
+    pub to_ms: Option<i64>,
+}
+
+/// Major units, ends inclusive or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AmountRange {
+    /// Lower end, and whether it belongs to the range.
+    pub from: Option<(Decimal, bool)>,
+    /// Upper end, and whether it belongs to the range.
+    pub to: Option<(Decimal, bool)>,
+}
+
+/// What a list of refunds is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// When it was accepted.
+    Created,
+    /// When it or a leg last changed.
+    Updated,
+}
+
+/// Where a page starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// At the beginning.
+    Start,
+    /// After this many (page numbers).
+    Skip(u64),
+    /// After the entry with this sort key (epoch milliseconds) and number: an opaque cursor, decoded.
+    Key {
+        /// Its sort key.
+        key_ms: i64,
+        /// Its number.
+        id: Id,
+    },
+    /// After this refund in list order.
+    After(Reference),
+    /// Before this refund in list order, nearest ones.
+    Before(Reference),
+}
+
+/// Which orders, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Only with this platform id or merchant number.
+    pub named: Option<String>,
+    /// When it was made.
+    pub created: TimeRange,
+    /// Where the page starts.
+    pub page: Page,
+    /// At most this many, 1 to 250.
+    pub limit: u32,
+}

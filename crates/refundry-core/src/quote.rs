@@ -1,0 +1,204 @@
+//! Order + request → who gets back how much, by which payment, to the minor unit.
+//!
+//! A quote is a promise: quoting and creating run this same function on the same facts. Checks run in the rank order
+//! of [`Rejection`]; the helper modules compute, and the first thing wrong is returned.
+
+use crate::amounts::{by_amount, by_items, by_percent};
+use crate::balances::Facts;
+use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
+use crate::money::{Amount, AmountError, Currency, Decimal};
+use crate::parts::{by_parts, everything};
+use crate::plan::plan_legs;
+use crate::refund::{Allocation, Cap, CapKind, Route, Shape, UnitMove};
+use crate::rejection::Rejection;
+
+/// What a refund would be: every figure of it, but no id and no time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Σ legs = Σ allocations + discrepancy.
+    pub amount: Amount,
+    /// What legs give beyond (or, negative, short of) the allocations.
+    pub discrepancy: Amount,
+    /// Which component each part belongs to.
+    pub allocations: Vec<Allocation>,
+    /// Units taken out of the order.
+    pub units: Vec<UnitMove>,
+    /// One per payment touched.
+    pub legs: Vec<PlannedLeg>,
+    /// How it was asked for.
+    pub shape: Shape,
+    /// The limit that left the least room.
+    pub nearest_cap: Cap,
+}
+
+/// A leg before it has an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedLeg {
+    /// Index into the order's payments.
+    pub payment: usize,
+    /// In the order's currency.
+    pub amount: Amount,
+    /// In the payment's own currency.
+    pub own_amount: Amount,
+    /// How the money travels.
+    pub route: Route,
+    /// The channel the caller named, for display, may be empty.
+    pub named_channel: String,
+}
+
+/// What an ask comes to before payments are considered.
+pub(crate) struct Draft {
+    /// `None` where the named payments make the amount.
+    pub(crate) amount: Option<Amount>,
+    pub(crate) allocations: Vec<Allocation>,
+    pub(crate) units: Vec<UnitMove>,
+    pub(crate) shape: Shape,
+}
+
+/// Works a request out, or says why it is refused. Pure: the same facts and request give the same answer.
+pub fn quote(facts: &Facts, request: &RefundRequest) -> Result<Quote, Rejection> {
+    check_expectation(facts, request)?;
+    check_state(facts, &request.ask)?;
+    check_currency(facts, request)?;
+    let draft = draft(facts, request)?;
+    let legs = plan_legs(facts, request, draft.amount)?;
+    let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
+    let allocated: Amount = draft.allocations.iter().map(Allocation::gross).sum();
+    let quote = Quote {
+        amount,
+        discrepancy: amount - allocated,
+        nearest_cap: nearest_cap(facts, &draft.allocations, &legs),
+        allocations: draft.allocations,
+        units: draft.units,
+        legs,
+        shape: draft.shape,
+    };
+    assert_promises(facts, &quote);
+    Ok(quote)
+}
+
+fn draft(facts: &Facts, request: &RefundRequest) -> Result<Draft, Rejection> {
+    match &request.ask {
+        Ask::Parts(parts) => by_parts(facts, parts, request.rounding),
+        Ask::Amount { amount, class } => by_amount(facts, *amount, *class, request.rounding),
+        Ask::Percent { percent, class } => by_percent(facts, *percent, *class),
+        Ask::Items(items) => by_items(facts, items),
+        Ask::Everything => Ok(everything(facts)),
+    }
+}
+
+fn check_expectation(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
+    let Some(expected) = request.refundable_before else { return Ok(()) };
+    let (actual, currency) = (facts.payments_left(), facts.order.currency);
+    if expected.to_minor(currency) == Ok(actual) {
+        return Ok(());
+    }
+    Err(Rejection::RefundableStale { expected, actual, currency })
+}
+
+/// Amounts, percentages and items are judged by their figures alone, as Digital River does: an order with nothing left
+/// refuses them because they exceed it.
+fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
+    if facts.order.disputed {
+        return Err(Rejection::OrderDisputed);
+    }
+    match ask {
+        Ask::Parts(_) | Ask::Everything => {
+            if facts.order.captured().is_zero() {
+                return Err(Rejection::OrderUnpaid);
+            }
+            if !facts.payments_left().is_positive() {
+                return Err(Rejection::NothingLeft);
+            }
+            Ok(())
+        }
+        Ask::Amount { .. } | Ask::Percent { .. } | Ask::Items(_) => Ok(()),
+    }
+}
+
+fn check_currency(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
+    let order = &facts.order;
+    let shop = order.shop.map_or(order.currency, |shop| shop.currency);
+    if let Err(given) = currency_agrees(&request.currency, order.currency, shop) {
+        return Err(Rejection::CurrencyDiffers { given, wanted: order.currency });
+    }
+    let Plan::Named(legs) = &request.plan else { return Ok(()) };
+    for leg in legs {
+        let named = leg.payment.as_ref().and_then(|p| order.find_payment(p)).and_then(|i| order.payments.get(i));
+        let Some(payment) = named else { continue };
+        if let Err(given) = currency_agrees(&leg.currency, payment.own_currency, shop) {
+            return Err(Rejection::PaymentCurrencyDiffers { given, wanted: payment.own_currency });
+        }
+    }
+    Ok(())
+}
+
+fn currency_agrees(ask: &CurrencyAsk, wanted: Currency, shop: Currency) -> Result<(), Option<String>> {
+    match ask {
+        CurrencyAsk::Unsaid => Ok(()),
+        CurrencyAsk::Is(code) if code == wanted.code() => Ok(()),
+        CurrencyAsk::Is(code) => Err(Some(code.clone())),
+        CurrencyAsk::ShopAssumed if wanted == shop => Ok(()),
+        CurrencyAsk::ShopAssumed => Err(None),
+    }
+}
+
+/// Reads an amount that must be above zero.
+pub(crate) fn positive(
+    field: &str,
+    amount: Decimal,
+    currency: Currency,
+    rounding: Rounding,
+) -> Result<Amount, Rejection> {
+    let minor = not_negative(field, amount, currency, rounding)?;
+    if minor.is_zero() {
+        return Err(Rejection::AmountInvalid { field: field.to_owned(), amount, why: AmountError::NotPositive });
+    }
+    Ok(minor)
+}
+
+/// Reads an amount that must not be below zero.
+pub(crate) fn not_negative(
+    field: &str,
+    amount: Decimal,
+    currency: Currency,
+    rounding: Rounding,
+) -> Result<Amount, Rejection> {
+    let read = match rounding {
+        Rounding::Exact => amount.to_minor(currency),
+        Rounding::HalfUp => amount.to_minor_half_up(currency),
+    };
+    let checked = read.and_then(|minor| if minor.is_negative() { Err(AmountError::NotPositive) } else { Ok(minor) });
+    checked.map_err(|why| Rejection::AmountInvalid { field: field.to_owned(), amount, why })
+}
+
+fn nearest_cap(facts: &Facts, allocations: &[Allocation], legs: &[PlannedLeg]) -> Cap {
+    let by_component = allocations.iter().map(|a| {
+        let taken: Amount = allocations.iter().filter(|b| b.component == a.component).map(Allocation::gross).sum();
+        Cap { by: CapKind::Component(a.component), left: facts.component_left_gross(a.component) - taken }
+    });
+    let by_payment = legs
+        .iter()
+        .map(|leg| Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - leg.amount });
+    by_payment.chain(by_component).min_by_key(|cap| cap.left).expect("a refund has a leg")
+}
+
+/// What every quote must keep, whatever was asked: a violation is a bug here, and stops before anything is stored.
+fn assert_promises(facts: &Facts, quote: &Quote) {
+    assert!(!quote.legs.is_empty(), "a refund has a leg");
+    assert!(quote.amount.is_positive() || quote.legs.iter().any(|l| l.own_amount.is_positive()), "money moves");
+    for leg in &quote.legs {
+        assert!(!leg.amount.is_negative() && !leg.own_amount.is_negative(), "a leg is not negative");
+        let through: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.amount).sum();
+        assert!(through <= facts.payment_left(leg.payment), "never above the payment");
+        let own: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.own_amount).sum();
+        assert!(own <= facts.payment_own_left(leg.payment), "never above the payment in its own currency");
+    }
+    for allocation in &quote.allocations {
+        let same = quote.allocations.iter().filter(|a| a.component == allocation.component);
+        let (net, tax) = same.fold((Amount::ZERO, Amount::ZERO), |(n, t), a| (n + a.net, t + a.tax));
+        let (net_left, tax_left) = facts.component_left(allocation.component);
+        assert!(net <= net_left && tax <= tax_left, "never above the component");
+        assert!(!allocation.net.is_negative() && !allocation.tax.is_negative(), "an allocation is not negative");
+    }
+}

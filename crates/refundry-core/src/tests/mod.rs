@@ -1,0 +1,4 @@
+//! The rules, tried: tables of cases, properties, small worlds.
+
+mod vectors;
+mod world;
