@@ -1,0 +1,309 @@
+//! Group commit: jobs that wait together are decided and committed together.
+//!
+//! A commit costs one wait for the disk, whatever it holds. A lane is one thread that takes whatever has queued up
+//! while the previous commit ran and runs it as one transaction. It never waits for a batch to fill, so an idle server
+//! answers at once and a busy one gets faster. It knows nothing of what the jobs are, and must never answer a caller
+//! before the commit.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+
+use crate::sqlite::lock;
+use crate::{Store, StoreError, Tx};
+
+/// How the jobs of a lane are done.
+pub trait Batch: Send + 'static {
+    /// What a caller asks for.
+    type Job: Send;
+    /// What a caller is told after the commit.
+    type Outcome: Send;
+
+    /// Decides and writes all jobs in one transaction; gives one outcome per job, in their order.
+    ///
+    /// It is called again after a failure, with all the jobs or with fewer, so it must not keep state between calls. It
+    /// may panic: the transaction is rolled back, and only the job that panics alone is given up.
+    fn run(&mut self, tx: &mut Tx<'_>, jobs: &[Self::Job]) -> Result<Vec<Self::Outcome>, StoreError>;
+
+    /// Called after a commit and before its callers are answered, for instance to wake workers.
+    fn committed(&mut self, _jobs: &[Self::Job], _outcomes: &[Self::Outcome]) {}
+}
+
+/// Called once with what became of a job, on the lane's thread: it should hand the answer on and return.
+pub type Reply<O> = Box<dyn FnOnce(Result<O, LaneError>) + Send>;
+
+/// Limits of a lane.
+#[derive(Clone, Debug)]
+pub struct LaneOptions {
+    /// Name of the thread, as it shows in debuggers and panics.
+    pub name: String,
+    /// Most jobs waiting; one more is refused at once.
+    pub queue_max: usize,
+    /// Most jobs in one transaction.
+    pub batch_max: usize,
+}
+
+impl Default for LaneOptions {
+    fn default() -> Self {
+        LaneOptions { name: "store-lane".to_owned(), queue_max: 4_096, batch_max: 128 }
+    }
+}
+
+/// One writer thread and its queue. Dropping the lane works off the queue first.
+pub struct Lane<B: Batch> {
+    shared: Arc<Shared<B>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<B: Batch> Lane<B> {
+    /// Starts the thread.
+    pub fn start(store: Store, batch: B, options: &LaneOptions) -> Result<Lane<B>, StoreError> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue { waiting: VecDeque::new(), closed: false }),
+            arrived: Condvar::new(),
+            stats: Arc::new(LaneStats::default()),
+            queue_max: options.queue_max,
+            batch_max: options.batch_max.max(1),
+        });
+        let mut runner = Runner { shared: Arc::clone(&shared), store, batch };
+        let thread = thread::Builder::new()
+            .name(options.name.clone())
+            .spawn(move || runner.run())
+            .map_err(|error| StoreError::Unavailable { detail: format!("cannot start a thread: {error}") })?;
+        Ok(Lane { shared, thread: Some(thread) })
+    }
+
+    /// Queues a job. A full or closed queue gives it back at once, together with the reply.
+    pub fn submit(&self, job: B::Job, reply: Reply<B::Outcome>) -> Result<(), QueueFull<B>> {
+        let mut queue = lock(&self.shared.queue);
+        if queue.closed || queue.waiting.len() >= self.shared.queue_max {
+            drop(queue);
+            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(QueueFull { job, reply });
+        }
+        queue.waiting.push_back((job, reply));
+        self.shared.stats.queued.store(queue.waiting.len() as u64, Ordering::Relaxed);
+        drop(queue);
+        self.shared.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Queues a job and waits for what becomes of it. Never call it on the lane's own thread.
+    pub fn call(&self, job: B::Job) -> Result<B::Outcome, LaneError>
+    where
+        B::Outcome: 'static,
+    {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let reply = Box::new(move |answer| {
+            // A caller that is gone needs no answer.
+            let _ = sender.send(answer);
+        });
+        self.submit(job, reply).map_err(|_| LaneError::QueueFull)?;
+        receiver.recv().unwrap_or(Err(LaneError::Poisoned { detail: "the lane ended without an answer".to_owned() }))
+    }
+
+    /// Takes no more jobs; those queued are still done. For a lane that is shared and cannot be dropped yet.
+    pub fn close(&self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.arrived.notify_one();
+    }
+
+    /// Counters for the metrics page.
+    pub fn stats(&self) -> Arc<LaneStats> {
+        Arc::clone(&self.shared.stats)
+    }
+}
+
+impl<B: Batch> Drop for Lane<B> {
+    fn drop(&mut self) {
+        self.close();
+        let Some(thread) = self.thread.take() else { return };
+        // A reply may own the last handle to its lane; the thread must not wait for itself.
+        if thread.thread().id() != thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why a job was not done. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaneError {
+    /// Too many jobs wait. Ask the caller to come back later.
+    QueueFull,
+    /// This job fails by itself: it panics, or breaks what the schema promises. A bug: never retry, report it.
+    Poisoned {
+        /// The panic's message, or the database's.
+        detail: String,
+    },
+    /// The database could not do it now; the error tells what to do next.
+    Store(StoreError),
+}
+
+impl fmt::Display for LaneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LaneError::QueueFull => write!(f, "too many jobs are waiting"),
+            LaneError::Poisoned { detail } => write!(f, "the job cannot be done: {detail}"),
+            LaneError::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for LaneError {}
+
+/// A job that was not queued, given back with its reply, which was not called.
+pub struct QueueFull<B: Batch> {
+    /// The job.
+    pub job: B::Job,
+    /// Its reply.
+    pub reply: Reply<B::Outcome>,
+}
+
+impl<B: Batch> fmt::Debug for QueueFull<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QueueFull")
+    }
+}
+
+/// Counters of a lane since it started; `queued` is the present length.
+#[derive(Debug, Default)]
+pub struct LaneStats {
+    /// Transactions committed.
+    pub batches: AtomicU64,
+    /// Jobs committed.
+    pub jobs: AtomicU64,
+    /// Jobs in the largest transaction.
+    pub largest_batch: AtomicU64,
+    /// Batches that failed and were run again one job at a time.
+    pub reruns: AtomicU64,
+    /// Jobs that failed by themselves.
+    pub poisoned: AtomicU64,
+    /// Jobs refused because the queue was full or closed.
+    pub refused: AtomicU64,
+    /// Jobs waiting.
+    pub queued: AtomicU64,
+    /// Panics after a commit: in `committed` or in a reply. The jobs are done; somebody may not have heard of it.
+    pub reply_panics: AtomicU64,
+}
+
+struct Shared<B: Batch> {
+    queue: Mutex<Queue<B>>,
+    arrived: Condvar,
+    stats: Arc<LaneStats>,
+    queue_max: usize,
+    batch_max: usize,
+}
+
+struct Queue<B: Batch> {
+    waiting: VecDeque<(B::Job, Reply<B::Outcome>)>,
+    closed: bool,
+}
+
+impl<B: Batch> Shared<B> {
+    /// What waits, up to the most one transaction holds; empty when the lane is closed and worked off.
+    fn next_batch(&self) -> (Vec<B::Job>, Vec<Reply<B::Outcome>>) {
+        let idle = |queue: &mut Queue<B>| queue.waiting.is_empty() && !queue.closed;
+        let waited = self.arrived.wait_while(lock(&self.queue), idle);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
+        let count = queue.waiting.len().min(self.batch_max);
+        let batch = queue.waiting.drain(..count).unzip();
+        self.stats.queued.store(queue.waiting.len() as u64, Ordering::Relaxed);
+        batch
+    }
+}
+
+/// What the lane's thread owns.
+struct Runner<B: Batch> {
+    shared: Arc<Shared<B>>,
+    store: Store,
+    batch: B,
+}
+
+impl<B: Batch> Runner<B> {
+    fn run(&mut self) {
+        loop {
+            let (jobs, replies) = self.shared.next_batch();
+            if jobs.is_empty() {
+                return;
+            }
+            self.work_off(&jobs, replies);
+        }
+    }
+
+    /// Does all jobs in one transaction, or, if that fails by their own doing, each in its own: one bad job never takes
+    /// its neighbours down.
+    fn work_off(&mut self, jobs: &[B::Job], replies: Vec<Reply<B::Outcome>>) {
+        match self.commit(jobs) {
+            Ok(outcomes) => self.answer(replies, outcomes.into_iter().map(Ok)),
+            // The store has tried again already, and one by one would wait for the same lock many times over.
+            Err(LaneError::Store(StoreError::Busy)) => {
+                self.answer(replies, jobs.iter().map(|_| Err(LaneError::Store(StoreError::Busy))));
+            }
+            Err(error) if jobs.len() == 1 => {
+                if matches!(error, LaneError::Poisoned { .. }) {
+                    self.shared.stats.poisoned.fetch_add(1, Ordering::Relaxed);
+                }
+                self.answer(replies, [Err(error)]);
+            }
+            Err(_) => {
+                self.shared.stats.reruns.fetch_add(1, Ordering::Relaxed);
+                for (job, reply) in jobs.iter().zip(replies) {
+                    self.work_off(std::slice::from_ref(job), vec![reply]);
+                }
+            }
+        }
+    }
+
+    /// One transaction; panics inside become errors.
+    fn commit(&mut self, jobs: &[B::Job]) -> Result<Vec<B::Outcome>, LaneError> {
+        let Runner { store, batch, .. } = self;
+        // Safe to go on after a panic: the transaction is rolled back, and a batch keeps no state between calls.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            store.write(|tx| {
+                let outcomes = batch.run(tx, jobs)?;
+                assert_eq!(outcomes.len(), jobs.len(), "a batch gives one outcome per job");
+                Ok(outcomes)
+            })
+        }));
+        let outcomes = match result {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(error @ (StoreError::Defect { .. } | StoreError::Conflict { .. }))) => {
+                return Err(LaneError::Poisoned { detail: error.to_string() });
+            }
+            Ok(Err(error)) => return Err(LaneError::Store(error)),
+            Err(panic) => return Err(LaneError::Poisoned { detail: panic_message(panic.as_ref()) }),
+        };
+        let stats = &self.shared.stats;
+        stats.batches.fetch_add(1, Ordering::Relaxed);
+        stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+        stats.largest_batch.fetch_max(jobs.len() as u64, Ordering::Relaxed);
+        self.shielded(|runner| runner.batch.committed(jobs, &outcomes));
+        Ok(outcomes)
+    }
+
+    /// Answers callers in the order in which they came.
+    fn answer(
+        &mut self,
+        replies: Vec<Reply<B::Outcome>>,
+        answers: impl IntoIterator<Item = Result<B::Outcome, LaneError>>,
+    ) {
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            self.shielded(|_| reply(answer));
+        }
+    }
+
+    /// Runs what others hand us after a commit. If it panics the lane must go on: more callers wait for their answer.
+    fn shielded(&mut self, run: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| run(self))).is_err() {
+            self.shared.stats.reply_panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_owned()
+}

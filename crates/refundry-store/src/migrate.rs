@@ -1,0 +1,95 @@
+//! Brings the schema up to date: numbered files, forward only, each in one transaction.
+//!
+//! A migration that has shipped never changes; a checksum of its text is kept with it, so that an edited file is
+//! noticed before it does harm. There is no way back: old and new servers overlap for a while, so a change is expanded,
+//! moved and contracted in three releases. Adding one: the file, and a line in [`MIGRATIONS`].
+
+use crate::{SchemaProblem, StoreError, Tx};
+
+/// Every migration, oldest first; versions count from 1 without gaps.
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql") }];
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Whether a migration is to be applied. Refuses a database that is not ours, newer than we are, or migrated by other
+/// texts than ours; changes nothing.
+pub(crate) fn is_pending(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    Ok(next(tx)?.is_some())
+}
+
+/// Applies the next migration, unless another process, which may be starting at the same time, just did.
+pub(crate) fn step(tx: &mut Tx<'_>, now_ms: i64) -> Result<(), StoreError> {
+    let Some(migration) = next(tx)? else {
+        return Ok(());
+    };
+    tx.execute(CREATE, &[])?;
+    for statement in statements(migration.sql) {
+        tx.execute(&statement, &[])?;
+    }
+    let checksum = checksum(migration.sql);
+    tx.execute(INSERT, &[migration.version.into(), migration.name.into(), checksum.into(), now_ms.into()])?;
+    Ok(())
+}
+
+const CREATE: &str = "
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        version BIGINT PRIMARY KEY,
+        name TEXT NOT NULL,
+        checksum TEXT NOT NULL,
+        applied_ms BIGINT NOT NULL
+    )";
+const INSERT: &str = "INSERT INTO schema_migrations (version, name, checksum, applied_ms) VALUES (?1, ?2, ?3, ?4)";
+const LIST: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
+
+/// The first migration that was not applied, after making sure that all applied ones are known.
+fn next(tx: &mut Tx<'_>) -> Result<Option<&'static Migration>, StoreError> {
+    let tables = tx.table_names()?;
+    if !tables.iter().any(|table| table == "schema_migrations") {
+        return match tables.into_iter().next() {
+            Some(table) => Err(StoreError::Schema(SchemaProblem::NotOurs { table })),
+            None => Ok(MIGRATIONS.first()),
+        };
+    }
+    let applied = tx.query(LIST, &[], |row| Ok((row.int(0)?, row.string(1)?)))?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    if let Some(&(found, _)) = applied.last()
+        && found > known
+    {
+        return Err(StoreError::Schema(SchemaProblem::FromTheFuture { found, known }));
+    }
+    for (migration, (version, sum)) in MIGRATIONS.iter().zip(&applied) {
+        if migration.version != *version || checksum(migration.sql) != *sum {
+            return Err(StoreError::Schema(SchemaProblem::Differs { version: *version }));
+        }
+    }
+    Ok(MIGRATIONS.get(applied.len()))
+}
+
+/// The statements of a file: comment lines dropped, split where a line ends with a semicolon.
+fn statements(sql: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    for line in sql.lines().filter(|line| !line.trim_start().starts_with("--")) {
+        let line = line.trim_end();
+        current.push_str(line.strip_suffix(';').unwrap_or(line));
+        current.push('\n');
+        if line.ends_with(';') {
+            statements.push(std::mem::take(&mut current));
+        }
+    }
+    assert!(current.trim().is_empty(), "a migration ends with a semicolon, not with: {current}");
+    statements
+}
+
+/// FNV-1a: it guards against slips of the hand, not against malice, so nothing stronger is needed.
+fn checksum(sql: &str) -> String {
+    let hash = sql
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}

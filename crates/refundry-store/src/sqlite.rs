@@ -1,0 +1,414 @@
+//! The embedded database: one file, one writing connection, a few reading ones, and one that only makes checkpoints.
+//!
+//! Commits are durable when they return: write-ahead log with `synchronous = FULL`. Several processes may use the file
+//! at once (the command line beside a server); `SQLite`'s own locks decide who writes, ours only keep order inside the
+//! process. Nothing outside this file and `checkpoint.rs` may name `SQLite`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
+
+use crate::checkpoint::{Checkpointer, LogStats};
+use crate::tx::unexpected;
+use crate::{Options, Row, StoreError, Tx, Value, migrate};
+
+/// Lists tables, without `SQLite`'s own.
+pub(crate) const TABLE_NAMES: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+
+/// More than all statements of the program, so that none is ever parsed twice on a connection.
+const STATEMENTS_CACHED: usize = 512;
+
+/// How often a write starts over when the database asks for it.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// How long to wait between two looks at a lock that another process holds. `SQLite`'s own waits grow to 100 ms, and a
+/// server under load leaves the lock free for far less than a millisecond at a time: the command line beside it would
+/// hardly ever get its turn.
+const BUSY_POLL: Duration = Duration::from_millis(1);
+
+/// An open database file, or a database in memory.
+pub(crate) struct Database {
+    // Dropped in this order. The checkpoint connection closes last, so that it is the one to empty the log.
+    readers: Option<Readers>,
+    writer: Mutex<Connection>,
+    /// Held while waiting for the writer, and let go once it is had. Whoever waits thereby bars the one who just wrote
+    /// from writing again at once: mutexes alone are not fair, and a busy lane would starve everybody else.
+    turn: Arc<Mutex<()>>,
+    stats: Arc<LogStats>,
+    /// Kept for its end: dropping it stops the thread.
+    _checkpointer: Option<Checkpointer>,
+}
+
+impl Database {
+    pub(crate) fn open(options: &Options) -> Result<Database, StoreError> {
+        let turn = Arc::new(Mutex::new(()));
+        let stats = Arc::new(LogStats::default());
+        let Some(path) = &options.path else {
+            let mut writer = Connection::open_in_memory()?;
+            prepare(&mut writer, options.busy)?;
+            return Ok(Database { readers: None, writer: Mutex::new(writer), turn, stats, _checkpointer: None });
+        };
+        make_file(path)?;
+        let mut writer = connect(path, options.busy)?;
+        // Before the first pragma that writes: somebody else's file is left as it was found.
+        transact(&writer, "BEGIN", migrate::is_pending)?;
+        configure_file(&writer)?;
+        let checkpointer = Checkpointer::start(connect(path, options.busy)?, &turn, &stats, options)?;
+        checkpointer.watch(&mut writer)?;
+        Ok(Database {
+            readers: Some(Readers::new(path, options)),
+            writer: Mutex::new(writer),
+            turn,
+            stats,
+            _checkpointer: Some(checkpointer),
+        })
+    }
+
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = if let Some(readers) = &self.readers {
+            readers.with(|conn| transact(conn, "BEGIN", work))
+        } else {
+            let conn = self.writer();
+            let _guard = QueryOnly::on(&conn)?;
+            transact(&conn, "BEGIN", work)
+        };
+        // Reading connections refuse writes with the same code as a file that cannot be written.
+        result.map_err(|error| match error {
+            StoreError::ReadOnly { detail } => StoreError::defect(format!("a read transaction wrote: {detail}")),
+            error => error,
+        })
+    }
+
+    pub(crate) fn write<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let conn = self.writer();
+        let mut attempts = 1;
+        loop {
+            let mut begun = false;
+            let result = transact(&conn, "BEGIN IMMEDIATE", |tx| {
+                begun = true;
+                work(tx)
+            });
+            match result {
+                // A begin that found the database busy has waited its full time already.
+                Err(StoreError::Busy) if begun && attempts < ATTEMPTS_MAX => attempts += 1,
+                result => return result,
+            }
+        }
+    }
+
+    pub(crate) fn log_stats(&self) -> &LogStats {
+        &self.stats
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        let _turn = lock(&self.turn);
+        lock(&self.writer)
+    }
+}
+
+/// Reading connections: opened when needed, kept for the next reader, never more than the limit.
+struct Readers {
+    path: PathBuf,
+    busy: Duration,
+    max: usize,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+struct Pool {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+impl Readers {
+    fn new(path: &Path, options: &Options) -> Readers {
+        Readers {
+            path: path.to_owned(),
+            busy: options.busy,
+            max: options.readers_max.max(1),
+            pool: Mutex::new(Pool { idle: Vec::new(), open: 0 }),
+            returned: Condvar::new(),
+        }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut lent = Lent { readers: self, conn: self.take()? };
+        let conn = match &mut lent.conn {
+            Some(conn) => conn,
+            None => lent.conn.insert(self.connect()?),
+        };
+        work(conn)
+    }
+
+    /// An idle connection, or `None` with leave to open another.
+    fn take(&self) -> Result<Option<Connection>, StoreError> {
+        let pool = lock(&self.pool);
+        let exhausted = |pool: &mut Pool| pool.idle.is_empty() && pool.open >= self.max;
+        let waited = self.returned.wait_timeout_while(pool, self.busy, exhausted);
+        let (mut pool, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            return Err(StoreError::Busy);
+        }
+        let conn = pool.idle.pop();
+        if conn.is_none() {
+            pool.open += 1;
+        }
+        Ok(conn)
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let conn = connect(&self.path, self.busy)?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192;")?;
+        Ok(conn)
+    }
+}
+
+/// Gives a connection back however its use ends: return, error or panic.
+struct Lent<'r> {
+    readers: &'r Readers,
+    conn: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut pool = lock(&self.readers.pool);
+        match self.conn.take() {
+            // A connection whose rollback failed would carry an old snapshot into the next read.
+            Some(conn) if conn.is_autocommit() => pool.idle.push(conn),
+            _ => pool.open -= 1,
+        }
+        drop(pool);
+        self.readers.returned.notify_one();
+    }
+}
+
+/// One transaction on one connection, rolled back unless `work` and the commit succeed.
+fn transact<T>(
+    conn: &Connection,
+    begin: &str,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    conn.prepare_cached(begin)?.execute([])?;
+    let open = OpenTransaction { conn };
+    let result = work(&mut Tx::Sqlite(SqliteTx { conn }))?;
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    drop(open);
+    Ok(result)
+}
+
+struct OpenTransaction<'c> {
+    conn: &'c Connection,
+}
+
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.conn.is_autocommit() {
+            // Nobody is left to tell about a failure here, and the next begin on this connection fails loudly.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Makes the one connection of a database in memory refuse writes for a while, so that reads there are as strict as on
+/// a file.
+struct QueryOnly<'c> {
+    conn: &'c Connection,
+}
+
+impl<'c> QueryOnly<'c> {
+    fn on(conn: &'c Connection) -> Result<QueryOnly<'c>, StoreError> {
+        conn.execute_batch("PRAGMA query_only = ON")?;
+        Ok(QueryOnly { conn })
+    }
+}
+
+impl Drop for QueryOnly<'_> {
+    fn drop(&mut self) {
+        // It sets a flag and cannot fail on an open connection; if it did, the next write would say so.
+        let _ = self.conn.execute_batch("PRAGMA query_only = OFF");
+    }
+}
+
+/// The `SQLite` side of [`Tx`].
+pub struct SqliteTx<'c> {
+    conn: &'c Connection,
+}
+
+impl SqliteTx<'_> {
+    pub(crate) fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            visit(&Row(SqliteRow(row)))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.execute_many(sql, &[params])
+    }
+
+    pub(crate) fn execute_many<'v, R: AsRef<[Value<'v>]>>(&mut self, sql: &str, rows: &[R]) -> Result<u64, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut touched = 0;
+        for row in rows {
+            touched += statement.execute(params_from_iter(row.as_ref()))? as u64;
+        }
+        Ok(touched)
+    }
+}
+
+/// The `SQLite` side of [`Row`].
+pub(crate) struct SqliteRow<'r>(&'r rusqlite::Row<'r>);
+
+impl SqliteRow<'_> {
+    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.0.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(number) => Ok(Some(number)),
+            _ => Err(unexpected(column, "a number")),
+        }
+    }
+
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        match self.0.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Text(bytes) => {
+                std::str::from_utf8(bytes).map(Some).map_err(|_| unexpected(column, "text in UTF-8"))
+            }
+            _ => Err(unexpected(column, "a text")),
+        }
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Null => ValueRef::Null,
+        }))
+    }
+}
+
+/// Makes folder and file. The file is readable by its owner only: it holds what customers bought.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::Unavailable { detail: format!("cannot open {}: {error}", path.display()) };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(failed)?;
+    Ok(())
+}
+
+fn connect(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    // Each connection is used by one thread at a time, so SQLite's own mutexes would be taken for nothing.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    prepare(&mut conn, busy)?;
+    Ok(conn)
+}
+
+/// What every connection needs; nothing here writes to the file.
+fn prepare(conn: &mut Connection, busy: Duration) -> Result<(), StoreError> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    wait_when_busy(conn, busy)?;
+    // No memory map: a failing disk would end the process by a signal instead of an error. No foreign keys: rows are
+    // written in batches whose order is ours, and every write comes from code in this crate.
+    conn.execute_batch(
+        "PRAGMA foreign_keys = OFF;
+         PRAGMA synchronous = FULL;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 0;",
+    )?;
+    Ok(())
+}
+
+/// Looks again every [`BUSY_POLL`] while another process holds a lock, up to about `limit` in all. It counts looks,
+/// since this crate does not read the clock.
+pub(crate) fn wait_when_busy(conn: &mut Connection, limit: Duration) -> Result<(), StoreError> {
+    let never = (Mutex::new(()), Condvar::new());
+    let looks_max = limit.as_millis() / BUSY_POLL.as_millis();
+    conn.busy_handler(Some(move |looks: i32| {
+        // The other process cannot wake us, so nothing is ever signalled here.
+        drop(never.1.wait_timeout(lock(&never.0), BUSY_POLL));
+        u128::try_from(looks).is_ok_and(|looks| looks < looks_max)
+    }))?;
+    Ok(())
+}
+
+/// What the file and its writer need.
+fn configure_file(writer: &Connection) -> Result<(), StoreError> {
+    let mode: String = writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let detail = format!("the file system allows no write-ahead log (journal mode stays {mode})");
+        return Err(StoreError::Unavailable { detail });
+    }
+    // The log keeps its length when it starts over, which spares growing it again; after a spell in which a long read
+    // kept it from starting over, it is cut back to 256 MiB.
+    writer.execute_batch("PRAGMA cache_size = -65536;")?;
+    writer.query_row("PRAGMA journal_size_limit = 268435456", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Locks without minding that another thread panicked: what these mutexes guard is put right by drop guards.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        let detail = error.to_string();
+        let rusqlite::Error::SqliteFailure(failure, message) = error else {
+            return StoreError::Defect { detail };
+        };
+        match failure.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Busy,
+            ErrorCode::DiskFull | ErrorCode::ReadOnly => StoreError::ReadOnly { detail },
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OutOfMemory => StoreError::Unavailable { detail },
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt { detail },
+            ErrorCode::ConstraintViolation if UNIQUE_CODES.contains(&failure.extended_code) => {
+                StoreError::Conflict { constraint: constraint_name(&message.unwrap_or_default()) }
+            }
+            _ => StoreError::Defect { detail },
+        }
+    }
+}
+
+const UNIQUE_CODES: [i32; 3] = [
+    rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE,
+    rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+    rusqlite::ffi::SQLITE_CONSTRAINT_ROWID,
+];
+
+/// `SQLite` names the columns (`UNIQUE constraint failed: tokens.store, tokens.hash`) where `PostgreSQL` names the
+/// constraint; ours are named so that both become `tokens_store_hash`.
+fn constraint_name(message: &str) -> String {
+    let columns = message.rsplit("failed: ").next().unwrap_or_default();
+    let mut name = String::new();
+    for (place, column) in columns.split(", ").enumerate() {
+        match column.split_once('.') {
+            Some((table, column)) if place == 0 => name.extend([table, "_", column]),
+            Some((_, column)) => name.extend(["_", column]),
+            None => name.push_str(column),
+        }
+    }
+    name
+}
