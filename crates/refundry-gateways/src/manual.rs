@@ -1,0 +1,43 @@
+//! The driver for money that a person pays outside: cash, bank transfer, a custom channel.
+//!
+//! It sends nothing. A leg is pending from the first moment until a person says that it is settled; that word reaches
+//! the engine as a command, never through this driver.
+
+use crate::{Answer, Ask, Capabilities, Gateway, HttpOutcome, KeyMemory, Purpose, SettledBy, Step};
+
+/// The manual driver; see the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Manual;
+
+impl Gateway for Manual {
+    fn name(&self) -> &'static str {
+        "manual"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            partial: true,
+            several_per_payment: true,
+            minimum_minor: 1,
+            deadline_days: None,
+            remembers_keys: KeyMemory::Never,
+            settled_by: SettledBy::Person,
+        }
+    }
+
+    fn refund(&self, _: &Ask) -> Step {
+        waiting_for_a_person()
+    }
+
+    fn lookup(&self, _: &Ask) -> Step {
+        waiting_for_a_person()
+    }
+
+    fn read(&self, _: Purpose, _: &Ask, _: HttpOutcome) -> Answer {
+        Answer::Unknown { reason: "the manual driver sends nothing, so there is no answer to read".to_owned() }
+    }
+}
+
+fn waiting_for_a_person() -> Step {
+    Step::Answer(Answer::Pending { reference: String::new() })
+}

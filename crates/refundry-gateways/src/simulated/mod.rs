@@ -1,0 +1,328 @@
+//! A payment provider to try things on, with books of its own.
+//!
+//! The books are what makes it worth having: whatever the engine believes, they say what was really paid, so a test can
+//! end by comparing the two. They live in this process ([`Simulated::local`]) or behind HTTP ([`Simulated::remote`]
+//! against [`serve`]), where they outlive a crash of the engine. No money moves, and no clock or chance is involved:
+//! the same calls get the same answers.
+//!
+//! Everything is paid at once, unless the account name or the last four digits of the amount in minor units are a
+//! script. A name goes before an amount.
+//!
+//! | Account name | First answer | Look-up |
+//! |---|---|---|
+//! | `RefundFail`, `refundFail`, `RefundFailAfterPaymentInfo` | declined `refund_failed` | the same |
+//! | `RefundFailWhileCreation` | declined `refund_not_created` | the same |
+//! | `RefundFailedAfterPending` | pending | declined `refund_failed_after_pending` |
+//! | `RefundPending` | pending | pending for ever |
+//!
+//! | Amount ends in | First answer | Look-up |
+//! |---|---|---|
+//! | `4001` | declined `expired_or_canceled_card` | the same |
+//! | `4002` | pending | done |
+//! | `4003` | none, every time: paid, but the answer is lost (HTTP 500) | done |
+//! | `4004` | done with one minor unit less than asked | the same |
+//! | `4005` | none, every time: not taken (HTTP 503) | unknown key |
+//!
+//! Amounts of zero or less are declined `invalid_amount`. `4003` and `4005` hold for every name.
+//!
+//! The wire:
+//! ```text
+//! POST /refunds        {"key","payment","currency","amount_minor","account"}
+//!   200                {"key","reference","status":"done|pending|declined","amount_minor","currency","code","message"}
+//!   400 413            the body is not such an order, or is over 64 KiB
+//! GET /refunds/{key}   200 as above, 404 {"error":"unknown_key"}
+//! GET /books           200 {"count","paid_minor":{"USD":n},"refunds":[{"key","amount_minor","currency","status"}]}
+//! ```
+
+mod books;
+mod keeper;
+mod server;
+
+use serde::Deserialize;
+
+pub use books::{Books, IDEMPOTENCY_MISMATCH, Outcome, RefundOrder, Status};
+pub use keeper::{BookKeeper, NoAnswer};
+pub use server::{listen, serve};
+
+use crate::{
+    Answer, Ask, Capabilities, Gateway, HttpOutcome, HttpRequest, KeyMemory, Method, Purpose, SettledBy, Step,
+};
+
+/// The driver of the simulated provider.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Local(BookKeeper),
+    Remote { base_url: String },
+}
+
+impl Simulated {
+    /// A provider in this process. Its steps answer directly; keep a clone of the books to look into them.
+    pub fn local(books: BookKeeper) -> Simulated {
+        Simulated { place: Place::Local(books) }
+    }
+
+    /// A provider behind HTTP, for example `http://127.0.0.1:9090`.
+    pub fn remote(base_url: &str) -> Simulated {
+        Simulated { place: Place::Remote { base_url: base_url.trim_end_matches('/').to_owned() } }
+    }
+}
+
+impl Gateway for Simulated {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            partial: true,
+            several_per_payment: true,
+            minimum_minor: 1,
+            deadline_days: None,
+            remembers_keys: KeyMemory::Forever,
+            settled_by: SettledBy::Provider,
+        }
+    }
+
+    fn refund(&self, ask: &Ask) -> Step {
+        let order = order(ask);
+        match &self.place {
+            Place::Local(books) => Step::Answer(match books.refund(&order) {
+                Ok(outcome) => understood(ask, outcome),
+                Err(no_answer) => unanswered(no_answer),
+            }),
+            Place::Remote { base_url } => match serde_json::to_vec(&order) {
+                Ok(body) => Step::Http(HttpRequest {
+                    method: Method::Post,
+                    url: format!("{base_url}/refunds"),
+                    headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+                    body,
+                }),
+                Err(_) => Step::Answer(unknown("the order could not be written as JSON")),
+            },
+        }
+    }
+
+    fn lookup(&self, ask: &Ask) -> Step {
+        let key = ask.key();
+        match &self.place {
+            Place::Local(books) => Step::Answer(match books.lookup(&key) {
+                Ok(Some(outcome)) => understood(ask, outcome),
+                Ok(None) => Answer::NotFound,
+                Err(no_answer) => unanswered(no_answer),
+            }),
+            Place::Remote { base_url } => Step::Http(HttpRequest {
+                method: Method::Get,
+                url: format!("{base_url}/refunds/{key}"),
+                headers: Vec::new(),
+                body: Vec::new(),
+            }),
+        }
+    }
+
+    fn read(&self, purpose: Purpose, ask: &Ask, outcome: HttpOutcome) -> Answer {
+        let (status, body) = match outcome {
+            HttpOutcome::Answered { status, body } => (status, body),
+            // Not sent this time says nothing about the times before.
+            HttpOutcome::NotSent { reason } | HttpOutcome::Broken { reason } => {
+                return Answer::Unknown { reason };
+            }
+        };
+        match (purpose, status) {
+            (_, 200) => match serde_json::from_slice(&body) {
+                Ok(outcome) => understood(ask, outcome),
+                Err(_) => unknown("status 200, but the body is not an outcome"),
+            },
+            (Purpose::Lookup, 404) if says_unknown_key(&body) => Answer::NotFound,
+            (_, other) => Answer::Unknown { reason: format!("status {other}") },
+        }
+    }
+}
+
+fn order(ask: &Ask) -> RefundOrder {
+    RefundOrder {
+        key: ask.key(),
+        payment: ask.payment_reference.clone(),
+        currency: ask.currency.clone(),
+        amount_minor: ask.amount_minor,
+        account: ask.script.clone(),
+    }
+}
+
+fn understood(ask: &Ask, outcome: Outcome) -> Answer {
+    if outcome.key != ask.key() {
+        return unknown("the answer is about another key");
+    }
+    match outcome.status {
+        Status::Done => Answer::Done {
+            reference: outcome.reference,
+            amount_minor: outcome.amount_minor,
+            currency: outcome.currency,
+        },
+        Status::Pending => Answer::Pending { reference: outcome.reference },
+        // It refuses this request but says nothing about the money: an earlier one under the key may have been paid.
+        Status::Declined if outcome.code == IDEMPOTENCY_MISMATCH => unknown("the key was used with other figures"),
+        Status::Declined => Answer::Declined { code: outcome.code, message: outcome.message },
+    }
+}
+
+/// A 404 alone may come from a wrong address or a proxy; only the provider's own words free the money to be sent again.
+fn says_unknown_key(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    serde_json::from_slice(body).is_ok_and(|refusal: Refusal| refusal.error == server::UNKNOWN_KEY)
+}
+
+fn unanswered(no_answer: NoAnswer) -> Answer {
+    unknown(match no_answer {
+        NoAnswer::Lost => "scripted: the answer got lost",
+        NoAnswer::NotTaken => "scripted: the order was not taken",
+        NoAnswer::FileBroken => "the simulated provider cannot write its books",
+    })
+}
+
+fn unknown(reason: &str) -> Answer {
+    Answer::Unknown { reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask() -> Ask {
+        Ask {
+            leg_id: 123_456_789_012_345_678,
+            refund_id: 1,
+            payment_reference: "pay_1".to_owned(),
+            channel: "credit_card".to_owned(),
+            amount_minor: 1000,
+            currency: "USD".to_owned(),
+            script: "Ada Byron".to_owned(),
+        }
+    }
+
+    const DONE: &str = concat!(
+        r#"{"key":"123456789012345678","reference":"sim_1","status":"done","#,
+        r#""amount_minor":1000,"currency":"USD","code":"","message":""}"#
+    );
+
+    #[test]
+    fn asks_in_the_documented_words() {
+        let gateway = Simulated::remote("http://provider:9090/");
+        let Step::Http(refund) = gateway.refund(&ask()) else { panic!("a remote step is a request") };
+        assert_eq!((refund.method, refund.url.as_str()), (Method::Post, "http://provider:9090/refunds"));
+        assert_eq!(
+            String::from_utf8(refund.body.clone()).unwrap(),
+            concat!(
+                r#"{"key":"123456789012345678","payment":"pay_1","currency":"USD","#,
+                r#""amount_minor":1000,"account":"Ada Byron"}"#
+            )
+        );
+        assert!(!format!("{refund:?} {:?}", ask()).contains("Ada"), "no personal data in debug output");
+
+        let Step::Http(lookup) = gateway.lookup(&ask()) else { panic!("a remote step is a request") };
+        assert_eq!(
+            (lookup.method, lookup.url.as_str()),
+            (Method::Get, "http://provider:9090/refunds/123456789012345678")
+        );
+    }
+
+    #[test]
+    fn the_figures_of_an_answer_are_the_providers() {
+        let other = DONE.replace("1000", "999").replace("USD", "EUR");
+        let answer = read(Purpose::Refund, 200, &other);
+        let expected = Answer::Done { reference: "sim_1".to_owned(), amount_minor: 999, currency: "EUR".to_owned() };
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn amounts_are_read_from_their_text() {
+        let large = DONE.replace("1000", "9007199254740993");
+        assert!(matches!(read(Purpose::Lookup, 200, &large), Answer::Done { amount_minor: 9_007_199_254_740_993, .. }));
+        for amount in ["10.00", "1e3", "\"1000\"", "9223372036854775808", "null"] {
+            assert_unknown(Purpose::Refund, 200, &DONE.replace("1000", amount));
+        }
+    }
+
+    #[test]
+    fn only_an_explicit_yes_or_no_is_final() {
+        for purpose in [Purpose::Refund, Purpose::Lookup] {
+            for status in [201, 204, 301, 400, 401, 404, 409, 413, 429, 500, 503] {
+                assert_unknown(purpose, status, DONE);
+                assert_unknown(purpose, status, "");
+            }
+            for body in ["", "null", "[]", "<html>", "{}", &DONE[..DONE.len() - 1]] {
+                assert_unknown(purpose, 200, body);
+            }
+            assert_unknown(purpose, 200, &DONE.replace("done", "paid"));
+            assert_unknown(purpose, 200, &DONE.replace("123456789012345678", "1"));
+            let mismatch = DONE.replace("done", "declined").replace(r#""code":"""#, r#""code":"idempotency_mismatch""#);
+            assert_unknown(purpose, 200, &mismatch);
+            for outcome in [
+                HttpOutcome::NotSent { reason: "refused".to_owned() },
+                HttpOutcome::Broken { reason: "cut".to_owned() },
+            ] {
+                let answer = Simulated::remote("http://provider").read(purpose, &ask(), outcome);
+                assert!(matches!(answer, Answer::Unknown { .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn not_found_needs_the_providers_own_words_and_a_look_up() {
+        let words = r#"{"error":"unknown_key"}"#;
+        assert_eq!(read(Purpose::Lookup, 404, words), Answer::NotFound);
+        assert_unknown(Purpose::Refund, 404, words);
+        assert_unknown(Purpose::Lookup, 404, r#"{"error":"not_found"}"#);
+        assert_unknown(Purpose::Lookup, 410, words);
+    }
+
+    #[test]
+    fn local_answers_directly() {
+        let books = BookKeeper::in_memory();
+        let gateway = Simulated::local(books.clone());
+        let done =
+            Answer::Done { reference: format!("sim_{}", ask().key()), amount_minor: 1000, currency: "USD".to_owned() };
+        assert_eq!(direct(gateway.lookup(&ask())), Answer::NotFound);
+        assert_eq!(direct(gateway.refund(&ask())), done);
+        assert_eq!(direct(gateway.refund(&ask())), done);
+        assert_eq!(direct(gateway.lookup(&ask())), done);
+
+        let clash = Ask { amount_minor: 2000, ..ask() };
+        assert!(matches!(direct(gateway.refund(&clash)), Answer::Unknown { .. }));
+        assert_eq!(direct(gateway.lookup(&clash)), done, "the look-up tells what was paid under the key");
+
+        let lost = Ask { leg_id: 2, amount_minor: 4003, ..ask() };
+        assert!(matches!(direct(gateway.refund(&lost)), Answer::Unknown { .. }));
+        assert!(matches!(direct(gateway.lookup(&lost)), Answer::Done { amount_minor: 4003, .. }));
+
+        let not_taken = Ask { leg_id: 3, amount_minor: 4005, ..ask() };
+        assert!(matches!(direct(gateway.refund(&not_taken)), Answer::Unknown { .. }));
+        assert_eq!(direct(gateway.lookup(&not_taken)), Answer::NotFound);
+        assert_eq!(books.read(Books::count), 2);
+    }
+
+    fn direct(step: Step) -> Answer {
+        match step {
+            Step::Answer(answer) => answer,
+            Step::Http(request) => panic!("a local step needs no request: {request:?}"),
+        }
+    }
+
+    fn read(purpose: Purpose, status: u16, body: &str) -> Answer {
+        let outcome = HttpOutcome::Answered { status, body: body.as_bytes().to_vec() };
+        Simulated::remote("http://provider").read(purpose, &ask(), outcome)
+    }
+
+    #[track_caller]
+    fn assert_unknown(purpose: Purpose, status: u16, body: &str) {
+        let answer = read(purpose, status, body);
+        assert!(matches!(answer, Answer::Unknown { .. }), "{purpose:?} {status} {body}: {answer:?}");
+    }
+}
