@@ -1,0 +1,126 @@
+//! `cargo xtask test`: the one test command. Builds the binary that is shipped, then runs every test of the workspace;
+//! the end-to-end tests find that binary in `REFUNDRY_BIN`.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace;
+
+/// The counts of all test binaries together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    passed: u64,
+    failed: u64,
+}
+
+impl Totals {
+    /// Adds cargo's closing line of one test binary; every other line counts nothing.
+    fn add_line(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        self.passed += count_before(counts, " passed").unwrap_or(0);
+        self.failed += count_before(counts, " failed").unwrap_or(0);
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+/// Builds, tests and closes with the sum of all test binaries alone on a line.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    test(args).map(|_| ())
+}
+
+/// As [`run`], for `ci`, which repeats the sum among its own closing lines.
+pub(crate) fn test(args: &[String]) -> Result<Totals> {
+    let build = ["build", "--release", "-p", "refundry", "--locked"];
+    let status = workspace::cargo(&build).status().context("cargo did not start")?;
+    ensure!(status.success(), "the release build ended with {status}");
+    let binary = workspace::target_dir()?.join("release").join(format!("refundry{}", std::env::consts::EXE_SUFFIX));
+    ensure!(binary.is_file(), "the release build left no {}", binary.display());
+
+    let mut child = workspace::cargo(&["test"])
+        .args(cargo_test_args(args))
+        .env("REFUNDRY_BIN", &binary)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo did not start")?;
+    // Standard error (cargo's own progress) is inherited and reaches the terminal untouched; every test binary writes
+    // its closing line on standard output.
+    let mut lines = BufReader::new(child.stdout.take().context("cargo test has no output")?);
+    let totals = copy_and_count(&mut lines, &mut std::io::stdout().lock())?;
+    let status = child.wait().context("cargo test was lost")?;
+
+    if status.success() || totals.failed > 0 {
+        println!("{totals}");
+    }
+    ensure!(totals.failed == 0, "failed tests: {}", totals.failed);
+    ensure!(status.success(), "cargo test ended with {status} after {} passed tests", totals.passed);
+    Ok(totals)
+}
+
+/// The whole workspace, unless the caller names packages: cargo would silently ignore the names beside `--workspace`.
+fn cargo_test_args(extra: &[String]) -> Vec<String> {
+    let names_package =
+        extra.iter().take_while(|arg| *arg != "--").any(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
+    let mut args = Vec::new();
+    if !names_package {
+        args.push("--workspace".to_owned());
+    }
+    args.push("--locked".to_owned());
+    args.extend_from_slice(extra);
+    args
+}
+
+/// Copies line by line, as bytes, because a test may print what is not UTF-8.
+fn copy_and_count(from: &mut dyn BufRead, to: &mut dyn Write) -> Result<Totals> {
+    let mut totals = Totals::default();
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).context("the output of cargo test broke off")? > 0 {
+        to.write_all(&line)?;
+        to.flush()?;
+        totals.add_line(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(totals)
+}
+
+/// The number that stands before `unit`, as in `ok. 12 passed; 0 failed`.
+fn count_before(text: &str, unit: &str) -> Option<u64> {
+    let before = text.split_once(unit)?.0;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Totals, cargo_test_args, copy_and_count};
+
+    #[test]
+    fn adds_up_all_binaries_and_copies_every_byte() {
+        let output = b"running 2 tests\n\xff\n\
+            test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out\n\
+            test result: FAILED. 40 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\nend";
+        let mut copy = Vec::new();
+        let totals = copy_and_count(&mut &output[..], &mut copy).unwrap();
+        assert_eq!(totals, Totals { passed: 42, failed: 3 });
+        assert_eq!(totals.to_string(), "42 passed, 3 failed");
+        assert_eq!(copy, output);
+    }
+
+    #[test]
+    fn a_named_package_replaces_the_workspace() {
+        let args =
+            |extra: &[&str]| cargo_test_args(&extra.iter().map(ToString::to_string).collect::<Vec<_>>()).join(" ");
+        assert_eq!(args(&[]), "--workspace --locked");
+        assert_eq!(args(&["quote"]), "--workspace --locked quote");
+        assert_eq!(args(&["-p", "refundry-core"]), "--locked -p refundry-core");
+        assert_eq!(args(&["--", "--package"]), "--workspace --locked -- --package");
+    }
+}
