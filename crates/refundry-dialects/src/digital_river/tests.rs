@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Endpoint, decode, encode, read_order, refuse, route, token};
 use crate::wire::{Call, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed};
 
+mod elsewhere;
 mod refusals;
 
 fn request<'a>(headers: &'a [(String, String)], query: &'a str, body: &'a [u8]) -> Request<'a> {

@@ -34,7 +34,9 @@ pub(super) fn read(order: Source<'_>, now_ms: i64) -> Result<(Vec<Payment>, Vec<
             return Err(charge.contradiction("refunds", returned, payment.captured, "but the charge captured only"));
         }
         itemized |= charge.fields.value("refunds").is_some();
-        refunds.extend(past);
+        for refund in past {
+            join(&mut refunds, refund);
+        }
         payments.push(payment);
     }
     if !itemized {
@@ -42,6 +44,20 @@ pub(super) fn read(order: Source<'_>, now_ms: i64) -> Result<(Vec<Payment>, Vec<
     }
     refunds.sort_by_key(|refund| refund.created_ms);
     Ok((payments, refunds))
+}
+
+/// Adds a refund, or its leg to the refund that was made at the same instant through an earlier charge: a refund of a
+/// split payment leaves one entry in each charge it touches.
+fn join(refunds: &mut Vec<PastRefund>, refund: PastRefund) {
+    let payment = refund.legs.first().map(|(payment, _, _)| *payment);
+    let other_half = refunds.iter_mut().find(|r| {
+        let touches = r.legs.iter().any(|(other, _, _)| Some(*other) == payment);
+        r.created_ms == refund.created_ms && !touches && r.external_id.is_none() && refund.external_id.is_none()
+    });
+    match other_half {
+        Some(first) => first.legs.extend(refund.legs),
+        None => refunds.push(refund),
+    }
 }
 
 fn payment(charge: Source<'_>, source: Option<&Fields<'_>>) -> Result<Payment, IntakeFault> {
@@ -110,7 +126,8 @@ fn past_refunds(charge: Source<'_>, payment: usize, now_ms: i64) -> Result<Vec<P
     Ok(past)
 }
 
-/// A total that no charge explains: one refund, the primary charge first.
+/// A total that no charge explains: one refund, the primary charge first. It bears the order's own time, because a
+/// second import knows it by that, and the time of the last change moves.
 fn bare_refund(order: Source<'_>, payments: &[Payment], now_ms: i64) -> Result<Option<PastRefund>, IntakeFault> {
     let total = order.amount("refundedAmount")?;
     if total.is_zero() {
@@ -129,7 +146,7 @@ fn bare_refund(order: Source<'_>, payments: &[Payment], now_ms: i64) -> Result<O
         let captured = payments.iter().map(|p| p.captured).sum();
         return Err(order.contradiction("refundedAmount", total, captured, "but the charges captured only"));
     }
-    let created_ms = time(order.fields, "updatedTime")?.unwrap_or(now_ms);
+    let created_ms = time(order.fields, "createdTime")?.unwrap_or(now_ms);
     Ok(Some(unallocated(None, created_ms, legs)))
 }
 

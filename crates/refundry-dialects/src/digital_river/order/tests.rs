@@ -105,6 +105,14 @@ fn past_refunds_are_one_an_entry() {
     let legs: Vec<_> = refunds.iter().map(|r| r.legs.clone()).collect();
     let leg = |amount| vec![(0, Amount::minor(amount), Amount::minor(amount))];
     assert_eq!(legs, [leg(4815), leg(1070)]);
+    let mut split_up = example("two-refunds-already");
+    split_up["refundedAmount"] = json!(63.85);
+    let half = json!([{ "createdTime": "2026-10-08T17:05:26Z", "amount": 5.0, "state": "complete" },
+        { "createdTime": "2026-10-10T17:05:26Z", "amount": 9.0, "state": "failed" }]);
+    split_up["payment"]["charges"][1]["refunds"] = half;
+    let legs: Vec<_> = read(&split_up, 0).expect("an order").refunds.iter().map(|r| r.legs.clone()).collect();
+    let (card, gift) = (leg(4815)[0], (1, Amount::minor(500), Amount::minor(500)));
+    assert_eq!(legs, [vec![card, gift], leg(1070)]);
     let mut bare = example("two-refunds-already");
     bare["refundedAmount"] = json!(170.0);
     bare["payment"]["charges"][0].as_object_mut().expect("a charge").remove("refunds");
