@@ -129,14 +129,14 @@ impl World {
 
     /// A refund and its order as the jobs so far left them.
     pub(crate) fn refund(&mut self, tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Option<Found>, StoreError> {
-        let refund = match self.refunds.get(&(store, refund)) {
-            Some(kept) => Arc::clone(&kept.value),
-            None => {
-                let Some(found) = refunds::get(tx, store, refund)? else { return Ok(None) };
-                let found = Arc::new(found);
-                self.refunds.insert((store, refund), Kept { value: Arc::clone(&found), state: Row::Same });
-                found
-            }
+        let known = self.refunds.get(&(store, refund)).map(|kept| Arc::clone(&kept.value));
+        let refund = if let Some(known) = known {
+            known
+        } else {
+            let Some(found) = refunds::get(tx, store, refund)? else { return Ok(None) };
+            let found = Arc::new(found);
+            self.refunds.insert((store, refund), Kept { value: Arc::clone(&found), state: Row::Same });
+            found
         };
         let order = self.order(tx, store, refund.order)?;
         Ok(Some((refund, order)))
