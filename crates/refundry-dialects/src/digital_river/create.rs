@@ -11,7 +11,7 @@ use refundry_core::order::Dialect;
 use refundry_core::refund::Class;
 use serde_json::Value;
 
-use super::decode::{decimal, metadata, parse, refundable_before, shown, stage, unknown_keys, whole};
+use super::decode::{decimal, is_storable, metadata, parse, refundable_before, shown, stage, unknown_keys, whole};
 use super::ids::{line_reference, order_reference};
 use super::reject::{Problem, bad_request, not_found};
 use crate::body::Fields;
@@ -26,7 +26,7 @@ const MONEY_KEYS: [&str; 3] = ["amount", "percent", "items"];
 /// Reads a refund request. An invoice is never found: there are none yet.
 pub(super) fn create(request: &Request<'_>) -> Result<Call, Response> {
     let value = parse(request)?;
-    let Ok(fields) = Fields::root(&value) else { return Err(bad_request(&Problem::format("send an object"))) };
+    let Ok(fields) = Fields::root(&value) else { return Err(bad_request(&Problem::format("it is no object"))) };
     let items = item_objects(&fields);
     stage(&unknown(&fields, &items))?;
     stage(&missing(&fields, &items))?;
@@ -243,7 +243,7 @@ fn item_part(fields: &Fields<'_>) -> Result<Option<ItemPart>, Problem> {
 /// Free text; integrations send it empty, too.
 fn reason(fields: &Fields<'_>) -> Result<String, Problem> {
     let Some(given) = fields.value("reason") else { return Ok(String::new()) };
-    let reason = given.as_str().filter(|reason| reason.chars().count() <= REASON_CHARS_MAX);
+    let reason = given.as_str().filter(|reason| reason.chars().count() <= REASON_CHARS_MAX && is_storable(reason));
     reason.map(str::to_owned).ok_or_else(|| Problem::invalid("reason", "reason", &shown(given)))
 }
 

@@ -57,7 +57,7 @@ pub(super) fn unknown_keys<'a>(fields: &'a Fields<'_>, known: &'a [&str]) -> imp
 /// `POST /refunds/{id}`: sets or removes metadata pairs, and nothing else.
 pub(super) fn update(refund: &str, request: &Request<'_>) -> Result<Call, Response> {
     let value = parse(request)?;
-    let Ok(fields) = Fields::root(&value) else { return Err(bad_request(&Problem::format("send an object"))) };
+    let Ok(fields) = Fields::root(&value) else { return Err(bad_request(&Problem::format("it is no object"))) };
     stage(&unknown_keys(&fields, &["metadata"]).collect::<Vec<_>>())?;
     let metadata = metadata(&fields).map_err(|problem| bad_request(&[problem]))?;
     Ok(Call::AnnotateRefund { refund: refund_reference(refund), metadata })
@@ -75,7 +75,7 @@ pub(super) fn metadata(fields: &Fields<'_>) -> Result<Pairs, Problem> {
 }
 
 fn metadata_key(key: &str) -> Result<String, Problem> {
-    if !key.is_empty() && key.chars().count() <= METADATA_KEY_CHARS_MAX {
+    if !key.is_empty() && key.chars().count() <= METADATA_KEY_CHARS_MAX && is_storable(key) {
         return Ok(key.to_owned());
     }
     let message =
@@ -98,7 +98,15 @@ fn metadata_value(key: &str, value: &Value) -> Result<Option<MetaValue>, Problem
     if text.chars().count() > METADATA_VALUE_CHARS_MAX {
         return wrong(format!("The value of '{key}' is longer than {METADATA_VALUE_CHARS_MAX} characters."));
     }
+    if !is_storable(text) {
+        return wrong(format!("The value of '{key}' contains the character U+0000."));
+    }
     Ok(Some(read))
+}
+
+/// Not every database holds every text: the null character is the one that PostgreSQL refuses.
+pub(super) fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 /// A number as this API takes it: a JSON number, exponents allowed, or digits in a string.

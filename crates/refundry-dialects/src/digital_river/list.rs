@@ -6,7 +6,7 @@ use refundry_core::money::Decimal;
 use refundry_core::query::{AmountRange, Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::RefundState;
 
-use super::decode::{stage, whole};
+use super::decode::{shortened, stage, whole};
 use super::ids::{order_reference, refund_reference};
 use super::reject::Problem;
 use crate::text::{parse_time, query_pairs};
@@ -97,7 +97,7 @@ fn ranged(query: &mut RefundQuery, key: &str, value: &str) -> Result<(), Problem
         return Ok(());
     }
     let Some(operator) = operator.and_then(Operator::parse) else {
-        let message = format!("'{key}' has no valid operator: use eq, gt, gte, lt or lte.");
+        let message = format!("'{}' has no valid operator: use eq, gt, gte, lt or lte.", shortened(key));
         return Err(Problem::of("invalid_parameter", key, message));
     };
     if name == "createdTime" {

@@ -49,8 +49,9 @@ impl Problem {
     /// No JSON object: the known sentence first, then what is wrong with the bytes.
     pub(super) fn format(detail: &str) -> Vec<Self> {
         let known = "The format of your request is invalid.";
+        let detail = format!("What is wrong: {detail}.");
         let entry = |message: &str| Self { code: Some("invalid_format"), parameter: None, message: message.to_owned() };
-        vec![entry(known), entry(detail)]
+        vec![entry(known), entry(&detail)]
     }
 
     fn plain(message: &str) -> Self {
@@ -135,9 +136,9 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
         }
         Refusal::Intake(fault) => intake(fault),
         Refusal::Setting { field, reason } => {
-            // The one setting of a refund is its metadata, and all that can be wrong later is how much there is of it.
+            // Of what can be set here only metadata has a bound that shows after it was merged.
             let code = if *field == "metadata" { "too_many_metadata_pairs" } else { "invalid_parameter" };
-            bad_request(&[Problem::of(code, field, reason.clone())])
+            bad_request(&[Problem::of(code, field, format!("{field}: {reason}."))])
         }
         Refusal::Busy => {
             let message = "The service is busy. Nothing was stored; send the request again.";

@@ -65,6 +65,11 @@ fn described(order: &Order) -> Map<String, Value> {
     put("liveMode", json!(!order.test));
     put("items", (0..order.lines.len()).map(|line| item(order, line)).collect());
     put("payment", json!({ "charges": charges(order) }));
+    let shipping = order.components.iter().filter(|c| c.kind == ComponentKind::Shipping && c.line.is_none());
+    let (net, tax) = shipping.fold((Amount::ZERO, Amount::ZERO), |(net, tax), c| (net + c.net, tax + c.tax));
+    if net.is_positive() || tax.is_positive() {
+        put("shippingChoice", json!({ "amount": money(net, currency), "taxAmount": money(tax, currency) }));
+    }
     body
 }
 
