@@ -64,25 +64,36 @@ pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
     Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))
 }
 
-/// Starts an engine with the drivers of this process.
-pub(crate) fn engine(store: Store, simulated_url: Option<&str>, arrived: &Arc<Notify>) -> anyhow::Result<Arc<Engine>> {
+/// An engine for a command that writes beside a running server: it leases no legs.
+pub(crate) fn idle_engine(data: &DataArgs) -> anyhow::Result<Engine> {
+    let registry = registry(None)?;
+    let queue = Arc::new(WorkQueue::new(registry, false, Box::new(|| {})));
+    Engine::start(open(data)?, Clock::System, queue).context("cannot start the engine")
+}
+
+/// Starts the engine of a server: it pays out over the drivers of this process.
+fn engine(store: Store, simulated_url: Option<&str>, arrived: &Arc<Notify>) -> anyhow::Result<Arc<Engine>> {
+    let wake = Arc::clone(arrived);
+    let queue = Arc::new(WorkQueue::new(registry(simulated_url)?, true, Box::new(move || wake.notify_one())));
+    let engine = Engine::start(store, Clock::System, queue).context("cannot start the engine")?;
+    Ok(Arc::new(engine))
+}
+
+fn registry(simulated_url: Option<&str>) -> anyhow::Result<Arc<Registry>> {
     let simulated = match simulated_url {
         Some(url) => Simulated::remote(url),
         None => Simulated::local(BookKeeper::in_memory()),
     };
     let drivers: Vec<Box<dyn Gateway>> = vec![Box::new(simulated), Box::new(Manual)];
     let registry = Registry::new(drivers).map_err(|taken| anyhow::anyhow!("two drivers are called {}", taken.name))?;
-    let wake = Arc::clone(arrived);
-    let queue = Arc::new(WorkQueue::new(Arc::new(registry), true, Box::new(move || wake.notify_one())));
-    let engine = Engine::start(store, Clock::System, queue).context("cannot start the engine")?;
-    Ok(Arc::new(engine))
+    Ok(Arc::new(registry))
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn wait_for_stop() -> anyhow::Result<()> {
+pub(crate) async fn wait_for_stop() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     tokio::select! {
         _ = terminate.recv() => {}
