@@ -1,5 +1,6 @@
 //! `refundry serve`: store, engine, worker and HTTP server of one process, started and stopped in order.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use refundry_engine::Engine;
+use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::clock::Clock;
 use refundry_engine::execute::WorkQueue;
 use refundry_engine::store::{Options, Store};
@@ -36,8 +38,14 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let store = open(&args.data)?;
+    // Held until the end of the process, however it ends.
+    let _alone = lock(&args.data)?;
     let arrived = Arc::new(Notify::new());
     let engine = engine(store, args.simulated_url.as_deref(), &arrived)?;
+    // Nobody else pays out from this folder, so whatever is leased died with an earlier process.
+    if let Outcome::Reclaimed(legs @ 1..) = engine.call(Job::Reclaim).context("cannot take over earlier work")? {
+        tracing::info!(legs, "legs of an earlier process are looked up");
+    }
     if args.demo {
         demo::seed(&engine).context("cannot load the demo store")?;
     }
@@ -62,6 +70,14 @@ pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
     let path = data.data.join("refundry.db");
     let options = Options::file(&path, Clock::System.now_ms());
     Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))
+}
+
+/// Makes sure that one process pays out from a data folder: two would not pay twice, but wait for each other's leases.
+fn lock(data: &DataArgs) -> anyhow::Result<File> {
+    let path = data.data.join("refundry.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.try_lock().with_context(|| format!("another server uses the data folder {}", data.data.display()))?;
+    Ok(file)
 }
 
 /// An engine for a command that writes beside a running server: it leases no legs.
