@@ -4,7 +4,7 @@
 //! always net with their tax beside them. Figures that do not add up refuse the order: nothing is guessed about money.
 
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
-use refundry_core::limits::{LINES_PER_ORDER_MAX, PAYMENTS_PER_ORDER_MAX, UNITS_PER_LINE_MAX};
+use refundry_core::limits::{AMOUNT_MINOR_MAX, LINES_PER_ORDER_MAX, PAYMENTS_PER_ORDER_MAX, UNITS_PER_LINE_MAX};
 use refundry_core::money::{Amount, Currency, Decimal, ratio, split};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Status};
 use serde_json::Value;
@@ -121,7 +121,8 @@ fn share_discounts(source: Source<'_>, items: &[Fields<'_>], lines: &mut [Line])
         let discount = item.child("discount")?;
         let off = discount.as_ref().map_or(Ok(Amount::ZERO), |d| Source { fields: d, ..source }.amount("amountOff"))?;
         let percent = discount.as_ref().map_or(Ok(None), |d| d.decimal("percentOff", true)).map_err(unreadable)?;
-        discounts.push(off + percent.map_or(Amount::ZERO, |percent| off_by_percent(amount, percent)));
+        let discount = off + percent.map_or(Amount::ZERO, |percent| off_by_percent(amount, percent));
+        discounts.push(discount.min(Amount::minor(AMOUNT_MINOR_MAX)));
         amounts.push(amount);
     }
     let named: Amount = discounts.iter().sum();

@@ -200,6 +200,15 @@ fn unreadable_documents_say_where() {
         }
     }
     assert!(read(&json!([]), 0).is_err());
+    let mut heavy = example("two-refunds-already");
+    let mut item = heavy["items"][0].clone();
+    for key in ["amount", "shipping", "fees", "duties", "tax", "importerTax"] {
+        item[key] = json!({ "amount": 9_999_999_999_999_i64, "taxAmount": 9_999_999_999_999_i64 });
+    }
+    item["amount"] = json!(9_999_999_999_999_i64);
+    item["discount"] = json!({ "amountOff": 9_999_999_999_999_i64, "percentOff": 99 });
+    heavy["items"] = Value::Array(vec![item; 1_000]);
+    assert!(read(&heavy, 0).is_err());
     let mut huge = example("two-refunds-already");
     let capture = json!({ "amount": 9_999_999_999_999.0, "state": "complete" });
     huge["payment"]["charges"][0]["captures"] = Value::Array(vec![capture; 9_999]);

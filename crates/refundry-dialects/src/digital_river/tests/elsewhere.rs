@@ -11,8 +11,8 @@ use refundry_core::refund::Restock;
 use serde_json::{Value, json};
 
 use super::{dec, number, published, request};
-use crate::digital_river::{Endpoint, encode};
-use crate::wire::{RefundView, Reply};
+use crate::digital_river::{Endpoint, encode, read_order};
+use crate::wire::{OrderView, RefundView, Reply};
 
 /// What a refund of `order`, asked through SHOPLINE, looks like here.
 fn seen(facts: &Facts, ask: Ask) -> Value {
@@ -107,4 +107,28 @@ fn fees_of_one_item_are_one_item() {
     let figures: Vec<(String, Value)> =
         body["items"].as_array().expect("items").iter().map(|i| (i["amount"].to_string(), i["type"].clone())).collect();
     assert_eq!(figures, [("2.0".to_owned(), json!("fees")), ("1.0".to_owned(), Value::Null)]);
+}
+
+#[test]
+fn an_order_is_shown_as_it_came_with_the_figures_of_today() {
+    let path = format!(
+        "{}/../../examples/orders/digital-river/two-lines-discounts-added-tax.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let document: Value = serde_json::from_slice(&std::fs::read(path).expect("the example")).expect("JSON");
+    let intake = read_order(&document, 0).expect("an order");
+    let mut facts = Facts::fresh(intake.order);
+    let body = r#"{"orderId":"o","currency":"USD","items":[{"itemId":"145972281866","percent":100}]}"#;
+    let (status, _) = super::send(&mut facts, body);
+    assert_eq!(status, 201);
+    let order = Box::new(OrderView { facts, document: intake.document });
+    let get = Endpoint::GetOrder { order: "o".to_owned() };
+    let answer = encode(&get, &request(&[], "", b""), &Reply::Order { order, created: false });
+    let mut expected = document;
+    expected["availableToRefundAmount"] = number("89.32");
+    expected["items"][0]["availableToRefundAmount"] = number("0.0");
+    expected["items"][1]["availableToRefundAmount"] = number("76.9");
+    let shown: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    expected["updatedTime"] = shown["updatedTime"].clone();
+    assert_eq!(shown, expected);
 }
