@@ -330,8 +330,9 @@ fn filters_are_read() {
     let plain = list("").expect("a query");
     assert_eq!(plain, RefundQuery::default());
     assert_eq!(list("0=a&1=b&expand=true&skuId=").expect("a query"), RefundQuery::default());
-    let query = list("state=created&ids=ref_000000000000000001,%20x&ids=y&orderId=ord_5&skuId=s%20k&reason=a+b&failureReason=f&limit=100")
-        .expect("a query");
+    let query = "state=created&ids=ref_000000000000000001,%20x&ids=y&orderId=ord_5&skuId=s%20k&reason=a+b\
+        &failureReason=f&limit=100";
+    let query = list(query).expect("a query");
     assert_eq!(query.states, Some(vec![RefundState::Pending]));
     let ids: Vec<(String, Option<u64>)> = query.refunds.expect("ids").into_iter().map(|r| (r.text, r.ours)).collect();
     assert_eq!(ids, [("ref_000000000000000001".to_owned(), Some(1)), ("x".to_owned(), None), ("y".to_owned(), None)]);
