@@ -98,7 +98,7 @@ impl<'a> Books<'a> {
         let id = record.text("id")?;
         Ok(Some(PastRefund {
             external_id: (!id.is_empty()).then_some(id),
-            created_ms: record.time("created_at")?.unwrap_or(self.order.updated_ms),
+            created_ms: record.time("created_at")?.unwrap_or(self.order.created_ms),
             note: record.text("note")?,
             reason: String::new(),
             allocations,
@@ -344,7 +344,8 @@ impl<'a> Books<'a> {
         }
         Ok(PastRefund {
             external_id: None,
-            created_ms: self.order.updated_ms,
+            // A time that a second import finds again; when the money went back is not said.
+            created_ms: self.order.created_ms,
             note: String::new(),
             reason: String::new(),
             allocations,

@@ -3,7 +3,7 @@
 //! Legacy versions answer `{"errors":[…]}` (or `{"error":…}` for token and store), modern ones `{"code","message"}`.
 
 use refundry_core::intake::IntakeFault;
-use refundry_core::money::{Amount, AmountError, Decimal};
+use refundry_core::money::{Amount, AmountError, Currency, Decimal};
 use refundry_core::order::OrderFault;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
@@ -139,7 +139,7 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::OrderUnknown { order } => format!("there is no order {order}"),
         Rejection::KeyReused => "this Idempotency-Key was used for another request".to_owned(),
         Rejection::RefundableStale { expected, actual, currency } => {
-            let actual = actual.to_decimal(*currency, currency.exponent().max(2));
+            let actual = print(*actual, *currency);
             format!("{actual} {currency} is refundable now, not the {expected} that Refundable-Before states")
         }
         Rejection::OrderDisputed => "a dispute holds the order; it can be refunded once that is closed".to_owned(),
@@ -171,13 +171,19 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::PaymentUnknown { payment } => format!("the order has no payment line {payment}"),
         Rejection::PaymentUnnamed => "refund_payments must name a payment line of the order".to_owned(),
         Rejection::AmountInvalid { field, amount, why } => amount_sentence(&key_of(field), *amount, *why),
-        Rejection::PartExceeded { part, asked, available } => exceeded(&key_of(part), *asked, *available),
-        Rejection::PartsDoNotAddUp { total, parts } => differs("the parts", *total, *parts),
-        Rejection::PaymentsDoNotAddUp { total, payments } => differs("refund_payments", *total, *payments),
-        Rejection::PaymentExceeded { payment, asked, available } => {
-            exceeded(&format!("refund_price of payment line {payment}"), *asked, *available)
+        Rejection::PartExceeded { part, asked, available, currency } => {
+            exceeded(&key_of(part), *asked, *available, *currency)
         }
-        Rejection::RefundableExceeded { asked, available } => exceeded("refund_total", *asked, *available),
+        Rejection::PartsDoNotAddUp { total, parts, currency } => differs("the parts", *total, *parts, *currency),
+        Rejection::PaymentsDoNotAddUp { total, payments, currency } => {
+            differs("refund_payments", *total, *payments, *currency)
+        }
+        Rejection::PaymentExceeded { payment, asked, available, currency } => {
+            exceeded(&format!("refund_price of payment line {payment}"), *asked, *available, *currency)
+        }
+        Rejection::RefundableExceeded { asked, available, currency } => {
+            exceeded("refund_total", *asked, *available, *currency)
+        }
     }
 }
 
@@ -190,13 +196,16 @@ fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
     }
 }
 
-/// The rules do not tell the currency of these figures, so they are in its minor units.
-fn differs(what: &str, total: Amount, sum: Amount) -> String {
-    format!("{what} must make their total: {} against {} in minor units", sum.get(), total.get())
+fn differs(what: &str, total: Amount, sum: Amount, currency: Currency) -> String {
+    format!("{what} make {}, but their total is {}", print(sum, currency), print(total, currency))
 }
 
-fn exceeded(what: &str, asked: Amount, available: Amount) -> String {
-    format!("{what} must be at most {} in minor units, not {}", available.get(), asked.get())
+fn exceeded(what: &str, asked: Amount, available: Amount, currency: Currency) -> String {
+    format!("{what} must be at most {}, not {}", print(available, currency), print(asked, currency))
+}
+
+fn print(amount: Amount, currency: Currency) -> String {
+    amount.to_decimal(currency, currency.exponent().max(2))
 }
 
 /// The request's key for what the rules call by its code.
