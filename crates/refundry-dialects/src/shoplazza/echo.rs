@@ -330,6 +330,20 @@ fn overlay_lines(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
         }
         keep_delivery(line, stored.get("fulfillment_status"));
     }
+    let lines = lines.clone();
+    show_in_parcels(order, &lines);
+}
+
+/// A line item that is repeated in a parcel shows the same refunds there.
+fn show_in_parcels(order: &mut Map<String, Value>, lines: &[Value]) {
+    let Some(Value::Array(parcels)) = order.get_mut("fulfillments") else { return };
+    let items = parcels.iter_mut().filter_map(|p| p.get_mut("line_items")).filter_map(Value::as_array_mut).flatten();
+    for item in items.filter_map(Value::as_object_mut) {
+        let Some(line) = lines.iter().find(|line| line.get("id") == item.get("id")) else { continue };
+        for key in ["refund_quantity", "refund_total", "fulfillment_status"] {
+            item.insert(key.to_owned(), line.get(key).cloned().unwrap_or_default());
+        }
+    }
 }
 
 fn fulfillments(stored: &Value) -> Value {

@@ -28,7 +28,9 @@ pub(super) fn full_refund(answer: &RefundAnswer) -> Value {
     let view = answer.order.clone().unwrap_or_else(|| alone(refund, order));
     let status = state_code(refund.state());
     let reason = refund.failure().map_or("", |(code, message)| if message.is_empty() { code } else { message });
-    let record = legacy_record(&answer.view);
+    let order_after = echo::legacy_order(&view);
+    let lines = order_after.get("line_items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let record = legacy_record(&answer.view, |index, _| lines.get(index).cloned().unwrap_or_default());
     json!({
         "id": uuid_of(refund.id),
         "status": status,
@@ -38,7 +40,7 @@ pub(super) fn full_refund(answer: &RefundAnswer) -> Value {
         "refund_fail_reason": reason,
         "all_refunded": fully_refunded(&view.facts),
         "refund_status": status,
-        "order": echo::legacy_order(&view),
+        "order": order_after,
         // The page says `refund`, its sample `refunds`; both hold the one record.
         "refunds": record.clone(),
         "refund": record,
@@ -48,7 +50,11 @@ pub(super) fn full_refund(answer: &RefundAnswer) -> Value {
 /// Answer to Refund List.
 pub(super) fn records(version: Version, request: &Request<'_>, page: &RefundPage) -> Value {
     if !version.is_modern() {
-        let records: Vec<Value> = page.refunds.iter().map(legacy_record).collect();
+        // The list knows this refund only, so the line item that it embeds shows what this refund took.
+        let listed = |view: &RefundView| {
+            legacy_record(view, |index, units| echo::legacy_line(&view.order, index, units.refunded()))
+        };
+        let records: Vec<Value> = page.refunds.iter().map(listed).collect();
         return json!({ "records": records });
     }
     let records: Vec<Value> = page.refunds.iter().map(modern_record).collect();
@@ -108,15 +114,14 @@ fn common_record(view: &RefundView) -> Map<String, Value> {
     object(record)
 }
 
-/// A record of the legacy list, and of the full refund.
-fn legacy_record(view: &RefundView) -> Value {
+/// A record of the legacy list, and of the full refund; `line_item` writes the order's line item inside.
+fn legacy_record(view: &RefundView, line_item: impl Fn(usize, &LineUnits) -> Value) -> Value {
     let (refund, order) = (&view.refund, &view.order);
     let items = lines_of(refund).into_iter().filter_map(|(index, units)| {
         let line = order.lines.get(index)?;
         let mut item = line_figures(order, line, &units);
         item.insert("delete_quantity".to_owned(), units.waiting.to_string().into());
-        // The list knows this refund only, so its embedded line item shows what this refund took.
-        item.insert("line_item".to_owned(), echo::legacy_line(order, index, units.refunded()));
+        item.insert("line_item".to_owned(), line_item(index, &units));
         Some(Value::Object(item))
     });
     let items: Vec<Value> = items.collect();

@@ -174,9 +174,11 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::PartExceeded { part, asked, available, currency } => {
             exceeded(&key_of(part), *asked, *available, *currency)
         }
-        Rejection::PartsDoNotAddUp { total, parts, currency } => differs("the parts", *total, *parts, *currency),
+        Rejection::PartsDoNotAddUp { total, parts, currency } => {
+            differs("the parts", "their total", *total, *parts, *currency)
+        }
         Rejection::PaymentsDoNotAddUp { total, payments, currency } => {
-            differs("refund_payments", *total, *payments, *currency)
+            differs("refund_payments", "refund_total", *total, *payments, *currency)
         }
         Rejection::PaymentExceeded { payment, asked, available, currency } => {
             exceeded(&format!("refund_price of payment line {payment}"), *asked, *available, *currency)
@@ -196,8 +198,8 @@ fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
     }
 }
 
-fn differs(what: &str, total: Amount, sum: Amount, currency: Currency) -> String {
-    format!("{what} make {}, but their total is {}", print(sum, currency), print(total, currency))
+fn differs(what: &str, whole: &str, total: Amount, sum: Amount, currency: Currency) -> String {
+    format!("{what} make {}, but {whole} is {}", print(sum, currency), print(total, currency))
 }
 
 fn exceeded(what: &str, asked: Amount, available: Amount, currency: Currency) -> String {

@@ -550,3 +550,35 @@ fn commands_carry_who_asked() {
     let CreateRefund { via, request: RefundRequest { refundable_before, .. }, order, .. } = *command;
     assert_eq!((via, refundable_before, order.text.as_str()), (Dialect::Shoplazza, None, ORDER));
 }
+
+#[test]
+fn a_modern_document_is_echoed_in_the_legacy_shape() {
+    let mut view = stored("two-payments-two-refunds-already");
+    let refund = create(&mut view, "/openapi/orders/625832068831405057/refund", "").unwrap();
+    finish(&mut view, refund);
+    let order = echo::legacy_order(&view);
+    for (pointer, wanted) in [
+        ("/billing_address/address1", json!("905 Harbour Street")),
+        ("/shipping_address/address2", json!("Apt 3B")),
+        ("/customer/user_id", json!("ec98e74d-44ef-40e2-bb09-7c2aa1309278")),
+        ("/customer/orders_count", json!(7)),
+        ("/source_name/data", json!("Direct")),
+        ("/canceled_at", Value::Null),
+        ("/config/market_setting/market_price_setting/local_to_base", json!("1")),
+        ("/line_items/0/image", json!("https://cdn.example.com/products/nm-skil-28.jpg")),
+        ("/line_items/0/total", json!("148.23")),
+        ("/line_items/0/refund_quantity", json!(3)),
+        ("/line_items/0/refund_total", json!("161.39")),
+        ("/fulfillments/0/line_items/0/shipping_quantity", json!(2)),
+        ("/fulfillments/0/line_items/0/refund_quantity", json!(3)),
+        ("/fulfillment_status", json!("shipped")),
+        ("/refund_status", json!("general")),
+        ("/status", json!("placed")),
+        ("/total_refund_price", json!("207.67")),
+        ("/total_refund_tax", json!("16.04")),
+        ("/total_refund_discount", json!("16.47")),
+        ("/updated_at", json!("2026-11-23T00:00:01Z")),
+    ] {
+        assert_eq!(order.pointer(pointer), Some(&wanted), "{pointer}");
+    }
+}
