@@ -4,7 +4,7 @@ use refundry_core::intake::IntakeFault;
 use refundry_core::money::Amount;
 use serde_json::{Value, json};
 
-use super::{FILES, NOW_MS, document};
+use super::{FILES, NOW_MS, booked, document};
 use crate::shoplazza::{encode, read_order};
 
 #[test]
@@ -152,4 +152,51 @@ fn discounts_and_taxes_of_the_order_are_shared_out() {
     assert_eq!(order.lines.iter().map(|l| l.discount.get()).sum::<i64>(), 3_321);
     // 33.21 by 178.00 : 74.00, then 15.86 by 154.54 : 64.25, largest remainder.
     assert_eq!(parts, [(15_454, 1_120), (6_425, 466)]);
+}
+
+/// Every value of a document in turn replaced by what nobody expects there: read or refused, never a panic.
+#[test]
+fn no_document_is_too_strange() {
+    let strange = [
+        Value::Null,
+        json!(""),
+        json!([]),
+        json!("9999999999999.99"),
+        json!(99_999),
+        json!("-1"),
+        json!("cod"),
+        json!("KWD"),
+    ];
+    let mut text = document("two-payments-two-refunds-already");
+    // Texts that are kept and never read would only make this slow.
+    for unread in ["billing_address", "shipping_address", "fulfillments"] {
+        text["order"].as_object_mut().unwrap().remove(unread);
+    }
+    let mut pointers = Vec::new();
+    point_at_all(&text, "", &mut pointers);
+    for pointer in pointers {
+        for value in &strange {
+            let mut changed = text.clone();
+            *changed.pointer_mut(&pointer).unwrap() = value.clone();
+            if let Ok(intake) = read_order(&changed, NOW_MS) {
+                assert_eq!(intake.order.validate(), Ok(()), "{pointer} = {value}");
+                let facts = booked(intake).facts;
+                assert!(!facts.payments_left().is_negative(), "{pointer} = {value}");
+                let (sold, held) = (&facts.order.components, &facts.balances.components);
+                let within = sold.iter().zip(held).all(|(c, held)| held.net <= c.net && held.tax <= c.tax);
+                assert!(within, "{pointer} = {value}");
+            }
+        }
+    }
+}
+
+fn point_at_all(value: &Value, at: &str, pointers: &mut Vec<String>) {
+    pointers.push(at.to_owned());
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| point_at_all(value, &format!("{at}/{key}"), pointers)),
+        Value::Array(entries) => {
+            entries.iter().enumerate().for_each(|(i, value)| point_at_all(value, &format!("{at}/{i}"), pointers));
+        }
+        _ => {}
+    }
 }

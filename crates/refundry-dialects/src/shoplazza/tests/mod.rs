@@ -56,7 +56,10 @@ fn body_of(response: &Response) -> Value {
 
 /// An order as the store keeps it: numbered, with its past refunds in the books.
 fn stored(name: &str) -> OrderView {
-    let Intake { mut order, refunds, document } = read_order(&document(name), NOW_MS).unwrap();
+    booked(read_order(&document(name), NOW_MS).unwrap())
+}
+
+fn booked(Intake { mut order, refunds, document }: Intake) -> OrderView {
     order.id = 795_000_000_000_000_001;
     for (line, id) in order.lines.iter_mut().zip(795_000_000_000_000_100..) {
         line.id = id;
