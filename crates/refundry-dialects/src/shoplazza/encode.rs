@@ -229,10 +229,10 @@ fn line_figures(order: &Order, line: &Line, units: &LineUnits) -> Map<String, Va
 }
 
 /// A unit price times a number of units. An order may state a unit price that its lines do not bear out, so this is cut
-/// far above every real figure rather than fatal.
+/// above every real figure rather than fatal, and low enough that the lines of an order still sum.
 pub(super) fn times(unit: Amount, quantity: u32) -> Amount {
-    const FAR_ABOVE: i64 = AMOUNT_MINOR_MAX * 1_000;
-    Amount::minor(unit.get().saturating_mul(i64::from(quantity)).min(FAR_ABOVE))
+    const ABOVE_ALL: i64 = AMOUNT_MINOR_MAX * 8;
+    Amount::minor(unit.get().saturating_mul(i64::from(quantity)).min(ABOVE_ALL))
 }
 
 /// The map of a value written as an object.
