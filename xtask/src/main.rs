@@ -1,9 +1,10 @@
-//! Development tasks, run as `cargo xtask <task>`: what CI runs, the test run and the house rules.
+//! Development tasks, run as `cargo xtask <task>`: what CI runs, the tests, the golden files, the house rules.
 //!
 //! A task is a module here and a row in [`TASKS`]. Nothing in this crate may be needed to run Refundry itself.
 #![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 mod ci;
+mod golden;
 mod rust_text;
 mod test;
 mod tidy;
@@ -23,6 +24,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task { name: "ci", about: "format check, clippy, docs, then `test`; what CI runs", run: ci::run },
     Task { name: "test", about: "build the release binary, run all tests; arguments go to cargo test", run: test::run },
+    Task { name: "golden", about: "write what the code does now into the golden files", run: golden::run },
     Task { name: "tidy", about: "check the house rules; also runs as a test", run: tidy::run },
 ];
 

@@ -26,7 +26,7 @@ pub(crate) fn by_amount(
     if let Some(class @ (Class::Tax | Class::ImporterTax)) = class {
         let whole = whole_of(facts, class);
         if asked < whole {
-            return Err(Rejection::TaxOnlyWhole { by_percent: false, whole });
+            return Err(Rejection::TaxOnlyWhole { by_percent: false, whole, currency: facts.order.currency });
         }
         return take_whole(facts, class, asked, whole, shape);
     }
@@ -40,7 +40,7 @@ pub(crate) fn by_percent(facts: &Facts, percent: Decimal, class: Option<Class>) 
     if let Some(class @ (Class::Tax | Class::ImporterTax)) = class {
         let whole = whole_of(facts, class);
         if percent != Decimal::from_parts(100, 0) {
-            return Err(Rejection::TaxOnlyWhole { by_percent: true, whole });
+            return Err(Rejection::TaxOnlyWhole { by_percent: true, whole, currency: facts.order.currency });
         }
         return take_whole(facts, class, whole, whole, shape);
     }
@@ -49,7 +49,8 @@ pub(crate) fn by_percent(facts: &Facts, percent: Decimal, class: Option<Class>) 
         Some(class) => Spread::new(facts).left_of(&components_of(facts, class)),
     };
     if !base.is_positive() {
-        return Err(Rejection::RefundableExceeded { asked: Amount::ZERO, available: Amount::ZERO });
+        let currency = facts.order.currency;
+        return Err(Rejection::RefundableExceeded { asked: Amount::ZERO, available: Amount::ZERO, currency });
     }
     let asked = fraction.of_amount(base, 2);
     if asked.is_zero() {
@@ -81,7 +82,7 @@ pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk]) -> Result<Draft, Reject
         let available = spread.left_of(components);
         if *amount > available {
             let part = item_part_code(item.part).to_owned();
-            return Err(Rejection::PartExceeded { part, asked: *amount, available });
+            return Err(Rejection::PartExceeded { part, asked: *amount, available, currency: facts.order.currency });
         }
         let why = if matches!(item.money, ItemMoney::Percent(_)) { Why::Percent } else { Why::Stated };
         spread.spread(*amount, components, why);
@@ -122,7 +123,8 @@ fn take(facts: &Facts, asked: Amount, class: Option<Class>, shape: Shape) -> Res
     if let Some(class) = class {
         let available = spread.left_of(&components);
         if asked > available {
-            return Err(Rejection::PartExceeded { part: class.code().to_owned(), asked, available });
+            let (part, currency) = (class.code().to_owned(), facts.order.currency);
+            return Err(Rejection::PartExceeded { part, asked, available, currency });
         }
     }
     check_available(facts, asked)?;
@@ -134,7 +136,8 @@ fn take(facts: &Facts, asked: Amount, class: Option<Class>, shape: Shape) -> Res
 /// Taxes go back whole: `asked` is at least `whole` here.
 fn take_whole(facts: &Facts, class: Class, asked: Amount, whole: Amount, shape: Shape) -> Result<Draft, Rejection> {
     if asked > whole || whole.is_zero() {
-        return Err(Rejection::PartExceeded { part: class.code().to_owned(), asked, available: whole });
+        let (part, currency) = (class.code().to_owned(), facts.order.currency);
+        return Err(Rejection::PartExceeded { part, asked, available: whole, currency });
     }
     check_available(facts, asked)?;
     let mut spread = Spread::new(facts);
@@ -151,7 +154,7 @@ fn check_available(facts: &Facts, asked: Amount) -> Result<(), Rejection> {
     if asked <= available {
         return Ok(());
     }
-    Err(Rejection::RefundableExceeded { asked, available })
+    Err(Rejection::RefundableExceeded { asked, available, currency: facts.order.currency })
 }
 
 /// All that is left of a tax class: the importer's tax is its own component, every other tax sits beside its net.

@@ -132,6 +132,11 @@ impl Facts {
         net + tax
     }
 
+    /// Whether no refund holds anything of a component.
+    pub fn component_untouched(&self, index: usize) -> bool {
+        self.balances.components.get(index).is_none_or(|held| *held == Allocated::default())
+    }
+
     /// Σ over all components.
     pub fn components_left(&self) -> Amount {
         (0..self.order.components.len()).map(|i| self.component_left_gross(i)).sum()

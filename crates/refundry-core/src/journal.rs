@@ -67,6 +67,30 @@ impl fmt::Display for Account {
     }
 }
 
+impl Account {
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None if text == "difference" => Some(Self::Difference),
+            None if text == "open" => Some(Self::Open),
+            None => None,
+            Some((kind, index)) => {
+                let index = index.parse().ok()?;
+                match kind {
+                    "net" => Some(Self::Net(index)),
+                    "tax" => Some(Self::Tax(index)),
+                    "paid" => Some(Self::Paid(index)),
+                    "flight" => Some(Self::Flight(index)),
+                    "own_paid" => Some(Self::OwnPaid(index)),
+                    "own_flight" => Some(Self::OwnFlight(index)),
+                    "own_open" => Some(Self::OwnOpen(index)),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
 /// What happened, in the past tense: the kind of a journal entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {

@@ -2,7 +2,7 @@
 
 use crate::balances::Facts;
 use crate::command::{PartAsk, PartMoney, Parts, Rounding, Target, Total};
-use crate::money::Amount;
+use crate::money::{Amount, Currency};
 use crate::order::ComponentKind;
 use crate::quote::{Draft, not_negative, positive};
 use crate::refund::{Shape, UnitMove, Why};
@@ -46,7 +46,7 @@ pub(crate) fn by_parts(facts: &Facts, ask: &Parts, rounding: Rounding) -> Result
     };
     let priced = price_all(facts, ask, &units, rounding)?;
     let stated: Amount = priced.iter().map(|p| p.gross).sum();
-    check_sum(ask, total, stated)?;
+    check_sum(ask, total, stated, facts.order.currency)?;
 
     let mut spread = Spread::new(facts);
     units::allocate(facts, &mut spread, &units);
@@ -159,12 +159,12 @@ fn price<'a>(facts: &Facts, left: &Spread<'_>, part: &'a PartAsk, rounding: Roun
         PartMoney::Remaining => (all, None),
         PartMoney::Gross(amount) | PartMoney::AsPriced(amount) => {
             let gross = not_negative(&field, amount, currency, rounding)?;
-            exceeds(&field, gross, all)?;
+            exceeds(&field, gross, all, currency)?;
             (gross, None)
         }
         PartMoney::Net(amount) => {
             let net = not_negative(&field, amount, currency, rounding)?;
-            exceeds(&field, net, nets)?;
+            exceeds(&field, net, nets, currency)?;
             (net + tax_of_net(left, net, &components), Some(net))
         }
     };
@@ -181,11 +181,11 @@ fn tax_of_net(left: &Spread<'_>, net: Amount, components: &[usize]) -> Amount {
     taxes.sum()
 }
 
-fn exceeds(part: &str, asked: Amount, available: Amount) -> Result<(), Rejection> {
+fn exceeds(part: &str, asked: Amount, available: Amount, currency: Currency) -> Result<(), Rejection> {
     if asked <= available {
         return Ok(());
     }
-    Err(Rejection::PartExceeded { part: part.to_owned(), asked, available })
+    Err(Rejection::PartExceeded { part: part.to_owned(), asked, available, currency })
 }
 
 /// Whether an additional total comes with named charges; their sums must then agree.
@@ -210,14 +210,16 @@ fn explained_additionals(facts: &Facts, ask: &Parts, rounding: Rounding) -> Resu
         *slot = Some(slot.unwrap_or(Amount::ZERO) + amount);
     }
     match (total, named) {
-        (Some(total), Some(parts)) if total != parts => Err(Rejection::PartsDoNotAddUp { total, parts }),
+        (Some(total), Some(parts)) if total != parts => {
+            Err(Rejection::PartsDoNotAddUp { total, parts, currency: facts.order.currency })
+        }
         (Some(_), Some(_)) => Ok(true),
         (Some(_), None) | (None, Some(_) | None) => Ok(false),
     }
 }
 
 /// Parts never exceed the total; where product, shipping, tip and additional charges are all named, they make it.
-fn check_sum(ask: &Parts, total: Option<Amount>, parts: Amount) -> Result<(), Rejection> {
+fn check_sum(ask: &Parts, total: Option<Amount>, parts: Amount, currency: Currency) -> Result<(), Rejection> {
     let Some(total) = total else { return Ok(()) };
     let names = |wanted: fn(&Target) -> bool| ask.parts.iter().any(|p| wanted(&p.target));
     let complete = names(|t| matches!(t, Target::Product))
@@ -225,7 +227,7 @@ fn check_sum(ask: &Parts, total: Option<Amount>, parts: Amount) -> Result<(), Re
         && names(|t| matches!(t, Target::Tip))
         && names(|t| matches!(t, Target::Additionals | Target::Additional(_)));
     if parts > total || (complete && parts != total) {
-        return Err(Rejection::PartsDoNotAddUp { total, parts });
+        return Err(Rejection::PartsDoNotAddUp { total, parts, currency });
     }
     Ok(())
 }

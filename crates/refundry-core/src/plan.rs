@@ -43,7 +43,7 @@ fn payment_order(facts: &Facts, first: &[Reference]) -> Result<Vec<usize>, Rejec
 fn in_order(facts: &Facts, order: &[usize], amount: Amount) -> Result<Vec<PlannedLeg>, Rejection> {
     let available = facts.payments_left();
     if amount > available {
-        return Err(Rejection::RefundableExceeded { asked: amount, available });
+        return Err(Rejection::RefundableExceeded { asked: amount, available, currency: facts.order.currency });
     }
     let mut missing = amount;
     let mut legs = Vec::new();
@@ -88,13 +88,17 @@ fn named(
         };
         if asked > available && over.is_none() {
             let payment = ask.payment.as_ref().map_or_else(String::new, |p| p.text.clone());
-            over = Some(Rejection::PaymentExceeded { payment, asked, available });
+            let currency = match ask.amount_in {
+                AmountIn::Books => facts.order.currency,
+                AmountIn::Own => facts.payment(index).0.own_currency,
+            };
+            over = Some(Rejection::PaymentExceeded { payment, asked, available, currency });
         }
         legs.push(leg(facts, index, booked, own, Some(ask)));
     }
     let payments: Amount = legs.iter().map(|l| l.amount).sum();
     if let Some(total) = amount.filter(|total| *total != payments) {
-        return Err(Rejection::PaymentsDoNotAddUp { total, payments });
+        return Err(Rejection::PaymentsDoNotAddUp { total, payments, currency: facts.order.currency });
     }
     match over {
         Some(rejection) => Err(rejection),

@@ -113,6 +113,8 @@ pub enum Rejection {
         by_percent: bool,
         /// All that is left of the tax.
         whole: Amount,
+        /// The currency of `whole`.
+        currency: Currency,
     },
     /// More than a part of the price has left.
     PartExceeded {
@@ -122,6 +124,8 @@ pub enum Rejection {
         asked: Amount,
         /// What it has left.
         available: Amount,
+        /// The currency of these amounts.
+        currency: Currency,
     },
     /// The parts do not make the total.
     PartsDoNotAddUp {
@@ -129,6 +133,8 @@ pub enum Rejection {
         total: Amount,
         /// Σ of the stated parts.
         parts: Amount,
+        /// The currency of these amounts.
+        currency: Currency,
     },
     /// The order has no such payment.
     PaymentUnknown {
@@ -143,6 +149,8 @@ pub enum Rejection {
         total: Amount,
         /// Σ of the stated payments.
         payments: Amount,
+        /// The currency of these amounts.
+        currency: Currency,
     },
     /// More than a payment can give back.
     PaymentExceeded {
@@ -152,6 +160,8 @@ pub enum Rejection {
         asked: Amount,
         /// What it can give back, in that currency.
         available: Amount,
+        /// That currency: the order's, or the payment's own.
+        currency: Currency,
     },
     /// More than can be refunded at all.
     RefundableExceeded {
@@ -159,6 +169,8 @@ pub enum Rejection {
         asked: Amount,
         /// What is left.
         available: Amount,
+        /// The currency of these amounts.
+        currency: Currency,
     },
 }
 

@@ -3,7 +3,8 @@
 //! A request goes through a dialect in four steps, which all dialects offer under the same names:
 //!
 //! 1. `route(method, path)` names the endpoint, or says why there is none;
-//! 2. `token(request)` finds the credential in the dialect's own header, and [`Endpoint::scope`] says what it must allow;
+//! 2. `token(request)` finds the credential in the dialect's own header, and [`Endpoint::scope`] says what it must
+//!    allow;
 //! 3. `decode` makes a [`Call`] of it, or the finished refusal in the dialect's own words;
 //! 4. `encode` writes the answer to the reply, and `refuse` every "no".
 //!

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::intake::{Intake, IntakeFault};
-use refundry_core::order::{Id, Order, Reference};
+use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::Quote;
 use refundry_core::refund::{MetaValue, Refund};
@@ -185,6 +185,13 @@ pub enum Call {
         /// Lines with units now shipped beyond those shipped before; empty for everything that waits.
         units: Vec<(Reference, u32)>,
     },
+    /// More money was captured for an order.
+    AddPayment {
+        /// Which order.
+        order: Reference,
+        /// The payment; its number is zero until it is stored.
+        payment: Box<Payment>,
+    },
     /// A store and its settings.
     CreateStore {
         /// Short name, unique.
@@ -232,7 +239,7 @@ pub enum Reply {
         /// What the refund would be.
         quote: Box<Quote>,
     },
-    /// To `GetOrder`, `PutOrder`, `Fulfil`.
+    /// To `GetOrder`, `PutOrder`, `Fulfil`, `AddPayment`.
     Order {
         /// The order.
         order: Box<OrderView>,

@@ -1,1 +1,107 @@
-//! Placeholder.
+//! The engine: drives rules, store and gateways, and owns the clock and the ids.
+//!
+//! Plain synchronous code. Reading order:
+//!
+//! 1. [`accept`]: command → one transaction for many commands → outcomes (the only writer)
+//! 2. [`execute`]: lease → gateway → record; the call itself is made by whoever owns the connections
+//! 3. [`publish`]: tells those who wait
+//! 4. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens
+//!
+//! It never learns a wire format: commands come in parsed, outcomes go out as domain values.
+
+pub mod accept;
+pub mod clock;
+pub mod execute;
+mod ids;
+pub mod intake;
+pub mod publish;
+pub mod read;
+pub mod tenants;
+mod world;
+
+use std::sync::Arc;
+
+use refundry_core::limits::{BATCH_MAX, QUEUE_MAX};
+use refundry_store::{Lane, LaneError, LaneOptions, LaneStats, Reply, Store, StoreError};
+
+use crate::accept::{Job, Outcome, Writer};
+use crate::clock::Clock;
+use crate::execute::WorkQueue;
+use crate::ids::Ids;
+use crate::publish::Waiters;
+
+pub use refundry_store as store;
+
+/// The engine of one process.
+pub struct Engine {
+    store: Store,
+    clock: Clock,
+    queue: Arc<WorkQueue>,
+    waiters: Arc<Waiters>,
+    lane: Lane<Writer>,
+}
+
+/// The writer's queue is full: nothing was stored, come back later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl Engine {
+    /// Starts the writer on a store. `queue` receives the legs that this process leases.
+    pub fn start(store: Store, clock: Clock, queue: Arc<WorkQueue>) -> Result<Self, StoreError> {
+        let waiters = Arc::new(Waiters::default());
+        let holder = holder()?;
+        let writer = Writer {
+            clock: clock.clone(),
+            ids: Ids::new(holder.clone()),
+            holder,
+            queue: Arc::clone(&queue),
+            waiters: Arc::clone(&waiters),
+            uncommitted: false,
+        };
+        let options = LaneOptions { name: "refundry-writer".to_owned(), queue_max: QUEUE_MAX, batch_max: BATCH_MAX };
+        let lane = Lane::start(store.clone(), writer, &options)?;
+        Ok(Self { store, clock, queue, waiters, lane })
+    }
+
+    /// Queues a job; `reply` is called once, after the commit, on the writer's thread.
+    pub fn submit(&self, job: Job, reply: Reply<Outcome>) -> Result<(), Busy> {
+        self.lane.submit(job, reply).map_err(|_| Busy)
+    }
+
+    /// Queues a job and waits for what becomes of it.
+    pub fn call(&self, job: Job) -> Result<Outcome, LaneError> {
+        self.lane.call(job)
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The legs that this process leased.
+    pub fn queue(&self) -> &Arc<WorkQueue> {
+        &self.queue
+    }
+
+    /// Requests that wait for a refund to settle.
+    pub fn waiters(&self) -> &Arc<Waiters> {
+        &self.waiters
+    }
+
+    /// Counters of the writer.
+    pub fn lane_stats(&self) -> Arc<LaneStats> {
+        self.lane.stats()
+    }
+}
+
+/// A name for this process that no other has, now or after a restart.
+fn holder() -> Result<String, StoreError> {
+    let secret = tenants::new_secret(false)?;
+    let digits: String = secret.chars().rev().take(12).collect();
+    Ok(format!("{}-{digits}", std::process::id()))
+}

@@ -9,10 +9,17 @@
 //! commit, which is where the speed comes from), then any table, for instance [`stores`].
 
 mod checkpoint;
+mod codec;
 mod error;
+mod filter;
+pub mod journal;
+pub mod keys;
 mod lane;
 mod migrate;
 pub mod nodes;
+pub mod orders;
+pub mod outbox;
+pub mod refunds;
 mod sqlite;
 pub mod stores;
 pub mod tokens;
@@ -108,4 +115,10 @@ impl Options {
             restart_pages: 32_768,
         }
     }
+}
+
+/// A number of ours as a parameter.
+fn number(id: refundry_core::order::Id) -> Result<Value<'static>, StoreError> {
+    let number = i64::try_from(id).map_err(|_| StoreError::defect("a number of ours has at most 18 digits"))?;
+    Ok(Value::Int(number))
 }

@@ -7,8 +7,10 @@
 use crate::{SchemaProblem, StoreError, Tx};
 
 /// Every migration, oldest first; versions count from 1 without gaps.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql") },
+    Migration { version: 2, name: "refunds", sql: include_str!("../migrations/0002_refunds.sql") },
+];
 
 struct Migration {
     version: i64,

@@ -1,2 +1,15 @@
-//! The one binary.
-fn main() {}
+//! Refundry: a self-hosted refund engine. This binary is the shell around the engine: command line, HTTP in, HTTP out.
+
+mod app;
+mod cli;
+mod demo;
+mod http;
+mod serve;
+mod telemetry;
+mod worker;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,10 @@
+//! The dialects as a caller meets them: golden files, served by a small engine with the real rules.
+//!
+//! A new test is a file below `golden/`; this binary only grows when the engine behind the files must learn something.
+
+mod engine;
+mod fixtures;
+mod golden;
+mod intake;
+mod lists;
+mod words;

@@ -1,0 +1,272 @@
+//! What the engine did, in words for the sections `call`, `outcome` and `response` of a golden file.
+
+use std::fmt::{Debug, Write};
+
+use refundry_core::balances::Facts;
+use refundry_core::money::{Amount, Currency};
+use refundry_core::order::{Order, Payment};
+use refundry_core::quote::Quote;
+use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
+use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
+
+use crate::engine::Answer;
+
+/// A bracket that fits into this many columns stands on one line.
+const DEBUG_WIDTH: usize = 110;
+/// Longer lines of a call (an order's whole document) are cut; the response shows what became of them.
+const CALL_LINE_MAX: usize = 300;
+
+/// The sections that follow a request.
+pub(crate) fn record(answer: &Answer) -> String {
+    let mut text = format!("=== call\n{}\n\n", call(answer));
+    if let Some(outcome) = &answer.outcome {
+        let outcome = match outcome {
+            Ok(reply) => self::reply(reply),
+            Err(refusal) => self::refusal(refusal),
+        };
+        let _ = write!(text, "=== outcome\n{}\n\n", outcome.trim_end());
+    }
+    let _ = write!(text, "=== response\n{}\n\n", response(&answer.response).trim_end());
+    text
+}
+
+fn call(answer: &Answer) -> String {
+    match (&answer.call, &answer.outcome) {
+        (None, None) => "refused by decode".to_owned(),
+        (None, Some(_)) => "refused before decode".to_owned(),
+        (Some(Call::Ready(_)), _) => "answered by the dialect".to_owned(),
+        (Some(call), _) => debug(call).lines().map(clip).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn clip(line: &str) -> String {
+    if line.chars().count() <= CALL_LINE_MAX {
+        return line.to_owned();
+    }
+    line.chars().take(CALL_LINE_MAX).chain(['…']).collect()
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Rejected(rejection) => format!("rejected {}: {}", rejection.code(), debug(rejection)),
+        refusal => format!("refused {}", debug(refusal)),
+    }
+}
+
+fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Created(answer) => {
+            let head = if answer.replayed { "accepted before" } else { "accepted" };
+            let order = answer.order.as_ref().map(|view| order(&view.facts)).unwrap_or_default();
+            format!("{head}: {}{order}", refund(&answer.view))
+        }
+        Reply::Refund(view) => format!("reply refund: {}", refund(view)),
+        Reply::Refunds(page) => format!("reply refunds: {}", refunds(page)),
+        Reply::Quoted { facts, quote } => format!("reply quoted: {}", quoted(facts, quote)),
+        Reply::Order { order: view, created } => {
+            format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
+        }
+        Reply::Orders { orders, has_more } => {
+            let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
+            let numbers: String = orders.iter().map(number).collect();
+            format!("reply orders: {}{}\n{numbers}", orders.len(), more(*has_more))
+        }
+        other => format!("reply {}", debug(other)),
+    }
+}
+
+fn refund(RefundView { refund, order, .. }: &RefundView) -> String {
+    let state = refund.state().code();
+    let mut text = format!("refund {}, number {} of order {}, {state}\n", refund.id, refund.number, order.number);
+    text += &figures(order, refund.amount, refund.discrepancy, &refund.allocations, &refund.units);
+    for leg in &refund.legs {
+        let state = match &leg.state {
+            LegState::Sent { reference } | LegState::Succeeded { reference, .. } if !reference.is_empty() => {
+                format!("{} as {reference}", leg.state.code())
+            }
+            LegState::Failed { code, .. } => format!("failed by {code}"),
+            LegState::InDoubt { reason } | LegState::Parked { reason } => format!("{}: {reason}", leg.state.code()),
+            LegState::Waiting | LegState::Sent { .. } | LegState::Succeeded { .. } => leg.state.code().to_owned(),
+        };
+        let planned = self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route);
+        let _ = writeln!(text, "leg {} {planned}, {state}", leg.id);
+    }
+    text + &cap(order, refund.nearest_cap.by, refund.nearest_cap.left)
+}
+
+fn quoted(facts: &Facts, quote: &Quote) -> String {
+    let order = &facts.order;
+    let mut text = format!("order {}\n", order.number);
+    text += &figures(order, quote.amount, quote.discrepancy, &quote.allocations, &quote.units);
+    for leg in &quote.legs {
+        let _ = writeln!(text, "leg {}", self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route));
+    }
+    text + &cap(order, quote.nearest_cap.by, quote.nearest_cap.left)
+}
+
+fn figures(
+    order: &Order,
+    amount: Amount,
+    discrepancy: Amount,
+    allocations: &[Allocation],
+    units: &[UnitMove],
+) -> String {
+    let plain = |amount| decimal(amount, order.currency);
+    let mut text = format!("amount {} {}\n", plain(amount), order.currency);
+    if !discrepancy.is_zero() {
+        let _ = writeln!(text, "discrepancy {}", plain(discrepancy));
+    }
+    for part in allocations {
+        let (name, net, tax) = (component(order, part.component), plain(part.net), plain(part.tax));
+        let _ = write!(text, "allocation {name}: {net} + {tax} tax, {}", part.why.code());
+        if let Some(shop) = order.shop {
+            let (net, tax) = (decimal(part.shop.0, shop.currency), decimal(part.shop.1, shop.currency));
+            let _ = write!(text, ", {net} + {tax} {}", shop.currency);
+        }
+        let returned = part.returned.0 + part.returned.1;
+        if !returned.is_zero() {
+            let _ = write!(text, ", {} came back", plain(returned));
+        }
+        text.push('\n');
+    }
+    for units in units {
+        let (count, sku, bucket) = (units.quantity, &order.lines[units.line].sku, units.bucket.code());
+        let _ = write!(text, "units {count} {sku}: {bucket}, {}", units.restock.code());
+        let _ = write!(text, ", {} + {} tax", plain(units.net), plain(units.tax));
+        text += if units.returned_goods { ", goods returned" } else { "" };
+        text += if units.reopened { ", open again\n" } else { "\n" };
+    }
+    text
+}
+
+fn leg(order: &Order, payment: usize, amount: Amount, own_amount: Amount, route: Route) -> String {
+    let payment = &order.payments[payment];
+    let own = if payment.own_currency == order.currency {
+        String::new()
+    } else {
+        format!(" = {} {}", decimal(own_amount, payment.own_currency), payment.own_currency)
+    };
+    let route = match route {
+        Route::Original => "original",
+        Route::Outside => "outside",
+    };
+    format!("{}: {}{own}, {route}", payment_name(payment), decimal(amount, order.currency))
+}
+
+fn cap(order: &Order, by: CapKind, left: Amount) -> String {
+    let name = match by {
+        CapKind::Component(index) => component(order, index),
+        CapKind::Payment(index) => order.payments.get(index).map_or("nothing", payment_name).to_owned(),
+    };
+    format!("nearest cap {name}: {} left\n", decimal(left, order.currency))
+}
+
+fn refunds(page: &RefundPage) -> String {
+    let line = |RefundView { refund, order, .. }: &RefundView| {
+        let Refund { id, amount, .. } = refund;
+        let (amount, state) = (decimal(*amount, order.currency), refund.state().code());
+        format!("refund {id} of order {}: {amount} {}, {state}\n", order.number, order.currency)
+    };
+    let lines: String = page.refunds.iter().map(line).collect();
+    format!("{}{}\n{lines}", page.refunds.len(), more(page.has_more))
+}
+
+fn more(has_more: bool) -> &'static str {
+    if has_more { ", more follow" } else { "" }
+}
+
+/// What is left of an order.
+fn order(facts: &Facts) -> String {
+    let order = &facts.order;
+    let plain = |amount| decimal(amount, order.currency);
+    let (number, refunds) = (&order.number, facts.balances.refunds);
+    let mut text = format!("order {number}, {refunds} refunds, {} {} left\n", plain(facts.available()), order.currency);
+    for index in 0..order.components.len() {
+        let (net, tax) = facts.component_left(index);
+        let _ = writeln!(text, "left {}: {} + {} tax", component(order, index), plain(net), plain(tax));
+    }
+    for (index, payment) in order.payments.iter().enumerate() {
+        let (name, paid) = (payment_name(payment), facts.payment(index).1);
+        let (left, pending) = (plain(facts.payment_left(index)), plain(paid.pending));
+        let _ = writeln!(text, "left {name}: {left}, {pending} pending, {} refunded", plain(paid.succeeded));
+    }
+    text
+}
+
+fn component(order: &Order, index: usize) -> String {
+    let component = &order.components[index];
+    let mut name = component.kind.code().to_owned();
+    if !component.name.is_empty() {
+        let _ = write!(name, " {:?}", component.name);
+    }
+    if let Some(line) = component.line {
+        let _ = write!(name, " of {}", order.lines[line].sku);
+    }
+    name
+}
+
+fn payment_name(payment: &Payment) -> &str {
+    payment.external_id.as_deref().unwrap_or(&payment.reference)
+}
+
+fn decimal(amount: Amount, currency: Currency) -> String {
+    amount.to_decimal(currency, currency.exponent())
+}
+
+fn response(response: &Response) -> String {
+    let mut text = format!("{}\ncontent-type: {}\n", response.status, response.content_type);
+    for (name, value) in &response.headers {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    let body = match serde_json::from_slice::<serde_json::Value>(&response.body) {
+        Ok(json) => format!("{json:#}"),
+        Err(_) => String::from_utf8_lossy(&response.body).into_owned(),
+    };
+    if body.is_empty() { text } else { format!("{text}\n{body}") }
+}
+
+/// `{:#?}` with every bracket that fits drawn together on one line.
+fn debug(value: &impl Debug) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    for line in format!("{value:#?}").lines() {
+        lines.push(line.to_owned());
+        if line.ends_with(['(', '[', '{']) {
+            open.push(lines.len() - 1);
+        } else if line.trim_start().starts_with([')', ']', '}'])
+            && let Some(start) = open.pop()
+        {
+            let joined = join(&lines[start..]);
+            if joined.chars().count() <= DEBUG_WIDTH {
+                lines.truncate(start);
+                lines.push(joined);
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn join(lines: &[String]) -> String {
+    let [first, inner @ .., last] = lines else { return lines.concat() };
+    let inner: Vec<&str> = inner.iter().map(|line| line.trim()).collect();
+    let space = if first.ends_with('{') { " " } else { "" };
+    format!("{first}{space}{}{space}{}", inner.join(" ").trim_end_matches(','), last.trim())
+}
+
+#[test]
+fn short_brackets_stand_on_one_line() {
+    #[derive(Debug)]
+    struct Pair<'a> {
+        #[expect(dead_code, reason = "printed")]
+        left: Option<i32>,
+        #[expect(dead_code, reason = "printed")]
+        right: Vec<&'a str>,
+    }
+    assert_eq!(
+        debug(&Pair { left: Some(1), right: vec!["a {", ")"] }),
+        r#"Pair { left: Some(1), right: ["a {", ")"] }"#
+    );
+    let long = "x".repeat(DEBUG_WIDTH);
+    let expected = format!("Pair {{\n    left: None,\n    right: [\n        \"{long}\",\n    ],\n}}");
+    assert_eq!(debug(&Pair { left: None, right: vec![&long] }), expected);
+}

@@ -1,0 +1,357 @@
+//! Command → one transaction for many commands → outcomes. The only writer.
+//!
+//! A batch loads every order it touches, in key order, decides job after job on what the jobs before it left, and
+//! writes each row once with its final value. A refusal writes nothing and costs its neighbours nothing. Nothing is
+//! kept between two batches: other processes may write in between.
+
+use refundry_core::command::CreateRefund;
+use refundry_core::decide::{News, accept, decide};
+use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS};
+use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::refund::{MetaValue, Refund, Route};
+use refundry_core::rejection::Rejection;
+use refundry_store::keys::KeyRecord;
+use refundry_store::outbox::OutboxRow;
+use refundry_store::stores::StoreRecord;
+use refundry_store::tokens::TokenRecord;
+use refundry_store::{Batch, StoreError, Tx};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::execute::{GatewayCall, WorkQueue};
+use crate::ids::Ids;
+use crate::publish::Waiters;
+use crate::world::{Found, World};
+use crate::{execute, intake, tenants};
+
+/// What the writer is asked to do.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Create a refund.
+    Create {
+        /// The store.
+        store: i64,
+        /// What for.
+        command: Box<CreateRefund>,
+        /// The caller's idempotency key, if one came.
+        key: Option<RequestKey>,
+    },
+    /// Take legs that are due, in all stores.
+    Lease {
+        /// Most of them.
+        limit: i64,
+    },
+    /// Record what is known of a leg.
+    Record(LegNews),
+    /// Take an order in, or bring a known one up to date.
+    PutOrder {
+        /// The store.
+        store: i64,
+        /// The order.
+        intake: Box<Intake>,
+    },
+    /// Units were shipped; an empty list ships everything that waits.
+    Fulfil {
+        /// The store.
+        store: i64,
+        /// Which order.
+        order: Reference,
+        /// Lines, and units shipped beyond those before.
+        units: Vec<(Reference, u32)>,
+    },
+    /// Another payment was captured.
+    AddPayment {
+        /// The store.
+        store: i64,
+        /// Which order.
+        order: Reference,
+        /// The payment, without number.
+        payment: Box<Payment>,
+    },
+    /// Set or remove metadata of a refund.
+    Annotate {
+        /// The store.
+        store: i64,
+        /// Which refund.
+        refund: Reference,
+        /// The pairs; `None` removes.
+        metadata: BTreeMap<String, Option<MetaValue>>,
+    },
+    /// A person says what became of a leg that no gateway answers for.
+    SettleByHand {
+        /// The store.
+        store: i64,
+        /// Which refund.
+        refund: Reference,
+        /// The leg's number.
+        leg: Id,
+        /// What became of it.
+        news: News,
+    },
+    /// Add a store; its number is given here.
+    AddStore(StoreRecord),
+    /// Add a token.
+    AddToken(TokenRecord),
+    /// Revoke the token of a store whose hash starts with this.
+    RevokeToken {
+        /// The store.
+        store: i64,
+        /// First digits of the hash.
+        id: String,
+    },
+    /// Forget idempotency keys that are too old to count.
+    ForgetKeys,
+}
+
+/// An idempotency key with the hash of the request it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// As the caller sent it.
+    pub key: String,
+    /// Over dialect, method, path and raw body.
+    pub hash: String,
+}
+
+/// What is known of a leg, and when to ask again if that is not final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegNews {
+    /// The store.
+    pub store: i64,
+    /// The order.
+    pub order: Id,
+    /// The refund.
+    pub refund: Id,
+    /// The leg's number.
+    pub leg: Id,
+    /// What is known.
+    pub news: News,
+    /// When to ask again, epoch milliseconds.
+    pub again_ms: i64,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To `Create`.
+    Created(Result<Accepted, Rejection>),
+    /// To `Lease`.
+    Leased(Vec<GatewayCall>),
+    /// To `Record`; `None` if the news was stale.
+    Recorded(Option<Arc<Refund>>),
+    /// To `PutOrder`.
+    Put(Result<intake::Taken, IntakeFault>),
+    /// To `Fulfil` and `AddPayment`.
+    Changed(Result<Arc<Order>, intake::ChangeFault>),
+    /// To `Annotate`; `None` if there is no such refund.
+    Annotated(Option<(Arc<Refund>, Arc<Order>)>),
+    /// To `SettleByHand`.
+    Settled(Result<(Arc<Refund>, Arc<Order>), execute::HandFault>),
+    /// To `AddStore` and `AddToken`: `false` means that the name or secret is taken.
+    Added(bool),
+    /// To `RevokeToken`.
+    Revoked(bool),
+    /// To `ForgetKeys`: how many.
+    Forgotten(u64),
+}
+
+/// A refund that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The refund as it is after this batch.
+    pub refund: Arc<Refund>,
+    /// Its order.
+    pub order: Arc<Order>,
+    /// An earlier request with the same key created it.
+    pub replayed: bool,
+    /// Legs that this process took for itself at once.
+    pub(crate) calls: Vec<GatewayCall>,
+}
+
+/// The one writer.
+pub(crate) struct Writer {
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) holder: String,
+    pub(crate) queue: Arc<WorkQueue>,
+    pub(crate) waiters: Arc<Waiters>,
+    /// The last transaction did not commit, as far as this side knows.
+    pub(crate) uncommitted: bool,
+}
+
+impl Batch for Writer {
+    type Job = Job;
+    type Outcome = Outcome;
+
+    fn run(&mut self, tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        let now_ms = self.clock.now_ms();
+        // A transaction that was not committed took its node lease and marks back with it.
+        if std::mem::replace(&mut self.uncommitted, true) {
+            self.ids.forget();
+        }
+        self.ids.begin(tx, now_ms)?;
+        let mut world = World::load(tx, jobs)?;
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
+        }
+        world.write(tx)?;
+        Ok(outcomes)
+    }
+
+    fn committed(&mut self, _jobs: &[Job], outcomes: &[Outcome]) {
+        self.uncommitted = false;
+        let mut calls = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Created(Ok(accepted)) => calls.extend(accepted.calls.iter().cloned()),
+                Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
+                Outcome::Recorded(Some(refund)) | Outcome::Settled(Ok((refund, _))) => self.waiters.tell(refund),
+                _ => {}
+            }
+        }
+        self.queue.push(calls);
+    }
+}
+
+impl Writer {
+    fn run_one(&mut self, tx: &mut Tx<'_>, world: &mut World, job: &Job, now_ms: i64) -> Result<Outcome, StoreError> {
+        Ok(match job {
+            Job::Create { store, command, key } => {
+                Outcome::Created(self.create(tx, world, *store, command, key.as_ref(), now_ms)?)
+            }
+            Job::Lease { limit } => Outcome::Leased(execute::lease(tx, world, &self.holder, now_ms, *limit)?),
+            Job::Record(news) => Outcome::Recorded(execute::record(tx, world, news, &mut self.ids, now_ms)?),
+            Job::PutOrder { store, intake } => {
+                Outcome::Put(intake::put(tx, world, *store, intake, &mut self.ids, now_ms)?)
+            }
+            Job::Fulfil { store, order, units } => {
+                Outcome::Changed(intake::fulfil(tx, world, *store, order, units, &mut self.ids, now_ms)?)
+            }
+            Job::AddPayment { store, order, payment } => {
+                Outcome::Changed(intake::add_payment(tx, world, *store, order, payment, &mut self.ids, now_ms)?)
+            }
+            Job::Annotate { store, refund, metadata } => {
+                Outcome::Annotated(annotate(tx, world, *store, refund, metadata)?)
+            }
+            Job::SettleByHand { store, refund, leg, news } => {
+                let ids = &mut self.ids;
+                Outcome::Settled(execute::settle_by_hand(tx, world, (*store, refund, *leg), news, ids, now_ms)?)
+            }
+            Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
+            Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
+            Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),
+            Job::ForgetKeys => Outcome::Forgotten(forget_keys(tx, now_ms - KEY_LIFE_MS)?),
+        })
+    }
+
+    /// Key, order, decision, and the work that the refund leaves behind.
+    fn create(
+        &mut self,
+        tx: &mut Tx<'_>,
+        world: &mut World,
+        store: i64,
+        command: &CreateRefund,
+        key: Option<&RequestKey>,
+        now_ms: i64,
+    ) -> Result<Result<Accepted, Rejection>, StoreError> {
+        if let Some(key) = key
+            && let Some(bound) = world.key(tx, store, &key.key, now_ms - KEY_LIFE_MS)?
+        {
+            if bound.hash != key.hash {
+                return Ok(Err(Rejection::KeyReused));
+            }
+            let (refund, order) = world.refund(tx, store, bound.refund)?.ok_or_else(missing_refund)?;
+            return Ok(Ok(Accepted { refund, order, replayed: true, calls: Vec::new() }));
+        }
+        let Some(order) = world.resolve(tx, store, &command.order)? else {
+            return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
+        };
+        let facts = world.facts(tx, store, order)?;
+        let quote = match decide(facts, &command.request) {
+            Ok(quote) => quote,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        // From here on it succeeds.
+        let ids = &mut self.ids;
+        let decision = accept(facts, command, quote, now_ms, &mut || ids.next(now_ms));
+        let entry = self.ids.next(now_ms);
+        let (refund, order) = world.apply(store, order, decision, true, entry, now_ms);
+        if let Some(key) = key {
+            let RequestKey { key, hash } = key.clone();
+            world.bind(KeyRecord { store, key, hash, refund: refund.id, created_ms: now_ms });
+        }
+        let calls = self.enqueue(world, store, &refund, &order, now_ms);
+        Ok(Ok(Accepted { refund, order, replayed: false, calls }))
+    }
+
+    /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes them
+    /// at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever takes
+    /// the leg then looks it up first.
+    fn enqueue(
+        &self,
+        world: &mut World,
+        store: i64,
+        refund: &Arc<Refund>,
+        order: &Arc<Order>,
+        now_ms: i64,
+    ) -> Vec<GatewayCall> {
+        let mut calls = Vec::new();
+        for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
+            let call = execute::call_for(store, order, refund, leg, 1, now_ms + LEASE_MS);
+            if self.queue.settled_by_person(&call.gateway) {
+                continue;
+            }
+            let mine = self.queue.has_room();
+            let row = OutboxRow {
+                store,
+                leg: leg.id,
+                refund: refund.id,
+                order: order.id,
+                due_ms: if mine { now_ms + LEASE_MS } else { now_ms },
+                holder: if mine { self.holder.clone() } else { String::new() },
+                attempts: i64::from(mine),
+            };
+            world.send(row);
+            if mine {
+                calls.push(call);
+            }
+        }
+        calls
+    }
+}
+
+fn annotate(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    refund: &Reference,
+    metadata: &BTreeMap<String, Option<MetaValue>>,
+) -> Result<Option<Found>, StoreError> {
+    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(None) };
+    let (current, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
+    let mut changed = (*current).clone();
+    for (key, value) in metadata {
+        match value {
+            Some(value) => changed.metadata.insert(key.clone(), value.clone()),
+            None => changed.metadata.remove(key),
+        };
+    }
+    let changed = Arc::new(changed);
+    refundry_store::refunds::update_metadata(tx, store, &changed)?;
+    world.replace_refund(store, &changed);
+    Ok(Some((changed, order)))
+}
+
+fn forget_keys(tx: &mut Tx<'_>, before_ms: i64) -> Result<u64, StoreError> {
+    let mut forgotten = 0;
+    for store in refundry_store::stores::list(tx)? {
+        forgotten += refundry_store::keys::forget(tx, store.id, before_ms)?;
+    }
+    Ok(forgotten)
+}
+
+pub(crate) fn missing_refund() -> StoreError {
+    StoreError::defect("a refund that a row names is not there")
+}

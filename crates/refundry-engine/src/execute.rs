@@ -1,0 +1,244 @@
+//! Lease → gateway → record. The gateway is called outside of any transaction; this file holds the two that surround it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use refundry_core::decide::{News, settle};
+use refundry_core::limits::{CALLS_IN_FLIGHT_MAX, LEASE_MS};
+use refundry_core::order::{Id, Order, Reference};
+use refundry_core::refund::{Leg, LegState, Refund, Route};
+use refundry_gateways::{Answer, Ask, Registry, SettledBy};
+use refundry_store::{StoreError, Tx, outbox, stores};
+
+use crate::accept::{LegNews, missing_refund};
+use crate::ids::Ids;
+use crate::world::{Found, World};
+
+/// When a leg that is not final is asked about again: after the first answer, the second, and so on; the last one
+/// repeats. Quick at first, because most providers settle in seconds; then patient, because some take days.
+const LADDER_MS: [i64; 9] =
+    [1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000, 24 * 3_600_000];
+
+/// A leg that this process has leased, with all that its gateway needs.
+#[derive(Clone, Debug)]
+pub struct GatewayCall {
+    /// The store.
+    pub store: i64,
+    /// The order.
+    pub order: Id,
+    /// The driver's name.
+    pub gateway: String,
+    /// What is asked of it.
+    pub ask: Ask,
+    /// How often the leg was taken. From the second time on it may have been sent before: look up, do not send.
+    pub attempts: i64,
+    /// Until when it is ours, epoch milliseconds. Not to be sent after that.
+    pub until_ms: i64,
+}
+
+impl GatewayCall {
+    /// Whether the leg must be looked up before it may be sent.
+    pub fn may_have_been_sent(&self) -> bool {
+        self.attempts > 1
+    }
+
+    /// Turns the gateway's answer into news of the leg.
+    pub fn news(&self, answer: Answer, now_ms: i64) -> LegNews {
+        let Ask { refund_id, leg_id, .. } = self.ask;
+        let news = match answer {
+            Answer::Done { reference, amount_minor, currency } => {
+                let asked = (self.ask.amount_minor, self.ask.currency.as_str());
+                if (amount_minor, currency.as_str()) == asked {
+                    News::Succeeded { reference }
+                } else {
+                    let reason = format!(
+                        "the provider says {amount_minor} {currency} where {} {} was asked (minor units)",
+                        asked.0, asked.1
+                    );
+                    News::Contradicted { reason }
+                }
+            }
+            Answer::Pending { reference } => News::Sent { reference },
+            Answer::Declined { code, message } => News::Failed { code, message },
+            Answer::Unknown { reason } => News::InDoubt { reason },
+            Answer::NotFound => News::NotSent,
+        };
+        let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
+        let again_ms = now_ms + LADDER_MS.get(step).copied().unwrap_or(LEASE_MS);
+        LegNews { store: self.store, order: self.order, refund: refund_id, leg: leg_id, news, again_ms }
+    }
+}
+
+/// Legs of this process that wait for their call. Unbounded for those pushed, because they are leased already; whoever
+/// leases asks [`WorkQueue::has_room`] first.
+pub struct WorkQueue {
+    waiting: Mutex<VecDeque<GatewayCall>>,
+    /// Waiting or being called.
+    taken: AtomicUsize,
+    registry: Arc<Registry>,
+    arrived: Box<dyn Fn() + Send + Sync>,
+    working: bool,
+}
+
+impl WorkQueue {
+    /// A queue that tells `arrived` when something was pushed; without `working` nothing is ever leased here.
+    pub fn new(registry: Arc<Registry>, working: bool, arrived: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self { waiting: Mutex::default(), taken: AtomicUsize::new(0), registry, arrived, working }
+    }
+
+    /// Whether this process should lease more legs.
+    pub fn has_room(&self) -> bool {
+        self.working && self.taken.load(Ordering::Relaxed) < CALLS_IN_FLIGHT_MAX * 4
+    }
+
+    /// The oldest waiting calls, at most `max`. Each must come back through [`WorkQueue::finished`].
+    pub fn take(&self, max: usize) -> Vec<GatewayCall> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.len().min(max);
+        waiting.drain(..count).collect()
+    }
+
+    /// Calls whose answer was recorded, or that were given up.
+    pub fn finished(&self, count: usize) {
+        self.taken.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Calls waiting or under way.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// The drivers.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn push(&self, calls: Vec<GatewayCall>) {
+        if calls.is_empty() {
+            return;
+        }
+        self.taken.fetch_add(calls.len(), Ordering::Relaxed);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(calls);
+        (self.arrived)();
+    }
+
+    /// Legs through such a driver are finished by a person; there is nothing to send.
+    pub(crate) fn settled_by_person(&self, gateway: &str) -> bool {
+        self.registry.find(gateway).is_some_and(|g| matches!(g.capabilities().settled_by, SettledBy::Person))
+    }
+}
+
+pub(crate) fn call_for(
+    store: i64,
+    order: &Order,
+    refund: &Refund,
+    leg: &Leg,
+    attempts: i64,
+    until_ms: i64,
+) -> GatewayCall {
+    let payment = order.payments.get(leg.payment).expect("a leg names a payment of its order");
+    let ask = Ask {
+        leg_id: leg.id,
+        refund_id: refund.id,
+        payment_reference: payment.reference.clone(),
+        channel: payment.channel.clone(),
+        amount_minor: leg.own_amount.get(),
+        currency: payment.own_currency.code().to_owned(),
+        script: payment.account.clone(),
+    };
+    GatewayCall { store, order: order.id, gateway: payment.gateway.clone(), ask, attempts, until_ms }
+}
+
+/// Takes legs that are due, store by store.
+pub(crate) fn lease(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    holder: &str,
+    now_ms: i64,
+    limit: i64,
+) -> Result<Vec<GatewayCall>, StoreError> {
+    let until_ms = now_ms + LEASE_MS;
+    let mut calls = Vec::new();
+    for store in stores::list(tx)? {
+        let left = limit - i64::try_from(calls.len()).unwrap_or(i64::MAX);
+        if left <= 0 {
+            break;
+        }
+        for row in outbox::lease(tx, store.id, holder, now_ms, until_ms, left)? {
+            let (refund, order) = world.refund(tx, store.id, row.refund)?.ok_or_else(missing_refund)?;
+            let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
+            match leg {
+                Some(leg) => calls.push(call_for(store.id, &order, &refund, leg, row.attempts, until_ms)),
+                None => world.finish(store.id, row.leg),
+            }
+        }
+    }
+    Ok(calls)
+}
+
+/// Records what is known of a leg; `None` if that was known, or older than what is.
+pub(crate) fn record(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    news: &LegNews,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Option<Arc<Refund>>, StoreError> {
+    let (refund, _) = world.refund(tx, news.store, news.refund)?.ok_or_else(missing_refund)?;
+    let index = refund.legs.iter().position(|leg| leg.id == news.leg).ok_or_else(missing_refund)?;
+    let facts = world.facts(tx, news.store, news.order)?;
+    let decision = settle(facts, &refund, index, news.news.clone(), now_ms);
+    let updated = decision.ok().map(|decision| {
+        let entry = ids.next(now_ms);
+        world.apply(news.store, news.order, decision, false, entry, now_ms).0
+    });
+    let leg = updated.as_ref().unwrap_or(&refund).legs.get(index);
+    let over = leg.is_none_or(|leg| leg.state.is_final() || matches!(leg.state, LegState::Parked { .. }));
+    if over {
+        world.finish(news.store, news.leg);
+    } else {
+        world.put_off(news.store, news.leg, news.again_ms);
+    }
+    Ok(updated)
+}
+
+/// Why a leg cannot be settled by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandFault {
+    /// No such refund.
+    RefundUnknown,
+    /// No such leg in it.
+    LegUnknown,
+    /// It is final, or a gateway answers for it.
+    NotByHand,
+}
+
+/// Settles a leg that waits for a person: one through a driver that only a person settles, or a parked one.
+pub(crate) fn settle_by_hand(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, refund, leg): (i64, &Reference, Id),
+    news: &News,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Found, HandFault>, StoreError> {
+    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(HandFault::RefundUnknown)) };
+    let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
+    let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
+    let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
+        LegState::Parked { .. } => true,
+        // A leg in the outbox is a gateway's business.
+        LegState::Waiting => l.route == Route::Original,
+        LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Succeeded { .. } | LegState::Failed { .. } => {
+            false
+        }
+    });
+    if !by_hand || outbox::get(tx, store, leg)?.is_some() {
+        return Ok(Err(HandFault::NotByHand));
+    }
+    let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);
+    let Ok(decision) = decision else { return Ok(Err(HandFault::NotByHand)) };
+    let entry = ids.next(now_ms);
+    Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)))
+}

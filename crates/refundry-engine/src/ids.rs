@@ -1,0 +1,87 @@
+//! Numbers of ours: 18 decimal digits, ordered in time, unique over all processes without asking anybody.
+//!
+//! A number is milliseconds (13 digits), the node (2 digits) and a counter (3 digits). The node is leased from a row of
+//! the database. The row also keeps a time that no number of this node has passed: it is written ahead in the
+//! transaction that first needs it, so that after a crash, or with a clock that jumped back, numbers go on above it.
+
+use refundry_core::order::Id;
+use refundry_store::nodes::{self, Node};
+use refundry_store::{StoreError, Tx};
+
+/// How long a node is leased.
+const LEASE_MS: i64 = 60_000;
+/// How far the high-water mark is written ahead.
+const AHEAD_MS: i64 = 5_000;
+/// Numbers a node can make per millisecond; a busier one runs ahead of the clock.
+const PER_MS: i64 = 1_000;
+
+/// Makes numbers for one process.
+pub(crate) struct Ids {
+    holder: String,
+    node: Option<Leased>,
+    /// Milliseconds times [`PER_MS`] plus counter of the last number.
+    last: i64,
+}
+
+struct Leased {
+    node: i64,
+    until_ms: i64,
+    /// Written in the database: no number passes it before it is raised.
+    high_ms: i64,
+}
+
+impl Ids {
+    /// A maker without a node yet; `holder` tells this process from all others.
+    pub(crate) fn new(holder: String) -> Self {
+        Self { holder, node: None, last: 0 }
+    }
+
+    /// Numbers for the running transaction.
+    ///
+    /// Everything it writes is part of the transaction. If that is rolled back, the marks in memory may be ahead of the
+    /// database, so call [`Ids::forget`] then.
+    pub(crate) fn begin(&mut self, tx: &mut Tx<'_>, now_ms: i64) -> Result<(), StoreError> {
+        let fresh = |leased: &Leased, last: i64| {
+            now_ms < leased.until_ms - LEASE_MS / 2 && (last / PER_MS).max(now_ms) + AHEAD_MS / 2 < leased.high_ms
+        };
+        if self.node.as_ref().is_some_and(|leased| fresh(leased, self.last)) {
+            return Ok(());
+        }
+        let until_ms = now_ms + LEASE_MS;
+        let high_ms = (self.last / PER_MS).max(now_ms) + AHEAD_MS;
+        if let Some(leased) = &mut self.node
+            && nodes::renew(tx, leased.node, &self.holder, until_ms, high_ms)?
+        {
+            leased.until_ms = until_ms;
+            leased.high_ms = leased.high_ms.max(high_ms);
+            return Ok(());
+        }
+        let Some(Node { node, high_ms: used_ms }) = nodes::lease(tx, &self.holder, now_ms, until_ms)? else {
+            return Err(StoreError::Unavailable {
+                detail: "all node numbers are leased to other processes".to_owned(),
+            });
+        };
+        self.last = self.last.max((used_ms + 1) * PER_MS);
+        let high_ms = (self.last / PER_MS).max(now_ms) + AHEAD_MS;
+        nodes::renew(tx, node, &self.holder, until_ms, high_ms)?;
+        self.node = Some(Leased { node, until_ms, high_ms });
+        Ok(())
+    }
+
+    /// Makes the next [`Ids::begin`] ask the database again: what was leased or marked may have been rolled back.
+    pub(crate) fn forget(&mut self) {
+        if let Some(leased) = &mut self.node {
+            leased.until_ms = 0;
+        }
+    }
+
+    /// The next number, above all before it. Only between [`Ids::begin`] and the end of its transaction.
+    pub(crate) fn next(&mut self, now_ms: i64) -> Id {
+        let leased = self.node.as_ref().expect("numbers are made inside a transaction that leased a node");
+        self.last = (self.last + 1).max(now_ms * PER_MS);
+        let (ms, counter) = (self.last / PER_MS, self.last % PER_MS);
+        assert!(ms <= leased.high_ms, "a batch makes fewer numbers than the mark is ahead");
+        let id = (ms * 100 + leased.node) * PER_MS + counter;
+        Id::try_from(id).expect("times are after 1970")
+    }
+}

@@ -1,0 +1,437 @@
+//! Orders in: new ones, and known ones brought up to date. What refunds stand on never changes under them.
+
+use std::sync::Arc;
+
+use refundry_core::balances::{Balances, Facts};
+use refundry_core::decide::record;
+use refundry_core::intake::{Intake, IntakeFault, PastRefund};
+use refundry_core::journal::{Happening, opening};
+use refundry_core::money::Amount;
+use refundry_core::order::{ComponentKind, Id, Order, Payment, Reference};
+use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
+use refundry_store::{StoreError, Tx, orders, refunds};
+
+use crate::ids::Ids;
+use crate::world::World;
+
+/// What became of an order on its way in.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The order's number.
+    pub order: Id,
+    /// What happened to it.
+    pub how: How,
+}
+
+/// What became of an order on its way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It was not known.
+    Created,
+    /// It was known, and something is new.
+    Changed,
+    /// It was known just so.
+    Unchanged,
+}
+
+/// Why an order cannot be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeFault {
+    /// No such order.
+    OrderUnknown(String),
+    /// No such line in it.
+    LineUnknown(String),
+    /// More units than wait to be shipped.
+    TooManyUnits {
+        /// The line.
+        line: String,
+        /// Units that wait.
+        waiting: u32,
+    },
+    /// The changed order breaks a rule of all orders.
+    Intake(IntakeFault),
+}
+
+/// How the caller's own order is found again.
+pub(crate) fn reference(order: &Order) -> Option<Reference> {
+    order.external_id.as_ref().map(|text| Reference { text: text.clone(), ours: None })
+}
+
+/// Takes an order in. Doing it twice changes nothing.
+pub(crate) fn put(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    intake: &Intake,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Taken, IntakeFault>, StoreError> {
+    let known = match reference(&intake.order) {
+        Some(reference) => world.resolve(tx, store, &reference)?,
+        None => None,
+    };
+    match known {
+        None => create(tx, world, store, intake, ids, now_ms),
+        Some(order) => update(tx, world, (store, order), intake, ids, now_ms),
+    }
+}
+
+fn create(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    intake: &Intake,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Taken, IntakeFault>, StoreError> {
+    let order = with_ids(intake.order.clone(), None, ids, now_ms);
+    let facts = Facts::fresh(order);
+    if let Err(fault) = check(&facts, &intake.refunds) {
+        return Ok(Err(fault));
+    }
+    let id = facts.order.id;
+    orders::put(tx, store, &facts.order)?;
+    orders::put_document(tx, store, id, &intake.document)?;
+    let postings = opening(None, &facts.order);
+    world.put_order(store, facts, (ids.next(now_ms), Happening::OrderOpened, postings), now_ms);
+    for past in &intake.refunds {
+        take_past(tx, world, (store, id), past, ids, now_ms)?;
+    }
+    Ok(Ok(Taken { order: id, how: How::Created }))
+}
+
+/// Added payments, fulfilments, status and refunds made elsewhere are taken; price and quantity of what was refunded
+/// are not.
+fn update(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, id): (i64, Id),
+    intake: &Intake,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Taken, IntakeFault>, StoreError> {
+    let before = world.facts(tx, store, id)?.clone();
+    if before.order.origin != intake.order.origin {
+        return Ok(Err(IntakeFault::Clash { order: id }));
+    }
+    let mut order = with_ids(intake.order.clone(), Some(&before.order), ids, now_ms);
+    if let Err(fault) = check_kept(&before, &order) {
+        return Ok(Err(fault));
+    }
+    let past = refunds::of_order(tx, store, id)?;
+    let is_known = |refund: &PastRefund| match &refund.external_id {
+        Some(external) => past.iter().any(|p| p.external_id.as_ref() == Some(external)),
+        None => past.iter().any(|p| p.shape == Shape::Imported && p.created_ms == refund.created_ms),
+    };
+    let news: Vec<PastRefund> = intake.refunds.iter().filter(|r| !is_known(r)).cloned().collect();
+    // The platform's own clock moves with every refund; that alone is no change of ours.
+    let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == before.order;
+    if same && news.is_empty() {
+        return Ok(Ok(Taken { order: id, how: How::Unchanged }));
+    }
+    if same {
+        order.updated_ms = before.order.updated_ms;
+    }
+    let mut balances = before.balances.clone();
+    balances.fit(&order);
+    let facts = Facts { order, balances };
+    if let Err(fault) = check(&facts, &news) {
+        return Ok(Err(fault));
+    }
+    orders::put(tx, store, &facts.order)?;
+    orders::put_document(tx, store, id, &intake.document)?;
+    let postings = opening(Some(&before.order), &facts.order);
+    world.put_order(store, facts, (ids.next(now_ms), Happening::OrderChanged, postings), now_ms);
+    for past in &news {
+        take_past(tx, world, (store, id), past, ids, now_ms)?;
+    }
+    Ok(Ok(Taken { order: id, how: How::Changed }))
+}
+
+/// Gives numbers to the order, its lines and payments; what was known keeps its own.
+fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
+    order.id = before.map_or_else(|| ids.next(now_ms), |b| b.id);
+    for (index, line) in order.lines.iter_mut().enumerate() {
+        let same = before.and_then(|b| match &line.external_id {
+            Some(external) => b.lines.iter().find(|l| l.external_id.as_ref() == Some(external)),
+            None => b.lines.get(index).filter(|l| l.external_id.is_none()),
+        });
+        line.id = same.map_or_else(|| ids.next(now_ms), |l| l.id);
+    }
+    for (index, payment) in order.payments.iter_mut().enumerate() {
+        let same = before.and_then(|b| match &payment.external_id {
+            Some(external) => b.payments.iter().find(|p| p.external_id.as_ref() == Some(external)),
+            None => b.payments.get(index).filter(|p| p.external_id.is_none()),
+        });
+        payment.id = same.map_or_else(|| ids.next(now_ms), |p| p.id);
+    }
+    order
+}
+
+/// What every order must keep, and what refunds made elsewhere must leave possible. Runs on a copy; nothing is stored.
+fn check(facts: &Facts, refunds: &[PastRefund]) -> Result<(), IntakeFault> {
+    facts.order.validate().map_err(IntakeFault::Fault)?;
+    let mut copy = facts.clone();
+    let mut next = 0;
+    for (index, past) in refunds.iter().enumerate() {
+        let field = format!("refunds[{index}]");
+        fits(&copy, past).map_err(|reason| IntakeFault::Contradictory { field, reason })?;
+        let refund = past_refund(&copy, past, 0, &mut || {
+            next += 1;
+            next
+        });
+        copy.balances = record(&copy, refund, 0).balances;
+    }
+    Ok(())
+}
+
+fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
+    let order = &facts.order;
+    for (component, net, tax) in &past.allocations {
+        if order.components.get(*component).is_none() || net.is_negative() || tax.is_negative() {
+            return Err("it allocates to a part that the order does not have".to_owned());
+        }
+        let (net_left, tax_left) = facts.component_left(*component);
+        if *net > net_left || *tax > tax_left {
+            return Err("it gives back more of a part than was charged for it".to_owned());
+        }
+    }
+    for (payment, amount, own) in &past.legs {
+        let known = order.payments.get(*payment).is_some() && !amount.is_negative() && !own.is_negative();
+        if !known || *amount > facts.payment_left(*payment) || *own > facts.payment_own_left(*payment) {
+            return Err("it gives back more through a payment than was captured by it".to_owned());
+        }
+    }
+    for units in &past.units {
+        if units.quantity == 0 || units.quantity > facts.units_left(units.line, units.bucket) {
+            return Err("it takes back more units than were sold".to_owned());
+        }
+    }
+    if past.legs.is_empty() {
+        return Err("it names no payment".to_owned());
+    }
+    Ok(())
+}
+
+fn take_past(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, Id),
+    past: &PastRefund,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let facts = world.facts(tx, store, order)?;
+    let refund = past_refund(facts, past, now_ms, &mut || ids.next(now_ms));
+    let decision = record(facts, refund, now_ms);
+    let entry = ids.next(now_ms);
+    world.apply(store, order, decision, true, entry, now_ms);
+    Ok(())
+}
+
+/// A refund that is over: every leg succeeded, outside of our gateways.
+fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn FnMut() -> Id) -> Refund {
+    let id = next_id();
+    let legs: Vec<Leg> = past
+        .legs
+        .iter()
+        .map(|(payment, amount, own_amount)| Leg {
+            id: next_id(),
+            payment: *payment,
+            amount: *amount,
+            own_amount: *own_amount,
+            route: Route::Outside,
+            state: LegState::Succeeded { at_ms: past.created_ms, reference: String::new() },
+            named_channel: String::new(),
+        })
+        .collect();
+    let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
+    let allocations: Vec<Allocation> = past.allocations.iter().map(|a| past_allocation(facts, past, *a)).collect();
+    let allocated: Amount = allocations.iter().map(Allocation::gross).sum();
+    let units = past.units.iter().map(|units| UnitMove {
+        line: units.line,
+        bucket: units.bucket,
+        returned_goods: false,
+        quantity: units.quantity,
+        net: units.net,
+        tax: units.tax,
+        discount: units.discount,
+        shop: (Amount::ZERO, Amount::ZERO),
+        restock: units.restock,
+        location: String::new(),
+        reopened: false,
+    });
+    let cap = legs.first().map_or(0, |leg| leg.payment);
+    let left = facts.payment_left(cap) - legs.first().map_or(Amount::ZERO, |leg| leg.amount);
+    Refund {
+        id,
+        external_id: past.external_id.clone(),
+        order: facts.order.id,
+        number: facts.balances.refunds.saturating_add(1),
+        via: facts.order.origin,
+        created_ms: past.created_ms,
+        updated_ms: now_ms,
+        processed_ms: None,
+        note: past.note.clone(),
+        reason: past.reason.clone(),
+        notify: false,
+        metadata: std::collections::BTreeMap::new(),
+        shape: Shape::Imported,
+        amount,
+        discrepancy: amount - allocated,
+        allocations,
+        units: units.collect(),
+        legs,
+        nearest_cap: Cap { by: CapKind::Payment(cap), left },
+    }
+}
+
+fn past_allocation(facts: &Facts, past: &PastRefund, (component, net, tax): (usize, Amount, Amount)) -> Allocation {
+    let units = past.units.iter().filter(|u| u.line == component).map(|u| u.quantity).sum();
+    let is_goods = facts.order.components.get(component).is_some_and(|c| c.kind == ComponentKind::Goods);
+    let why = match units {
+        units if units > 0 && is_goods => Why::Units { taken: facts.units_refunded(component).all(), units },
+        _ => Why::Imported,
+    };
+    let shadow =
+        |amount: Amount| facts.order.shop.map_or(Amount::ZERO, |shop| shop.convert(amount, facts.order.currency));
+    let nothing = (Amount::ZERO, Amount::ZERO);
+    let shop = (shadow(net), shadow(tax));
+    Allocation { component, net, tax, shop, returned: nothing, quantity: None, why, odd: Amount::ZERO }
+}
+
+/// An order with refunds keeps what they stand on.
+fn check_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault> {
+    if before.balances.refunds == 0 {
+        return check_payments_kept(before, after);
+    }
+    let changed = |what: String| Err(IntakeFault::ChangesRefunded { what });
+    if before.order.currency != after.currency || before.order.shop != after.shop {
+        return changed("the order's currency".to_owned());
+    }
+    for (index, line) in before.order.lines.iter().enumerate() {
+        let refunded = before.units_refunded(index);
+        let touched = refunded.all() > 0 || !before.component_untouched(index);
+        let kept = after.lines.get(index).is_some_and(|now| {
+            let same =
+                now.id == line.id && (!touched || (now.quantity, now.unit_price) == (line.quantity, line.unit_price));
+            let room = now.shipped >= refunded.shipped
+                && now.quantity.saturating_sub(now.shipped).saturating_sub(now.cancelled) >= refunded.waiting;
+            same && room
+        });
+        if !kept {
+            return changed(format!("line {}", line.external_id.as_deref().unwrap_or(&line.sku)));
+        }
+    }
+    for (index, component) in before.order.components.iter().enumerate() {
+        let touched = !before.component_untouched(index);
+        let now = after.components.get(index);
+        let same_place =
+            now.is_some_and(|now| (now.kind, now.line, &now.name) == (component.kind, component.line, &component.name));
+        if !same_place || (touched && now != Some(component)) {
+            return changed(component.kind.code().to_owned());
+        }
+    }
+    check_payments_kept(before, after)
+}
+
+/// Payments stay, in their places; what one captured never falls below what went back through it.
+fn check_payments_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault> {
+    for (index, payment) in before.order.payments.iter().enumerate() {
+        let (_, paid) = before.payment(index);
+        if paid.held().is_zero() && before.balances.refunds == 0 {
+            continue;
+        }
+        let kept = after.payments.get(index).is_some_and(|now| {
+            now.id == payment.id
+                && now.own_currency == payment.own_currency
+                && now.captured >= paid.held()
+                && now.own_captured >= paid.own_held()
+        });
+        if !kept {
+            let what = format!("payment {}", payment.external_id.as_deref().unwrap_or(&payment.channel));
+            return Err(IntakeFault::ChangesRefunded { what });
+        }
+    }
+    Ok(())
+}
+
+/// Units were shipped.
+pub(crate) fn fulfil(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    order: &Reference,
+    units: &[(Reference, u32)],
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
+    change(tx, world, (store, order), ids, now_ms, |facts| {
+        let waiting = |line: usize| facts.units_left(line, refundry_core::refund::Bucket::Waiting);
+        let mut order = facts.order.clone();
+        if units.is_empty() {
+            for (index, line) in order.lines.iter_mut().enumerate() {
+                line.shipped = line.shipped.saturating_add(waiting(index));
+            }
+            return Ok(order);
+        }
+        for (reference, quantity) in units {
+            let unknown = || ChangeFault::LineUnknown(reference.text.clone());
+            let index = facts.order.find_line(reference).ok_or_else(unknown)?;
+            let line = order.lines.get_mut(index).ok_or_else(unknown)?;
+            let before = facts.order.lines.get(index).map_or(0, |l| l.shipped);
+            let now = line.shipped.saturating_add(*quantity);
+            if now.saturating_sub(before) > waiting(index) {
+                return Err(ChangeFault::TooManyUnits { line: reference.text.clone(), waiting: waiting(index) });
+            }
+            line.shipped = now;
+        }
+        Ok(order)
+    })
+}
+
+/// Another payment was captured.
+pub(crate) fn add_payment(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    order: &Reference,
+    payment: &Payment,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
+    let id = ids.next(now_ms);
+    change(tx, world, (store, order), ids, now_ms, |facts| {
+        let mut order = facts.order.clone();
+        order.payments.push(Payment { id, ..payment.clone() });
+        Ok(order)
+    })
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, &Reference),
+    ids: &mut Ids,
+    now_ms: i64,
+    edit: impl FnOnce(&Facts) -> Result<Order, ChangeFault>,
+) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
+    let Some(id) = world.resolve(tx, store, order)? else {
+        return Ok(Err(ChangeFault::OrderUnknown(order.text.clone())));
+    };
+    let before = world.facts(tx, store, id)?.clone();
+    let after = match edit(&before) {
+        Ok(order) => Order { updated_ms: now_ms, ..order },
+        Err(fault) => return Ok(Err(fault)),
+    };
+    if let Err(fault) = after.validate() {
+        return Ok(Err(ChangeFault::Intake(IntakeFault::Fault(fault))));
+    }
+    orders::put(tx, store, &after)?;
+    let mut balances: Balances = before.balances.clone();
+    balances.fit(&after);
+    let postings = opening(Some(&before.order), &after);
+    let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
+    world.put_order(store, Facts { order: after, balances }, entry, now_ms);
+    Ok(Ok(world.order(tx, store, id)?))
+}

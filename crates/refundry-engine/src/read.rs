@@ -1,0 +1,83 @@
+//! Questions: read transactions that change nothing.
+
+use std::collections::BTreeMap;
+
+use refundry_core::balances::Facts;
+use refundry_core::command::RefundRequest;
+use refundry_core::decide::decide;
+use refundry_core::order::{Id, Order, Reference};
+use refundry_core::query::{OrderQuery, RefundQuery};
+use refundry_core::quote::Quote;
+use refundry_core::refund::Refund;
+use refundry_core::rejection::Rejection;
+use refundry_store::refunds::CursorUnknown;
+use refundry_store::{Store, StoreError, Tx, orders, refunds};
+
+/// A page of refunds, each with its order, and whether more follow; or a cursor that names nothing.
+pub type Page = Result<(Vec<(Refund, Order)>, bool), CursorUnknown>;
+
+/// One refund with its order.
+pub fn refund(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Refund, Order)>, StoreError> {
+    store.read(|tx| {
+        let Some(refund) = refunds::find(tx, tenant, reference)? else { return Ok(None) };
+        let order = order_of(tx, tenant, refund.order)?;
+        Ok(Some((refund, order)))
+    })
+}
+
+/// A page of refunds.
+pub fn list_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<Page, StoreError> {
+    store.read(|tx| {
+        let (found, has_more) = match refunds::list(tx, tenant, query)? {
+            Ok(page) => page,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let mut read: BTreeMap<Id, Order> = BTreeMap::new();
+        let mut page = Vec::with_capacity(found.len());
+        for refund in found {
+            let order = match read.get(&refund.order) {
+                Some(order) => order.clone(),
+                None => order_of(tx, tenant, refund.order)?,
+            };
+            read.insert(refund.order, order.clone());
+            page.push((refund, order));
+        }
+        Ok(Ok((page, has_more)))
+    })
+}
+
+/// An order with its balances, and the document it was read from.
+pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Facts, String)>, StoreError> {
+    store.read(|tx| {
+        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
+        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        Ok(Some((facts, orders::document(tx, tenant, id)?)))
+    })
+}
+
+/// A page of orders, newest first, and whether more follow.
+pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<(Vec<Facts>, bool), StoreError> {
+    store.read(|tx| orders::list(tx, tenant, query))
+}
+
+/// What a refund would be: the same function on the same facts as creating it.
+pub fn quote(
+    store: &Store,
+    tenant: i64,
+    reference: &Reference,
+    request: &RefundRequest,
+) -> Result<Result<(Facts, Quote), Rejection>, StoreError> {
+    let facts = store.read(|tx| match orders::resolve(tx, tenant, reference)? {
+        Some(id) => orders::facts(tx, tenant, id),
+        None => Ok(None),
+    })?;
+    let Some(facts) = facts else {
+        return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
+    };
+    Ok(decide(&facts, request).map(|quote| (facts, quote)))
+}
+
+fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Order, StoreError> {
+    let facts = orders::facts(tx, tenant, order)?;
+    facts.map(|facts| facts.order).ok_or_else(|| StoreError::defect("an order that a refund names is not there"))
+}

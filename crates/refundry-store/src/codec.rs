@@ -1,0 +1,527 @@
+//! How domain values are packed into text columns: JSON arrays in a fixed order, small and quick to read.
+//!
+//! Domain types are never serialised as they are: a change of theirs must not change what is stored without somebody
+//! noticing. Each packed form is a tuple or struct here, and taking a value apart names every field of it.
+
+use std::collections::BTreeMap;
+
+use refundry_core::balances::{Allocated, Balances, PaidBack, UnitsRefunded};
+use refundry_core::journal::{Account, Posting};
+use refundry_core::money::{Amount, Currency, Decimal};
+use refundry_core::order::{
+    Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, ShopMoney, Status,
+};
+use refundry_core::refund::{
+    Allocation, Bucket, Cap, CapKind, Class, Leg, LegState, MetaValue, Refund, Restock, Route, Shape, UnitMove, Why,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+/// An order without what has columns of its own.
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a packed form: each flag is an enum again as soon as it is read")]
+struct PackedOrder {
+    origin: String,
+    currency: String,
+    shop: Option<(String, String)>,
+    included: bool,
+    by_fulfilment: bool,
+    cancelled: bool,
+    disputed: bool,
+    test: bool,
+    lines: Vec<PackedLine>,
+    components: Vec<PackedComponent>,
+    payments: Vec<PackedPayment>,
+}
+
+type PackedLine = (Id, Option<String>, String, String, String, String, String, String, u32, u32, u32, i64, i64);
+type PackedComponent = (String, Option<usize>, String, i64, i64);
+type PackedPayment = (Id, Option<String>, String, String, String, String, String, String, i64, String, i64);
+
+/// What has columns of its own beside the packed facts of an order.
+pub(crate) struct OrderColumns {
+    pub(crate) id: Id,
+    pub(crate) external_id: Option<String>,
+    pub(crate) number: String,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
+}
+
+pub(crate) fn pack_order(order: &Order) -> String {
+    let packed = PackedOrder {
+        origin: order.origin.code().to_owned(),
+        currency: order.currency.code().to_owned(),
+        shop: order.shop.map(|shop| (shop.currency.code().to_owned(), shop.rate.to_string())),
+        included: order.taxes_included,
+        by_fulfilment: order.capture == Capture::ByFulfilment,
+        cancelled: order.status == Status::Cancelled,
+        disputed: order.disputed,
+        test: order.test,
+        lines: order.lines.iter().map(pack_line).collect(),
+        components: order.components.iter().map(pack_component).collect(),
+        payments: order.payments.iter().map(pack_payment).collect(),
+    };
+    write(&packed)
+}
+
+pub(crate) fn read_order(columns: OrderColumns, facts: &str) -> Result<Order, StoreError> {
+    let packed: PackedOrder = read("orders.facts", facts)?;
+    let shop = packed.shop.map(|(code, rate)| {
+        let rate = Decimal::parse(&rate).map_err(|_| broken("orders.facts", "a rate"))?;
+        Ok::<_, StoreError>(ShopMoney { currency: currency(&code)?, rate })
+    });
+    let payments = packed.payments.into_iter().map(read_payment);
+    Ok(Order {
+        id: columns.id,
+        origin: Dialect::parse(&packed.origin).ok_or_else(|| broken("orders.facts", "an origin"))?,
+        external_id: columns.external_id,
+        number: columns.number,
+        currency: currency(&packed.currency)?,
+        shop: shop.transpose()?,
+        taxes_included: packed.included,
+        capture: if packed.by_fulfilment { Capture::ByFulfilment } else { Capture::Whole },
+        status: if packed.cancelled { Status::Cancelled } else { Status::Open },
+        disputed: packed.disputed,
+        lines: packed.lines.into_iter().map(read_line).collect(),
+        components: packed.components.into_iter().map(read_component).collect::<Result<_, _>>()?,
+        payments: payments.collect::<Result<_, _>>()?,
+        created_ms: columns.created_ms,
+        updated_ms: columns.updated_ms,
+        test: packed.test,
+    })
+}
+
+fn pack_line(line: &Line) -> PackedLine {
+    let Line { id, external_id, sku, title, variant_title, product_id, variant_id, location_id, .. } = line.clone();
+    let Line { quantity, shipped, cancelled, unit_price, discount, .. } = *line;
+    let money = (unit_price.get(), discount.get());
+    (
+        id,
+        external_id,
+        sku,
+        title,
+        variant_title,
+        product_id,
+        variant_id,
+        location_id,
+        quantity,
+        shipped,
+        cancelled,
+        money.0,
+        money.1,
+    )
+}
+
+fn read_line(packed: PackedLine) -> Line {
+    let (
+        id,
+        external_id,
+        sku,
+        title,
+        variant_title,
+        product_id,
+        variant_id,
+        location_id,
+        quantity,
+        shipped,
+        cancelled,
+        price,
+        discount,
+    ) = packed;
+    Line {
+        id,
+        external_id,
+        sku,
+        title,
+        variant_title,
+        product_id,
+        variant_id,
+        location_id,
+        quantity,
+        shipped,
+        cancelled,
+        unit_price: Amount::minor(price),
+        discount: Amount::minor(discount),
+    }
+}
+
+fn pack_component(component: &Component) -> PackedComponent {
+    let Component { kind, line, name, net, tax } = component;
+    (kind.code().to_owned(), *line, name.clone(), net.get(), tax.get())
+}
+
+fn read_component((kind, line, name, net, tax): PackedComponent) -> Result<Component, StoreError> {
+    let kind = ComponentKind::parse(&kind).ok_or_else(|| broken("orders.facts", "a component kind"))?;
+    Ok(Component { kind, line, name, net: Amount::minor(net), tax: Amount::minor(tax) })
+}
+
+fn pack_payment(payment: &Payment) -> PackedPayment {
+    let Payment { id, external_id, channel, method, kind, gateway, reference, account, .. } = payment.clone();
+    let (own, captured) = (payment.own_currency.code().to_owned(), payment.captured.get());
+    (
+        id,
+        external_id,
+        channel,
+        method,
+        kind.code().to_owned(),
+        gateway,
+        reference,
+        account,
+        captured,
+        own,
+        payment.own_captured.get(),
+    )
+}
+
+fn read_payment(packed: PackedPayment) -> Result<Payment, StoreError> {
+    let (id, external_id, channel, method, kind, gateway, reference, account, captured, own, own_captured) = packed;
+    Ok(Payment {
+        id,
+        external_id,
+        channel,
+        method,
+        kind: PaymentKind::parse(&kind).ok_or_else(|| broken("orders.facts", "a payment kind"))?,
+        gateway,
+        reference,
+        account,
+        captured: Amount::minor(captured),
+        own_currency: currency(&own)?,
+        own_captured: Amount::minor(own_captured),
+    })
+}
+
+/// Refunds, components (net, tax), lines (waiting, shipped), payments (pending, succeeded, own pending, own succeeded),
+/// discrepancy, customized, updated.
+type PackedBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64);
+
+pub(crate) fn pack_balances(balances: &Balances) -> String {
+    let Balances { refunds, components, lines, payments, discrepancy, customized, updated_ms } = balances;
+    let paid = |p: &PaidBack| (p.pending.get(), p.succeeded.get(), p.own_pending.get(), p.own_succeeded.get());
+    let packed: PackedBalances = (
+        *refunds,
+        components.iter().map(|c| (c.net.get(), c.tax.get())).collect(),
+        lines.iter().map(|l| (l.waiting, l.shipped)).collect(),
+        payments.iter().map(paid).collect(),
+        discrepancy.get(),
+        *customized,
+        *updated_ms,
+    );
+    write(&packed)
+}
+
+pub(crate) fn read_balances(sums: &str) -> Result<Balances, StoreError> {
+    let (refunds, components, lines, payments, discrepancy, customized, updated_ms): PackedBalances =
+        read("balances.sums", sums)?;
+    let paid = |(pending, succeeded, own_pending, own_succeeded)| PaidBack {
+        pending: Amount::minor(pending),
+        succeeded: Amount::minor(succeeded),
+        own_pending: Amount::minor(own_pending),
+        own_succeeded: Amount::minor(own_succeeded),
+    };
+    let allocated = |(net, tax)| Allocated { net: Amount::minor(net), tax: Amount::minor(tax) };
+    Ok(Balances {
+        refunds,
+        components: components.into_iter().map(allocated).collect(),
+        lines: lines.into_iter().map(|(waiting, shipped)| UnitsRefunded { waiting, shipped }).collect(),
+        payments: payments.into_iter().map(paid).collect(),
+        discrepancy: Amount::minor(discrepancy),
+        customized,
+        updated_ms,
+    })
+}
+
+/// What never changes of a refund and has no column of its own.
+#[derive(Serialize, Deserialize)]
+struct PackedRefund {
+    n: u32,
+    via: String,
+    processed: Option<i64>,
+    note: String,
+    notify: bool,
+    shape: (String, Option<String>),
+    amount: i64,
+    discrepancy: i64,
+    allocations: Vec<PackedAllocation>,
+    units: Vec<PackedUnits>,
+    legs: Vec<(Id, usize, i64, i64, bool, String)>,
+    cap: (bool, usize, i64),
+}
+
+/// Component, net, tax, shop net, shop tax, quantity, rule, its two figures, odd.
+type PackedAllocation = (usize, i64, i64, i64, i64, Option<u32>, String, u32, u32, i64);
+/// Line, from shipped, returned goods, quantity, net, tax, discount, shop net, shop tax, restock, location.
+type PackedUnits = (usize, bool, bool, u32, i64, i64, i64, i64, i64, String, String);
+
+/// What changes of a refund: leg states (code, time, reference or code, text), what allocations got back, units reopened.
+#[derive(Serialize, Deserialize)]
+struct PackedProgress {
+    l: Vec<(String, i64, String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    r: Vec<(i64, i64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    o: bool,
+}
+
+/// What has columns of its own beside the packed parts of a refund.
+pub(crate) struct RefundColumns {
+    pub(crate) id: Id,
+    pub(crate) order_id: Id,
+    pub(crate) external_id: Option<String>,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
+    pub(crate) reason: String,
+}
+
+pub(crate) fn pack_refund(refund: &Refund) -> String {
+    let legs = refund.legs.iter().map(|leg| {
+        let outside = leg.route == Route::Outside;
+        (leg.id, leg.payment, leg.amount.get(), leg.own_amount.get(), outside, leg.named_channel.clone())
+    });
+    let cap = match refund.nearest_cap.by {
+        CapKind::Component(index) => (false, index),
+        CapKind::Payment(index) => (true, index),
+    };
+    let packed = PackedRefund {
+        n: refund.number,
+        via: refund.via.code().to_owned(),
+        processed: refund.processed_ms,
+        note: refund.note.clone(),
+        notify: refund.notify,
+        shape: pack_shape(refund.shape),
+        amount: refund.amount.get(),
+        discrepancy: refund.discrepancy.get(),
+        allocations: refund.allocations.iter().map(pack_allocation).collect(),
+        units: refund.units.iter().map(pack_units).collect(),
+        legs: legs.collect(),
+        cap: (cap.0, cap.1, refund.nearest_cap.left.get()),
+    };
+    write(&packed)
+}
+
+pub(crate) fn pack_progress(refund: &Refund) -> String {
+    let returned: Vec<(i64, i64)> =
+        refund.allocations.iter().map(|a| (a.returned.0.get(), a.returned.1.get())).collect();
+    let nothing = returned.iter().all(|r| *r == (0, 0));
+    let packed = PackedProgress {
+        l: refund.legs.iter().map(|leg| pack_state(&leg.state)).collect(),
+        r: if nothing { Vec::new() } else { returned },
+        o: refund.units.iter().any(|u| u.reopened),
+    };
+    write(&packed)
+}
+
+pub(crate) fn read_refund(
+    columns: RefundColumns,
+    metadata: &str,
+    body: &str,
+    progress: &str,
+) -> Result<Refund, StoreError> {
+    let packed: PackedRefund = read("refunds.body", body)?;
+    let progress: PackedProgress = read("refunds.legs", progress)?;
+    if progress.l.len() != packed.legs.len() {
+        return Err(broken("refunds.legs", "one state a leg"));
+    }
+    let legs = packed.legs.into_iter().zip(progress.l).map(|(leg, state)| {
+        let (id, payment, amount, own_amount, outside, named_channel) = leg;
+        let route = if outside { Route::Outside } else { Route::Original };
+        let (amount, own_amount) = (Amount::minor(amount), Amount::minor(own_amount));
+        Ok(Leg { id, payment, amount, own_amount, route, state: read_state(state)?, named_channel })
+    });
+    let mut returned = progress.r.into_iter();
+    let allocations = packed.allocations.into_iter().map(|a| read_allocation(a, returned.next().unwrap_or((0, 0))));
+    let units = packed.units.into_iter().map(|u| read_units(u, progress.o));
+    let (by_payment, index, left) = packed.cap;
+    let by = if by_payment { CapKind::Payment(index) } else { CapKind::Component(index) };
+    Ok(Refund {
+        id: columns.id,
+        external_id: columns.external_id,
+        order: columns.order_id,
+        number: packed.n,
+        via: Dialect::parse(&packed.via).ok_or_else(|| broken("refunds.body", "a dialect"))?,
+        created_ms: columns.created_ms,
+        updated_ms: columns.updated_ms,
+        processed_ms: packed.processed,
+        note: packed.note,
+        reason: columns.reason,
+        notify: packed.notify,
+        metadata: read_metadata(metadata)?,
+        shape: read_shape(&packed.shape)?,
+        amount: Amount::minor(packed.amount),
+        discrepancy: Amount::minor(packed.discrepancy),
+        allocations: allocations.collect::<Result<_, _>>()?,
+        units: units.collect::<Result<_, _>>()?,
+        legs: legs.collect::<Result<_, StoreError>>()?,
+        nearest_cap: Cap { by, left: Amount::minor(left) },
+    })
+}
+
+fn pack_allocation(allocation: &Allocation) -> PackedAllocation {
+    let Allocation { component, net, tax, shop, returned: _, quantity, why, odd } = *allocation;
+    let (first, second) = match why {
+        Why::Units { taken, units } => (taken, units),
+        Why::Stated | Why::ProRata | Why::FeesLast | Why::Remaining | Why::Percent | Why::Imported => (0, 0),
+    };
+    let shop = (shop.0.get(), shop.1.get());
+    let why = why.code().to_owned();
+    (component, net.get(), tax.get(), shop.0, shop.1, quantity, why, first, second, odd.get())
+}
+
+fn read_allocation(packed: PackedAllocation, returned: (i64, i64)) -> Result<Allocation, StoreError> {
+    let (component, net, tax, shop_net, shop_tax, quantity, why, taken, units, odd) = packed;
+    let plain = [Why::Stated, Why::ProRata, Why::FeesLast, Why::Remaining, Why::Percent, Why::Imported];
+    let counted = Why::Units { taken, units };
+    let why = std::iter::once(counted).chain(plain).find(|w| w.code() == why);
+    Ok(Allocation {
+        component,
+        net: Amount::minor(net),
+        tax: Amount::minor(tax),
+        shop: (Amount::minor(shop_net), Amount::minor(shop_tax)),
+        returned: (Amount::minor(returned.0), Amount::minor(returned.1)),
+        quantity,
+        why: why.ok_or_else(|| broken("refunds.body", "a rule"))?,
+        odd: Amount::minor(odd),
+    })
+}
+
+fn pack_units(units: &UnitMove) -> PackedUnits {
+    let UnitMove { line, bucket, returned_goods, quantity, net, tax, discount, shop, .. } = *units;
+    (
+        line,
+        bucket == Bucket::Shipped,
+        returned_goods,
+        quantity,
+        net.get(),
+        tax.get(),
+        discount.get(),
+        shop.0.get(),
+        shop.1.get(),
+        units.restock.code().to_owned(),
+        units.location.clone(),
+    )
+}
+
+fn read_units(packed: PackedUnits, reopened: bool) -> Result<UnitMove, StoreError> {
+    let (line, shipped, returned_goods, quantity, net, tax, discount, shop_net, shop_tax, restock, location) = packed;
+    Ok(UnitMove {
+        line,
+        bucket: if shipped { Bucket::Shipped } else { Bucket::Waiting },
+        returned_goods,
+        quantity,
+        net: Amount::minor(net),
+        tax: Amount::minor(tax),
+        discount: Amount::minor(discount),
+        shop: (Amount::minor(shop_net), Amount::minor(shop_tax)),
+        restock: Restock::parse(&restock).ok_or_else(|| broken("refunds.body", "a restock rule"))?,
+        location,
+        reopened,
+    })
+}
+
+fn pack_shape(shape: Shape) -> (String, Option<String>) {
+    let code = match shape {
+        Shape::Parts => "parts",
+        Shape::Lines => "lines",
+        Shape::Amount(_) => "amount",
+        Shape::Percent(_) => "percent",
+        Shape::Items => "items",
+        Shape::Everything => "everything",
+        Shape::Imported => "imported",
+    };
+    (code.to_owned(), shape.class().map(|class| class.code().to_owned()))
+}
+
+fn read_shape((code, class): &(String, Option<String>)) -> Result<Shape, StoreError> {
+    let class = class.as_deref().map(|c| Class::parse(c).ok_or_else(|| broken("refunds.body", "a component type")));
+    let class = class.transpose()?;
+    match code.as_str() {
+        "parts" => Ok(Shape::Parts),
+        "lines" => Ok(Shape::Lines),
+        "amount" => Ok(Shape::Amount(class)),
+        "percent" => Ok(Shape::Percent(class)),
+        "items" => Ok(Shape::Items),
+        "everything" => Ok(Shape::Everything),
+        "imported" => Ok(Shape::Imported),
+        _ => Err(broken("refunds.body", "a shape")),
+    }
+}
+
+fn pack_state(state: &LegState) -> (String, i64, String, String) {
+    let code = state.code().to_owned();
+    match state.clone() {
+        LegState::Waiting => (code, 0, String::new(), String::new()),
+        LegState::Sent { reference } => (code, 0, reference, String::new()),
+        LegState::InDoubt { reason } | LegState::Parked { reason } => (code, 0, String::new(), reason),
+        LegState::Succeeded { at_ms, reference } => (code, at_ms, reference, String::new()),
+        LegState::Failed { at_ms, code: failure, message } => (code, at_ms, failure, message),
+    }
+}
+
+fn read_state((code, at_ms, first, second): (String, i64, String, String)) -> Result<LegState, StoreError> {
+    match code.as_str() {
+        "waiting" => Ok(LegState::Waiting),
+        "sent" => Ok(LegState::Sent { reference: first }),
+        "in_doubt" => Ok(LegState::InDoubt { reason: second }),
+        "succeeded" => Ok(LegState::Succeeded { at_ms, reference: first }),
+        "failed" => Ok(LegState::Failed { at_ms, code: first, message: second }),
+        "parked" => Ok(LegState::Parked { reason: second }),
+        _ => Err(broken("refunds.legs", "a leg state")),
+    }
+}
+
+/// Kind (`t`, `n`, `b`) and text of each value; an empty text column stands for no metadata.
+pub(crate) fn pack_metadata(metadata: &BTreeMap<String, MetaValue>) -> String {
+    if metadata.is_empty() {
+        return String::new();
+    }
+    let pack = |value: &MetaValue| match value {
+        MetaValue::Text(text) => ("t".to_owned(), text.clone()),
+        MetaValue::Number(text) => ("n".to_owned(), text.clone()),
+        MetaValue::Bool(flag) => ("b".to_owned(), flag.to_string()),
+    };
+    write(&metadata.iter().map(|(key, value)| (key, pack(value))).collect::<BTreeMap<_, _>>())
+}
+
+fn read_metadata(packed: &str) -> Result<BTreeMap<String, MetaValue>, StoreError> {
+    if packed.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let pairs: BTreeMap<String, (String, String)> = read("refunds.metadata", packed)?;
+    let value = |(kind, text): (String, String)| match kind.as_str() {
+        "t" => Ok(MetaValue::Text(text)),
+        "n" => Ok(MetaValue::Number(text)),
+        "b" => Ok(MetaValue::Bool(text == "true")),
+        _ => Err(broken("refunds.metadata", "a value")),
+    };
+    pairs.into_iter().map(|(key, packed)| Ok((key, value(packed)?))).collect()
+}
+
+pub(crate) fn pack_postings(postings: &[Posting]) -> String {
+    write(&postings.iter().map(|p| (p.account.to_string(), p.amount.get())).collect::<Vec<_>>())
+}
+
+pub(crate) fn read_postings(packed: &str) -> Result<Vec<Posting>, StoreError> {
+    let postings: Vec<(String, i64)> = read("journal.postings", packed)?;
+    let posting = |(account, amount): (String, i64)| {
+        let account = Account::parse(&account).ok_or_else(|| broken("journal.postings", "an account"))?;
+        Ok(Posting { account, amount: Amount::minor(amount) })
+    };
+    postings.into_iter().map(posting).collect()
+}
+
+fn write(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("packed forms have text keys only")
+}
+
+fn read<T: DeserializeOwned>(column: &'static str, packed: &str) -> Result<T, StoreError> {
+    serde_json::from_str(packed).map_err(|error| StoreError::defect(format!("{column} cannot be read: {error}")))
+}
+
+fn currency(code: &str) -> Result<Currency, StoreError> {
+    Currency::parse(code).ok_or_else(|| broken("a packed column", "a currency"))
+}
+
+fn broken(column: &str, wanted: &str) -> StoreError {
+    StoreError::defect(format!("{column} should hold {wanted}"))
+}

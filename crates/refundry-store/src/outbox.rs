@@ -1,0 +1,120 @@
+//! Work saved with its cause: a leg that somebody must send or look up.
+
+use refundry_core::order::Id;
+
+use crate::orders::id;
+use crate::{Row, StoreError, Tx, Value, number};
+
+/// A leg in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// The store.
+    pub store: i64,
+    /// The leg.
+    pub leg: Id,
+    /// Its refund.
+    pub refund: Id,
+    /// Its order.
+    pub order: Id,
+    /// When the next worker may take it, epoch milliseconds.
+    pub due_ms: i64,
+    /// Who took it last; empty before the first time.
+    pub holder: String,
+    /// How often it was taken.
+    pub attempts: i64,
+}
+
+/// Adds legs.
+pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts } = row;
+        params.push([
+            (*store).into(),
+            number(*leg)?,
+            number(*refund)?,
+            number(*order)?,
+            (*due_ms).into(),
+            holder.as_str().into(),
+            (*attempts).into(),
+        ]);
+    }
+    tx.execute_many(INSERT, &params)?;
+    Ok(())
+}
+
+/// Takes up to `limit` legs of a store that are due, for `holder`, until `until_ms`.
+pub fn lease(
+    tx: &mut Tx<'_>,
+    store: i64,
+    holder: &str,
+    now_ms: i64,
+    until_ms: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let params = [store.into(), now_ms.into(), until_ms.into(), holder.into(), limit.into()];
+    tx.query(LEASE, &params, |row| decode(row, store))
+}
+
+/// When the next leg of a store is due, if any waits.
+pub fn next_due(tx: &mut Tx<'_>, store: i64) -> Result<Option<i64>, StoreError> {
+    Ok(tx.query_one(NEXT_DUE, &[store.into()], |row| row.opt_int(0))?.flatten())
+}
+
+/// A leg in the outbox, if it is still there.
+pub fn get(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<OutboxRow>, StoreError> {
+    tx.query_one(GET, &[store.into(), number(leg)?], |row| decode(row, store))
+}
+
+/// Puts off legs: store, leg, when they are due again.
+pub fn put_off(tx: &mut Tx<'_>, rows: &[(i64, Id, i64)]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 3]> = Vec::with_capacity(rows.len());
+    for (store, leg, due_ms) in rows {
+        params.push([(*store).into(), number(*leg)?, (*due_ms).into()]);
+    }
+    tx.execute_many(PUT_OFF, &params)?;
+    Ok(())
+}
+
+/// Removes legs that need nothing more: store, leg.
+pub fn remove(tx: &mut Tx<'_>, rows: &[(i64, Id)]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(rows.len());
+    for (store, leg) in rows {
+        params.push([(*store).into(), number(*leg)?]);
+    }
+    tx.execute_many(REMOVE, &params)?;
+    Ok(())
+}
+
+/// Legs waiting in a store, and when the oldest of them was due.
+pub fn backlog(tx: &mut Tx<'_>, store: i64) -> Result<(i64, Option<i64>), StoreError> {
+    let found = tx.query_one(BACKLOG, &[store.into()], |row| Ok((row.int(0)?, row.opt_int(1)?)))?;
+    Ok(found.unwrap_or((0, None)))
+}
+
+const INSERT: &str = "
+    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const LEASE: &str = "
+    UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1
+    WHERE store = ?1 AND leg_id IN (
+        SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
+    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts";
+const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
+const GET: &str = "
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const PUT_OFF: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2";
+const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1";
+
+fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
+    Ok(OutboxRow {
+        store,
+        leg: id(row, 0)?,
+        refund: id(row, 1)?,
+        order: id(row, 2)?,
+        due_ms: row.int(3)?,
+        holder: row.string(4)?,
+        attempts: row.int(5)?,
+    })
+}

@@ -1,0 +1,415 @@
+//! Calls of a dialect → the engine → replies. The one place that knows both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use refundry_core::command::CreateRefund;
+use refundry_core::decide::News;
+use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::order::{Id, Order, Reference};
+use refundry_core::query::Page;
+use refundry_core::refund::{Refund, RefundState};
+use refundry_core::rejection::Rejection;
+use refundry_dialects::{
+    Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Scope, StoreView, TokenView, Wait,
+};
+use refundry_engine::accept::{Accepted, Job, Outcome, RequestKey};
+use refundry_engine::execute::HandFault;
+use refundry_engine::intake::{ChangeFault, How, Taken};
+use refundry_engine::store::stores::StoreRecord;
+use refundry_engine::store::tokens::TokenRecord;
+use refundry_engine::store::{LaneError, StoreError, refunds, stores, tokens};
+use refundry_engine::tenants::{self, Caller};
+use refundry_engine::{Engine, read};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::http::metrics::Metrics;
+
+/// Orders of one import that wait for the writer together.
+const IMPORT_WINDOW: usize = 512;
+
+/// The engine behind the HTTP server.
+pub(crate) struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) metrics: Metrics,
+    wait: Duration,
+}
+
+impl App {
+    /// `wait` bounds how long a request may wait for its legs.
+    pub(crate) fn new(engine: Arc<Engine>, wait: Duration) -> Self {
+        Self { engine, metrics: Metrics::new(), wait }
+    }
+
+    /// Does what is asked.
+    pub(crate) async fn run(&self, caller: &Caller, call: Call, key: Option<RequestKey>) -> Result<Reply, Refusal> {
+        let store = caller.store.id;
+        match call {
+            Call::CreateRefund { command, wait } => self.create(caller, command, wait, key).await,
+            Call::Quote { order, request } => {
+                let quoted = self.blocking(move |e| read::quote(e.store(), store, &order, &request)).await?;
+                match quoted {
+                    Ok((facts, quote)) => Ok(Reply::Quoted { facts: Box::new(facts), quote: Box::new(quote) }),
+                    Err(rejection) => Err(Refusal::Rejected(Box::new(rejection))),
+                }
+            }
+            Call::GetRefund { refund } => {
+                let text = refund.text.clone();
+                let found = self.blocking(move |e| read::refund(e.store(), store, &refund)).await?;
+                let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
+                Ok(Reply::Refund(Box::new(view(caller, refund, order))))
+            }
+            Call::ListRefunds(query) => {
+                let cursor = cursor_of(&query.page);
+                let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
+                let (found, has_more) = page.map_err(|_| cursor)?;
+                let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
+                Ok(Reply::Refunds(RefundPage { refunds, has_more }))
+            }
+            Call::AnnotateRefund { refund, metadata } => {
+                let text = refund.text.clone();
+                match self.write(Job::Annotate { store, refund, metadata }).await? {
+                    Outcome::Annotated(Some(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
+                    Outcome::Annotated(None) => Err(Refusal::RefundUnknown(text)),
+                    _ => Err(mismatch()),
+                }
+            }
+            Call::SettleLeg { refund, leg, succeeded, text } => self.settle(caller, refund, leg, succeeded, text).await,
+            call => self.run_on_orders(caller, call).await,
+        }
+    }
+
+    async fn run_on_orders(&self, caller: &Caller, call: Call) -> Result<Reply, Refusal> {
+        let store = caller.store.id;
+        match call {
+            Call::GetOrder { order } => Ok(Reply::Order { order: self.order(store, order).await?, created: false }),
+            Call::ListOrders(query) => {
+                let (found, has_more) = self.blocking(move |e| read::list_orders(e.store(), store, &query)).await?;
+                let orders = found.into_iter().map(|facts| OrderView { facts, document: String::new() }).collect();
+                Ok(Reply::Orders { orders, has_more })
+            }
+            Call::PutOrder(intake) => {
+                let taken = self.put(store, intake).await?.map_err(|fault| Refusal::Intake(Box::new(fault)))?;
+                let order = self.order(store, by_number(taken.order)).await?;
+                Ok(Reply::Order { order, created: taken.how == How::Created })
+            }
+            Call::ImportOrders(lines) => self.import(store, lines).await,
+            Call::Fulfil { order, units } => {
+                let outcome = self.write(Job::Fulfil { store, order, units }).await?;
+                self.changed(store, outcome).await
+            }
+            Call::AddPayment { order, payment } => {
+                let outcome = self.write(Job::AddPayment { store, order, payment }).await?;
+                self.changed(store, outcome).await
+            }
+            call => self.run_on_tenants(caller, call).await,
+        }
+    }
+
+    async fn run_on_tenants(&self, caller: &Caller, call: Call) -> Result<Reply, Refusal> {
+        match call {
+            Call::CreateStore { handle, name, currency } => {
+                let created_ms = self.engine.clock().now_ms();
+                let settings = "{}".to_owned();
+                let record = StoreRecord { id: 0, handle: handle.clone(), name, currency, settings, created_ms };
+                match self.write(Job::AddStore(record)).await? {
+                    Outcome::Added(true) => {}
+                    _ => return Err(taken("handle", "another one: this handle is in use")),
+                }
+                let made = self.blocking(move |e| e.store().read(|tx| stores::by_handle(tx, &handle))).await?;
+                Ok(Reply::Stores(made.into_iter().map(store_view).collect()))
+            }
+            Call::ListStores => {
+                let all = self.blocking(|e| e.store().read(stores::list)).await?;
+                Ok(Reply::Stores(all.into_iter().map(store_view).collect()))
+            }
+            Call::CreateToken { store, label, scopes } => self.create_token(caller, store, label, scopes).await,
+            Call::ListTokens => {
+                let store = caller.store.id;
+                let all = self.blocking(move |e| e.store().read(|tx| tokens::list(tx, store))).await?;
+                let good = all.into_iter().filter(|token| token.revoked_ms.is_none());
+                Ok(Reply::Tokens(good.map(|token| token_view(token, None)).collect()))
+            }
+            Call::RevokeToken { token } => {
+                match self.write(Job::RevokeToken { store: caller.store.id, id: token }).await? {
+                    Outcome::Revoked(true) => Ok(Reply::Revoked),
+                    _ => Err(taken("token", "the id of a token that works")),
+                }
+            }
+            // Answered before it came here.
+            _ => Err(mismatch()),
+        }
+    }
+
+    async fn create(
+        &self,
+        caller: &Caller,
+        command: Box<CreateRefund>,
+        wait: Wait,
+        key: Option<RequestKey>,
+    ) -> Result<Reply, Refusal> {
+        let store = caller.store.id;
+        let accepted = match self.write(Job::Create { store, command, key }).await? {
+            Outcome::Created(Ok(accepted)) => accepted,
+            Outcome::Created(Err(rejection)) => {
+                self.metrics.refused(rejection.code());
+                return Err(Refusal::Rejected(Box::new(rejection)));
+            }
+            _ => return Err(mismatch()),
+        };
+        let Accepted { refund, order, replayed, .. } = accepted;
+        if !replayed {
+            self.metrics.accepted(refund.via.code());
+        }
+        if wait == Wait::No {
+            let view = view(caller, refund.as_accepted(), (*order).clone());
+            return Ok(Reply::Created(Box::new(RefundAnswer { view, order: None, replayed })));
+        }
+        self.wait_for(store, &refund).await?;
+        let order = self.order(store, by_number(refund.order)).await?;
+        let id = refund.id;
+        let settled = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
+        let refund = settled.unwrap_or_else(|| (*refund).clone());
+        let view = view(caller, refund, order.facts.order.clone());
+        Ok(Reply::Created(Box::new(RefundAnswer { view, order: Some(*order), replayed })))
+    }
+
+    /// Waits until a refund is settled, or time is up.
+    async fn wait_for(&self, store: i64, refund: &Refund) -> Result<(), Refusal> {
+        if refund.state() != RefundState::Pending || self.wait.is_zero() {
+            return Ok(());
+        }
+        let (told, settled) = oneshot::channel();
+        self.engine.waiters().wait(
+            store,
+            refund.id,
+            Box::new(move || {
+                // Whoever waited may have given up.
+                let _ = told.send(());
+            }),
+        );
+        // It may have settled before anybody waited.
+        let id = refund.id;
+        let now = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
+        if now.is_some_and(|refund| refund.state() == RefundState::Pending) {
+            let _ = timeout(self.wait, settled).await;
+        }
+        self.engine.waiters().give_up(refund.id);
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        caller: &Caller,
+        refund: Reference,
+        leg: Id,
+        succeeded: bool,
+        text: String,
+    ) -> Result<Reply, Refusal> {
+        let news = if succeeded {
+            News::Succeeded { reference: text }
+        } else {
+            News::Failed { code: "settled_by_hand".to_owned(), message: text }
+        };
+        let named = refund.text.clone();
+        match self.write(Job::SettleByHand { store: caller.store.id, refund, leg, news }).await? {
+            Outcome::Settled(Ok(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
+            Outcome::Settled(Err(HandFault::RefundUnknown)) => Err(Refusal::RefundUnknown(named)),
+            Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand)) => Err(Refusal::LegNotSettleable(leg)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {
+        let text = reference.text.clone();
+        let found = self.blocking(move |e| read::order(e.store(), store, &reference)).await?;
+        let (facts, document) = found.ok_or(Refusal::OrderUnknown(text))?;
+        Ok(Box::new(OrderView { facts, document }))
+    }
+
+    async fn changed(&self, store: i64, outcome: Outcome) -> Result<Reply, Refusal> {
+        match outcome {
+            Outcome::Changed(Ok(order)) => {
+                Ok(Reply::Order { order: self.order(store, by_number(order.id)).await?, created: false })
+            }
+            Outcome::Changed(Err(fault)) => Err(change_refused(fault)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    async fn put(&self, store: i64, intake: Box<Intake>) -> Result<Result<Taken, IntakeFault>, Refusal> {
+        match self.write(Job::PutOrder { store, intake }).await? {
+            Outcome::Put(taken) => Ok(taken),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Takes orders in window by window: those of one window are committed together.
+    async fn import(&self, store: i64, lines: Vec<(usize, Result<Intake, IntakeFault>)>) -> Result<Reply, Refusal> {
+        let (mut created, mut changed, mut unchanged, mut faults) = (0, 0, 0, Vec::new());
+        let mut lines = lines.into_iter().peekable();
+        while lines.peek().is_some() {
+            let mut waiting = Vec::new();
+            for (number, line) in lines.by_ref().take(IMPORT_WINDOW) {
+                match line {
+                    Ok(intake) => {
+                        let job = Job::PutOrder { store, intake: Box::new(intake) };
+                        waiting.push((number, self.submit(job)?));
+                    }
+                    Err(fault) => faults.push((number, fault)),
+                }
+            }
+            for (number, outcome) in waiting {
+                match answer(outcome.await)? {
+                    Outcome::Put(Ok(Taken { how: How::Created, .. })) => created += 1,
+                    Outcome::Put(Ok(Taken { how: How::Changed, .. })) => changed += 1,
+                    Outcome::Put(Ok(Taken { how: How::Unchanged, .. })) => unchanged += 1,
+                    Outcome::Put(Err(fault)) => faults.push((number, fault)),
+                    _ => return Err(mismatch()),
+                }
+            }
+        }
+        faults.sort_by_key(|(number, _)| *number);
+        Ok(Reply::Imported { created, changed, unchanged, faults })
+    }
+
+    async fn create_token(
+        &self,
+        caller: &Caller,
+        store: Option<String>,
+        label: String,
+        scopes: Vec<Scope>,
+    ) -> Result<Reply, Refusal> {
+        let store = match store {
+            None => caller.store.clone(),
+            Some(handle) => {
+                let found = self.blocking(move |e| e.store().read(|tx| stores::by_handle(tx, &handle))).await?;
+                found.ok_or_else(|| taken("store", "the handle of a store"))?
+            }
+        };
+        let secret = tenants::new_secret(caller.live).map_err(|error| failed(&error))?;
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.code()).collect();
+        let record = TokenRecord {
+            store: store.id,
+            hash: tenants::hash(secret.as_bytes()),
+            label,
+            scopes: scopes.join(" "),
+            created_ms: self.engine.clock().now_ms(),
+            revoked_ms: None,
+        };
+        match self.write(Job::AddToken(record.clone())).await? {
+            Outcome::Added(true) => Ok(Reply::Tokens(vec![token_view(record, Some(secret))])),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Queues a job for the writer.
+    fn submit(&self, job: Job) -> Result<oneshot::Receiver<Result<Outcome, LaneError>>, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        // A caller that is gone needs no answer.
+        let reply = Box::new(move |outcome| drop(sender.send(outcome)));
+        self.engine.submit(job, reply).map_err(|_| Refusal::Busy)?;
+        Ok(receiver)
+    }
+
+    async fn write(&self, job: Job) -> Result<Outcome, Refusal> {
+        answer(self.submit(job)?.await)
+    }
+
+    /// Reads on a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let engine = Arc::clone(&self.engine);
+        match tokio::task::spawn_blocking(move || work(&engine)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(failed(&error)),
+            Err(panic) => {
+                tracing::error!(%panic, "a read failed");
+                Err(Refusal::Internal)
+            }
+        }
+    }
+}
+
+fn answer(outcome: Result<Result<Outcome, LaneError>, oneshot::error::RecvError>) -> Result<Outcome, Refusal> {
+    match outcome {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(LaneError::Store(error))) => Err(failed(&error)),
+        Ok(Err(LaneError::Poisoned { detail })) => {
+            tracing::error!(detail, "a command failed; nothing of it was stored");
+            Err(Refusal::Internal)
+        }
+        Ok(Err(LaneError::QueueFull)) | Err(_) => Err(Refusal::Busy),
+    }
+}
+
+/// What a caller is told when the database cannot do it.
+pub(crate) fn failed(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "the database refused");
+    match error {
+        StoreError::Busy | StoreError::ReadOnly { .. } | StoreError::Unavailable { .. } => Refusal::Busy,
+        StoreError::Conflict { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Schema(_)
+        | StoreError::Defect { .. } => Refusal::Internal,
+    }
+}
+
+/// An outcome that does not belong to its job: a defect here.
+fn mismatch() -> Refusal {
+    tracing::error!("the writer answered something else than was asked");
+    Refusal::Internal
+}
+
+fn taken(field: &'static str, reason: &str) -> Refusal {
+    Refusal::Setting { field, reason: reason.to_owned() }
+}
+
+fn change_refused(fault: ChangeFault) -> Refusal {
+    match fault {
+        ChangeFault::OrderUnknown(order) => Refusal::OrderUnknown(order),
+        ChangeFault::LineUnknown(line) => Refusal::Rejected(Box::new(Rejection::LineUnknown { entry: 0, line })),
+        ChangeFault::TooManyUnits { line, waiting } => {
+            let asked = i64::from(waiting).saturating_add(1);
+            Refusal::Rejected(Box::new(Rejection::QuantityExceeded { entry: 0, line, asked, available: waiting }))
+        }
+        ChangeFault::Intake(fault) => Refusal::Intake(Box::new(fault)),
+    }
+}
+
+fn by_number(id: Id) -> Reference {
+    // The text names nothing of a platform, so only our number counts.
+    Reference { text: String::new(), ours: Some(id) }
+}
+
+fn cursor_of(page: &Page) -> Refusal {
+    match page {
+        Page::Before(reference) => Refusal::CursorUnknown { before: true, cursor: reference.text.clone() },
+        Page::After(reference) => Refusal::CursorUnknown { before: false, cursor: reference.text.clone() },
+        Page::Start | Page::Skip(_) | Page::Key { .. } => {
+            Refusal::CursorUnknown { before: false, cursor: String::new() }
+        }
+    }
+}
+
+fn view(caller: &Caller, refund: Refund, order: Order) -> RefundView {
+    RefundView { refund, order, live: caller.live }
+}
+
+fn shared_view(caller: &Caller, (refund, order): &(Arc<Refund>, Arc<Order>)) -> RefundView {
+    view(caller, (**refund).clone(), (**order).clone())
+}
+
+fn store_view(record: StoreRecord) -> StoreView {
+    let StoreRecord { id, handle, name, currency, created_ms, .. } = record;
+    StoreView { id: Id::try_from(id).unwrap_or_default(), handle, name, currency, created_ms }
+}
+
+fn token_view(record: TokenRecord, secret: Option<String>) -> TokenView {
+    let scopes = record.scopes.split(' ').filter_map(Scope::parse).collect();
+    let id = record.hash.chars().take(16).collect();
+    TokenView { id, label: record.label, scopes, created_ms: record.created_ms, secret }
+}

@@ -1,0 +1,148 @@
+//! What `/metrics` shows: counters of requests and decisions, the writer's figures, the age of work.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use refundry_engine::Engine;
+use refundry_engine::store::{outbox, stores};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    api: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Api {
+    api: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Code {
+    code: &'static str,
+}
+
+/// The metrics of one process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Histogram,
+    accepted: Family<Api, Counter>,
+    refused: Family<Code, Counter>,
+    writer: Writer,
+    outbox: Outbox,
+}
+
+struct Writer {
+    batches: Gauge,
+    jobs: Gauge,
+    queued: Gauge,
+    poisoned: Gauge,
+    reruns: Gauge,
+}
+
+struct Outbox {
+    legs: Gauge,
+    oldest_ms: Gauge,
+    in_hand: Gauge,
+}
+
+impl Metrics {
+    /// Metrics that start at zero.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("refundry");
+        let requests = Family::<Answered, Counter>::default();
+        let seconds = Histogram::new(exponential_buckets(0.000_5, 2.0, 14));
+        let accepted = Family::<Api, Counter>::default();
+        let refused = Family::<Code, Counter>::default();
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register("request_seconds", "Time from headers to answer", seconds.clone());
+        registry.register("refunds_accepted", "Refunds accepted", accepted.clone());
+        registry.register("refunds_refused", "Refunds refused, by code", refused.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge: Gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let writer = Writer {
+            batches: gauge("writer_batches", "Transactions committed by the writer"),
+            jobs: gauge("writer_jobs", "Jobs committed by the writer"),
+            queued: gauge("writer_queued", "Jobs waiting for the writer"),
+            poisoned: gauge("writer_poisoned", "Jobs that failed by themselves"),
+            reruns: gauge("writer_reruns", "Batches run again one job at a time"),
+        };
+        let outbox = Outbox {
+            legs: gauge("outbox_legs", "Legs to be sent or looked up"),
+            oldest_ms: gauge("outbox_oldest_ms", "How long ago the oldest leg in the outbox was due"),
+            in_hand: gauge("outbox_in_hand", "Legs leased by this process"),
+        };
+        Self { registry, requests, seconds, accepted, refused, writer, outbox }
+    }
+
+    /// When a request came in.
+    pub(crate) fn start() -> Instant {
+        Instant::now()
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, api: &'static str, status: u16, started: Instant) {
+        self.requests.get_or_create(&Answered { api, status }).inc();
+        self.seconds.observe(started.elapsed().as_secs_f64());
+    }
+
+    /// A refund was accepted.
+    pub(crate) fn accepted(&self, api: &'static str) {
+        self.accepted.get_or_create(&Api { api }).inc();
+    }
+
+    /// A refund was refused.
+    pub(crate) fn refused(&self, code: &'static str) {
+        self.refused.get_or_create(&Code { code }).inc();
+    }
+
+    /// All of them, as Prometheus reads them.
+    pub(crate) fn print(&self, engine: &Engine) -> String {
+        let stats = engine.lane_stats();
+        let show = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        show(&self.writer.batches, stats.batches.load(Ordering::Relaxed));
+        show(&self.writer.jobs, stats.jobs.load(Ordering::Relaxed));
+        show(&self.writer.queued, stats.queued.load(Ordering::Relaxed));
+        show(&self.writer.poisoned, stats.poisoned.load(Ordering::Relaxed));
+        show(&self.writer.reruns, stats.reruns.load(Ordering::Relaxed));
+        self.outbox.in_hand.set(i64::try_from(engine.queue().taken()).unwrap_or(i64::MAX));
+        self.look_at_outbox(engine);
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn look_at_outbox(&self, engine: &Engine) {
+        let now_ms = engine.clock().now_ms();
+        let looked = engine.store().read(|tx| {
+            let (mut legs, mut oldest_ms) = (0, None::<i64>);
+            for store in stores::list(tx)? {
+                let (count, due_ms) = outbox::backlog(tx, store.id)?;
+                legs += count;
+                oldest_ms = [oldest_ms, due_ms].into_iter().flatten().min();
+            }
+            Ok((legs, oldest_ms))
+        });
+        match looked {
+            Ok((legs, oldest_ms)) => {
+                self.outbox.legs.set(legs);
+                self.outbox.oldest_ms.set(oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0)));
+            }
+            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! One request: bytes → dialect → engine → dialect → bytes.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Request as HttpRequest, Response as HttpResponse, StatusCode};
+use refundry_core::limits::BODY_BYTES_MAX;
+use refundry_core::order::Dialect;
+use refundry_dialects::{Call, Endpoint, Refusal, Reply, Request, Response, Routed, dialect_of, refuse, route, token};
+use refundry_engine::accept::RequestKey;
+use refundry_engine::tenants::{self, Caller};
+
+use crate::app::{App, failed};
+use crate::http::metrics::Metrics;
+
+/// How long a client may take to send a body.
+const BODY: Duration = Duration::from_secs(30);
+/// Bytes of an import over HTTP; larger ones are sent in pieces, or read by the command line.
+const IMPORT_BYTES_MAX: usize = 64 << 20;
+/// Characters of an idempotency key.
+const KEY_CHARS_MAX: usize = 255;
+
+type Answer = HttpResponse<Full<Bytes>>;
+
+/// Answers one request. Never fails: whatever goes wrong is an answer in the dialect's own words.
+pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer {
+    let started = Metrics::start();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if let Some(answer) = own_pages(app, &path) {
+        return answer;
+    }
+    let headers: Vec<(String, String)> = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let body = read_body(body, limit_of(&path)).await;
+    let request = Request {
+        method: parts.method.as_str(),
+        path: &path,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &headers,
+        body: body.as_deref().unwrap_or_default(),
+        now_ms: app.engine.clock().now_ms(),
+    };
+    let broken = body.as_ref().err().cloned();
+    let response = respond(app, &request, broken).await;
+    let dialect = dialect_of(&path);
+    app.metrics.answered(dialect.code(), response.status, started);
+    finish(dialect, response)
+}
+
+/// Route, body, token, scope, decode, run, encode: the first that says no decides.
+async fn respond(app: &App, request: &Request<'_>, broken: Option<Refusal>) -> Response {
+    let endpoint = match route(request.method, request.path) {
+        Routed::To(endpoint) => endpoint,
+        Routed::MethodNotAllowed(allow) => return refuse(None, request, &Refusal::MethodNotAllowed(allow)),
+        Routed::NotFound => return refuse(None, request, &Refusal::NoSuchPath),
+    };
+    match run(app, &endpoint, request, broken).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(Some(&endpoint), request, &refusal),
+    }
+}
+
+async fn run(
+    app: &App,
+    endpoint: &Endpoint,
+    request: &Request<'_>,
+    broken: Option<Refusal>,
+) -> Result<Response, Refusal> {
+    let caller = match endpoint.scope() {
+        None => None,
+        Some(scope) => {
+            let caller = authenticate(app, request)?;
+            if !caller.scopes.iter().any(|s| s == scope.code()) {
+                return Err(Refusal::Forbidden(scope));
+            }
+            Some(caller)
+        }
+    };
+    if let Some(refusal) = broken {
+        return Err(refusal);
+    }
+    let call = match endpoint.decode(request) {
+        Ok(Call::Ready(response)) | Err(response) => return Ok(response),
+        Ok(call) => call,
+    };
+    let key = request_key(endpoint, request)?;
+    let caller = caller.ok_or(Refusal::Unauthorized)?;
+    let reply = app.run(&caller, call, key).await?;
+    let response = endpoint.encode(request, &reply);
+    let replayed = matches!(&reply, Reply::Created(answer) if answer.replayed);
+    Ok(if replayed { response.with("idempotent-replayed", "true") } else { response })
+}
+
+fn authenticate(app: &App, request: &Request<'_>) -> Result<Caller, Refusal> {
+    let token = token(request).filter(|token| !token.is_empty()).ok_or(Refusal::Unauthorized)?;
+    // One row by its key: the read is shorter than handing it to another thread.
+    let found = tenants::authenticate(app.engine.store(), &token).map_err(|error| failed(&error))?;
+    let caller = found.ok_or(Refusal::Unauthorized)?;
+    // A platform's own host name names the store, which must then be the token's.
+    let host = request.header("host").unwrap_or_default();
+    let named = host.split(':').next().unwrap_or_default().strip_suffix(".myshopline.com");
+    if named.is_some_and(|handle| handle != caller.store.handle) {
+        return Err(Refusal::Unauthorized);
+    }
+    Ok(caller)
+}
+
+/// The idempotency key of a request that writes, with what it was sent for.
+fn request_key(endpoint: &Endpoint, request: &Request<'_>) -> Result<Option<RequestKey>, Refusal> {
+    let Some(key) = request.header("idempotency-key").filter(|_| request.method == "POST") else { return Ok(None) };
+    if key.is_empty() || key.chars().count() > KEY_CHARS_MAX {
+        let reason = format!("between 1 and {KEY_CHARS_MAX} characters long");
+        return Err(Refusal::Setting { field: "Idempotency-Key", reason });
+    }
+    let mut hashed = Vec::with_capacity(request.body.len() + request.path.len() + 32);
+    for part in [endpoint.dialect().code(), request.method, request.path, request.query] {
+        hashed.extend_from_slice(part.as_bytes());
+        hashed.push(0);
+    }
+    hashed.extend_from_slice(request.body);
+    Ok(Some(RequestKey { key: key.to_owned(), hash: tenants::hash(&hashed) }))
+}
+
+fn limit_of(path: &str) -> usize {
+    if path == "/v1/orders/import" { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX }
+}
+
+async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let collected = tokio::time::timeout(BODY, Limited::new(body, limit).collect()).await;
+    match collected {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) | Err(_) => Err(Refusal::BodyBroken),
+    }
+}
+
+/// Pages of the server itself, which belong to no API.
+fn own_pages(app: &App, path: &str) -> Option<Answer> {
+    let text = |status, text: Cow<'static, str>| {
+        let mut answer = HttpResponse::new(Full::new(Bytes::from(text.into_owned())));
+        *answer.status_mut() = status;
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        Some(answer)
+    };
+    match path {
+        "/healthz" => text(StatusCode::OK, "ok\n".into()),
+        "/readyz" => match app.engine.store().read(refundry_engine::store::stores::list) {
+            Ok(_) => text(StatusCode::OK, "ready\n".into()),
+            Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into()),
+        },
+        "/metrics" => text(StatusCode::OK, app.metrics.print(&app.engine).into()),
+        _ => None,
+    }
+}
+
+/// Adds what every answer of a dialect carries.
+fn finish(dialect: Dialect, response: Response) -> Answer {
+    let mut answer = HttpResponse::new(Full::new(Bytes::from(response.body)));
+    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
+    for (name, value) in response.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    let name = match dialect {
+        Dialect::Native => "x-request-id",
+        Dialect::Shoplazza => "request-id",
+        Dialect::Shopline => "traceid",
+        Dialect::DigitalRiver => "x-dr-requestid",
+    };
+    if let Ok(value) = HeaderValue::try_from(request_id()) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    answer
+}
+
+/// 32 hex digits: 16 drawn at random when the process started, 16 counted.
+fn request_id() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    static START: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let secret = tenants::new_secret(false).unwrap_or_default();
+        secret.chars().rev().take(16).collect()
+    });
+    format!("{}{:016x}", *START, COUNTER.fetch_add(1, Ordering::Relaxed))
+}
