@@ -56,9 +56,9 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
         test: false,
     };
     check_sums(&fields, &order)?;
-    order.validate().map_err(IntakeFault::Fault)?;
     let sums = Sums { charged: order.charged(), captured: order.captured() };
     order.shop = shop_money(&fields, till, &order, &slips, total)?;
+    order.validate().map_err(IntakeFault::Fault)?;
     let refunds = past::read(&fields, till, &order, &fulfillable, past::Leeway { goods: reduced, total })?;
     check_totals(&fields, till, sums, &refunds)?;
     Ok(Intake { order, refunds, document: document.to_string() })

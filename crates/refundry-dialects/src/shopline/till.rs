@@ -120,12 +120,15 @@ impl Till {
 
 /// A rate: the shortest decimal that makes `shop` of `books`, the same amount in the two currencies.
 ///
-/// `None` where no such decimal keeps shadows of amounts up to `largest` within bounds.
+/// `None` where there is none above zero that keeps shadows of amounts up to `largest` within bounds.
 pub(super) fn rate(books: (Amount, Currency), shop: (Amount, Currency), largest: Amount) -> Option<ShopMoney> {
     let ((books, from), (shop, currency)) = (books, shop);
     if !books.is_positive() {
         // Nothing was charged, so nothing is ever converted.
         return Some(ShopMoney { currency, rate: Decimal::from_parts(1, 0) });
+    }
+    if !shop.is_positive() {
+        return None;
     }
     let divisor = i128::from(books.get()).checked_mul(ten(currency.exponent()))?;
     for scale in 0..=18 {

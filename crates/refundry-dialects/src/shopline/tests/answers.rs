@@ -260,3 +260,29 @@ fn everything_can_be_refunded_and_no_more() {
     assert_eq!(answer.pointer("/data/order_adjustments/1"), None);
     assert_eq!(refund(&mut facts, PATH, &all("0.01")).expect_err("refused").code(), "nothing_left");
 }
+
+#[test]
+fn units_priced_with_tax_are_worth_their_price() {
+    // 2 × 49.90 with 15.93 of tax inside: net and tax halved apart would come to 49.91.
+    let mut document = small();
+    for (key, value) in [
+        ("taxes_included", json!(true)),
+        ("subtotal_price", json!("99.80")),
+        ("total_tax", json!("15.93")),
+        ("total_outstanding", json!("78.20")),
+    ] {
+        document[key] = value;
+    }
+    document["line_items"][0]["price"] = json!("49.90");
+    document["line_items"][0]["tax_lines"][0]["price"] = json!("15.93");
+    let mut facts = facts(&document);
+    let subtotals = ["7.97", "7.96"].map(|tax| {
+        let mut body = asked();
+        body["transactions"][0]["amount"] = json!("1.00");
+        body["shipping"] = json!({});
+        let (_, answer) = refund(&mut facts, PATH, &body).expect("accepted");
+        assert_eq!(answer.pointer("/data/refund_line_items/0/total_tax"), Some(&json!(tax)));
+        answer.pointer("/data/refund_line_items/0/subtotal").cloned()
+    });
+    assert_eq!(subtotals, [Some(json!("49.90")), Some(json!("49.90"))]);
+}

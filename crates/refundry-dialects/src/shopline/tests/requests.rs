@@ -275,9 +275,9 @@ fn refusals_have_the_platforms_words() {
     assert_eq!(rejected(unknown), is(422, "line_item_id 601 does not exist in the order"));
     let unknown = Rejection::PaymentUnknown { payment: "230".to_owned() };
     assert_eq!(rejected(unknown), is(422, "transaction 230 does not exist in the order"));
-    let exceeded = Rejection::PartExceeded { part: "shipping".to_owned(), asked: one, available: one };
+    let exceeded = Rejection::PartExceeded { part: "shipping".to_owned(), asked: one, available: one, currency: usd };
     assert_eq!(rejected(exceeded), is(422, "shipping amount exceeds the maximum refundable amount"));
-    let exceeded = Rejection::PaymentExceeded { payment: String::new(), asked: one, available: one };
+    let exceeded = Rejection::PaymentExceeded { payment: String::new(), asked: one, available: one, currency: usd };
     assert_eq!(rejected(exceeded), is(422, "refund amount exceeds the maximum refundable amount"));
     assert_eq!(rejected(Rejection::OrderUnpaid), is(422, "the order payment status does not support refund"));
     let busy = refuse(None, &post(PATH, &[], ""), &Refusal::Busy);
