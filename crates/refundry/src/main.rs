@@ -4,8 +4,11 @@ mod app;
 mod cli;
 mod demo;
 mod http;
+mod import;
 mod serve;
+mod simulate;
 mod telemetry;
+mod tenants;
 mod worker;
 
 use std::process::ExitCode;
