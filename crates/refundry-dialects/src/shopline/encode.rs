@@ -65,7 +65,7 @@ fn refund(view: &RefundView) -> Value {
         "note": refund.note,
         "user_id": "",
         "created_at": rfc3339_offset(refund.created_ms),
-        "processed_at": rfc3339_offset(refund.processed_ms.unwrap_or(refund.updated_ms)),
+        "processed_at": rfc3339_offset(settled_ms(refund)),
         "total_duties_set": duties(view).texts(),
         "order_adjustments": adjustments,
         "refund_line_items": rows,
@@ -204,8 +204,16 @@ struct Share {
 }
 
 impl Share {
-    fn of_units(units: &UnitMove) -> Self {
-        Self { net: units.net, tax: units.tax, shop: units.shop }
+    fn of_units(order: &Order, units: &UnitMove) -> Self {
+        let UnitMove { net, tax, shop, .. } = *units;
+        // Units of a refund that came with an imported order have no shadow of their own.
+        let shop = match order.shop {
+            Some(money) if shop == (Amount::ZERO, Amount::ZERO) => {
+                (money.convert(net, order.currency), money.convert(tax, order.currency))
+            }
+            Some(_) | None => shop,
+        };
+        Self { net, tax, shop }
     }
 
     fn of_kind(view: &RefundView, kind: ComponentKind) -> Self {
@@ -241,7 +249,7 @@ fn duties(view: &RefundView) -> Money {
 
 fn created_row(view: &RefundView, row: usize, units: &UnitMove) -> Value {
     let order = &view.order;
-    let share = Share::of_units(units);
+    let share = Share::of_units(order, units);
     let (subtotal, tax) = (share.as_priced(order), share.tax(order));
     json!({
         "id": ids::row_id(&view.refund, row),
@@ -257,7 +265,7 @@ fn created_row(view: &RefundView, row: usize, units: &UnitMove) -> Value {
 
 fn read_row(view: &RefundView, row: usize, units: &UnitMove) -> Value {
     let order = &view.order;
-    let share = Share::of_units(units);
+    let share = Share::of_units(order, units);
     let (subtotal, tax) = (share.as_priced(order), share.tax(order));
     json!({
         "id": ids::row_id(&view.refund, row).to_string(),
@@ -362,6 +370,11 @@ fn read_transaction(view: &RefundView, leg: &Leg) -> Value {
         "created_at": rfc3339_offset(view.refund.created_ms),
         "processed_at": rfc3339_offset(processed_ms(view, leg)),
     })
+}
+
+/// When a refund was settled, or last changed before that, unless the caller back-dated it.
+fn settled_ms(refund: &Refund) -> i64 {
+    refund.processed_ms.or_else(|| refund.finished_ms()).unwrap_or(refund.updated_ms)
 }
 
 /// When a leg last changed, unless the caller back-dated the whole refund.

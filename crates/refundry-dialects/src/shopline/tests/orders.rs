@@ -219,3 +219,45 @@ fn what_cannot_be_read_is_named() {
         Err(("line_items[0].price_set", "is required: price alone is in GBP, and the buyer paid in USD")),
     );
 }
+
+/// Every place of a document, as pointers.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| places(value, &format!("{at}/{key}"), found)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, value)| places(value, &format!("{at}/{i}"), found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Whatever stands in one place of an order, it is an order that validates, or a fault: never a panic.
+#[test]
+fn no_value_in_any_place_is_too_odd() {
+    let huge = "9".repeat(30);
+    let mut odd: Vec<Value> = ["-1", "0", "0.001", "10000000000000", "1e12", &huge, "null", "true", "[]", "{}"]
+        .iter()
+        .map(|text| serde_json::from_str(text).expect("JSON"))
+        .collect();
+    odd.extend(["", "x", "0.00", "9999999999999.99", "-0.01", "JPY", "KWD", "refund_discrepancy"].map(Value::from));
+    odd.push(json!([{}, {"price": "1.00"}]));
+    let (mut read_well, mut refused) = (0, 0);
+    let names = ["two-refunds-already.json", "tax-included-paid-in-pounds.json", "cash-on-delivery-yen.json"];
+    for (name, document) in names.map(|name| (name, example(name))) {
+        let mut all = Vec::new();
+        places(&document, "", &mut all);
+        let pairs = all.iter().skip(1).flat_map(|place| odd.iter().map(move |value| (place, value)));
+        // Every pair takes a minute; each place and each value comes up in these.
+        for (place, value) in pairs.step_by(17) {
+            let mut changed = document.clone();
+            changed.pointer_mut(place).expect("a place").clone_from(value);
+            match read_order(&changed, NOW_MS) {
+                Ok(intake) => {
+                    assert_eq!(intake.order.validate(), Ok(()), "{name}{place}: {value}");
+                    read_well += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(read_well > 500 && refused > 500, "both happen: {read_well} read, {refused} refused");
+}
