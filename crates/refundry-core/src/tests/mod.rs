@@ -1,5 +1,8 @@
 //! The rules, tried: tables of cases, properties, small worlds.
 
+mod book;
+mod edges;
+mod rank;
 mod splits;
 mod vectors;
 mod world;
