@@ -11,7 +11,7 @@ use crate::journal::{Account, balances, opening};
 use crate::money::Amount;
 use crate::order::{Dialect, Order};
 use crate::quote::{Quote, quote};
-use crate::refund::{Bucket, LegState, Refund, RefundState};
+use crate::refund::{Bucket, LegState, Refund, RefundState, Why};
 use crate::rejection::Rejection;
 
 /// An order, its refunds and the sums of its accounts.
@@ -19,6 +19,8 @@ use crate::rejection::Rejection;
 pub(crate) struct Book {
     pub(crate) facts: Facts,
     pub(crate) refunds: Vec<Refund>,
+    /// Each refund as its creating request was answered; none for those made elsewhere.
+    answers: Vec<Option<Refund>>,
     sums: BTreeMap<Account, Amount>,
     next_id: u64,
     now_ms: i64,
@@ -29,7 +31,8 @@ impl Book {
         assert_eq!(order.validate(), Ok(()), "the test's order is one");
         let postings = opening(None, &order);
         let facts = Facts::fresh(order);
-        let mut book = Self { facts, refunds: Vec::new(), sums: BTreeMap::new(), next_id: 1000, now_ms: 1 };
+        let mut book =
+            Self { facts, refunds: Vec::new(), answers: Vec::new(), sums: BTreeMap::new(), next_id: 1000, now_ms: 1 };
         book.post(&postings);
         book.check();
         book
@@ -51,7 +54,9 @@ impl Book {
         assert_kept(&promised, &decision.refund);
         assert_eq!(decision.refund.number, before.balances.refunds + 1);
         self.refunds.push(decision.refund.clone());
+        self.answers.push(Some(decision.refund.clone()));
         self.store(self.refunds.len() - 1, decision);
+        self.check_nearest_cap(&before);
         Ok(self.refunds.len() - 1)
     }
 
@@ -64,6 +69,7 @@ impl Book {
     pub(crate) fn import(&mut self, refund: Refund) {
         let decision = record(&self.facts, refund, self.now_ms);
         self.refunds.push(decision.refund.clone());
+        self.answers.push(None);
         self.store(self.refunds.len() - 1, decision);
     }
 
@@ -81,6 +87,9 @@ impl Book {
     fn store(&mut self, refund: usize, decision: Decision) {
         self.facts.balances = decision.balances;
         self.refunds[refund] = decision.refund;
+        if let Some(answer) = &self.answers[refund] {
+            assert_eq!(self.refunds[refund].as_accepted(), *answer, "a repeated request gets the same answer");
+        }
         assert_eq!(self.facts.balances.updated_ms, self.now_ms);
         self.now_ms += 1;
         self.post(&decision.postings);
@@ -112,6 +121,15 @@ impl Book {
         self.check_payments();
         self.check_accounts();
         assert_eq!(self.paid_back(), self.held() + self.facts.balances.discrepancy, "parts make the whole");
+    }
+
+    /// The nearest cap is the least that a touched component or payment has left.
+    fn check_nearest_cap(&self, before: &Facts) {
+        let refund = self.refunds.last().expect("a refund");
+        let components = refund.allocations.iter().map(|a| self.facts.component_left_gross(a.component));
+        let payments = refund.legs.iter().map(|l| self.facts.payment_left(l.payment));
+        assert_eq!(components.chain(payments).min(), Some(refund.nearest_cap.left), "the nearest cap");
+        assert!(refund.amount <= before.payments_left(), "never above the payments");
     }
 
     fn check_components(&self) {
@@ -221,6 +239,15 @@ fn check_refund(refund: &Refund) {
         assert!(!allocation.net.is_negative() && !allocation.tax.is_negative(), "an allocation is not negative");
         assert!(!net.is_negative() && !tax.is_negative(), "no more comes back than was given");
         assert!(net <= allocation.net && tax <= allocation.tax, "nothing negative comes back");
+    }
+    for allocation in &refund.allocations {
+        let Why::Units { units, .. } = allocation.why else { continue };
+        let of_line = || refund.units.iter().filter(|u| u.line == allocation.component);
+        assert_eq!(of_line().map(|u| u.quantity).sum::<u32>(), units, "units of an allocation");
+        assert_eq!(of_line().map(|u| u.net).sum::<Amount>(), allocation.net, "shares make the allocation");
+        assert_eq!(of_line().map(|u| u.tax).sum::<Amount>(), allocation.tax, "shares make the allocation");
+        let shadows = of_line().fold((Amount::ZERO, Amount::ZERO), |(n, t), u| (n + u.shop.0, t + u.shop.1));
+        assert_eq!(shadows, allocation.shop, "shadows of shares make the allocation's");
     }
     let failed = refund.state() == RefundState::Failed;
     assert!(refund.units.iter().all(|u| u.reopened == failed), "units reopen when all of it failed, only then");

@@ -2,6 +2,8 @@
 
 mod book;
 mod edges;
+mod properties;
+mod random;
 mod rank;
 mod splits;
 mod vectors;
