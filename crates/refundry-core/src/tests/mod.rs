@@ -7,4 +7,7 @@ mod random;
 mod rank;
 mod splits;
 mod vectors;
+mod worked;
+mod worked_figures;
+mod worked_order;
 mod world;
