@@ -64,7 +64,7 @@ fn any_history_keeps_the_books() {
     })
     .size_min(128)
     .size_max(2_048)
-    .budget_ms(700);
+    .budget_ms(500);
 }
 
 /// The figures a refund moves, without its running number and time.
@@ -96,7 +96,7 @@ fn a_refund_that_fails_leaves_nothing_behind() {
     })
     .size_min(128)
     .size_max(2_048)
-    .budget_ms(400);
+    .budget_ms(250);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn shadows_of_the_shop_sum_to_the_shadow_of_the_sum() {
     })
     .size_min(128)
     .size_max(1_024)
-    .budget_ms(300);
+    .budget_ms(150);
 }
 
 /// One unit of a line.
@@ -174,5 +174,5 @@ fn units_in_any_order_end_at_what_was_paid() {
     })
     .size_min(128)
     .size_max(512)
-    .budget_ms(200);
+    .budget_ms(150);
 }
