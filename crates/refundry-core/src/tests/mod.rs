@@ -5,6 +5,7 @@ mod edges;
 mod properties;
 mod random;
 mod rank;
+mod shares;
 mod small_worlds;
 mod splits;
 mod vectors;
