@@ -57,7 +57,7 @@ pub(crate) fn by_percent(facts: &Facts, percent: Decimal, class: Option<Class>) 
 }
 
 /// Money of items, each of its goods or of one other part of the line.
-pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk]) -> Result<Draft, Rejection> {
+pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk], rounding: Rounding) -> Result<Draft, Rejection> {
     let lines = items.iter().enumerate().map(|(entry, item)| line_of(facts, entry, item));
     let lines = all_or_first(lines)?;
     let quantities = items.iter().zip(&lines).enumerate().map(|(entry, (item, line))| {
@@ -66,11 +66,9 @@ pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk]) -> Result<Draft, Reject
     });
     let quantities = all_or_first(quantities)?;
     let parts = items.iter().zip(&lines).map(|(item, line)| part_of(facts, *line, item.part)).collect::<Vec<_>>();
-    let priced = items
-        .iter()
-        .zip(&parts)
-        .zip(&quantities)
-        .map(|((item, components), (quantity, ordered))| item_amount(facts, item, components, *quantity, *ordered));
+    let priced = items.iter().zip(&parts).zip(&quantities).map(|((item, components), (quantity, ordered))| {
+        item_amount(facts, item, components, (*quantity, *ordered), rounding)
+    });
     let amounts = all_or_first(priced)?;
 
     let mut spread = Spread::new(facts);
@@ -208,14 +206,19 @@ fn item_amount(
     facts: &Facts,
     item: &ItemAsk,
     components: &[usize],
-    quantity: u32,
-    ordered: u32,
+    (quantity, ordered): (u32, u32),
+    rounding: Rounding,
 ) -> Result<Amount, Rejection> {
     let currency = facts.order.currency;
     let (stated, amount) = match item.money {
         ItemMoney::Amount(amount) => {
             let times = if item.quantity.is_some() { quantity } else { 1 };
-            (amount, amount.times(times).to_minor_half_up(currency))
+            let total = amount.times(times);
+            let minor = match rounding {
+                Rounding::Exact => total.to_minor(currency),
+                Rounding::HalfUp => total.to_minor_half_up(currency),
+            };
+            (amount, minor)
         }
         ItemMoney::Percent(percent) => {
             let fraction = check_percent(percent)?;

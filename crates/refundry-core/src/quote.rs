@@ -87,7 +87,7 @@ fn draft(facts: &Facts, request: &RefundRequest) -> Result<Draft, Rejection> {
         Ask::Parts(parts) => by_parts(facts, parts, request.rounding),
         Ask::Amount { amount, class } => by_amount(facts, *amount, *class, request.rounding),
         Ask::Percent { percent, class } => by_percent(facts, *percent, *class),
-        Ask::Items(items) => by_items(facts, items),
+        Ask::Items(items) => by_items(facts, items, request.rounding),
         Ask::Everything => Ok(everything(facts)),
     }
 }

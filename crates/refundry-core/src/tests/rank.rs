@@ -201,7 +201,7 @@ fn parts_family() -> Vec<Sin> {
 }
 
 fn items_family() -> Vec<Sin> {
-    let own: [Sin; 10] = [
+    let own: [Sin; 11] = [
         ("line_unknown", |case| case.items().push(item("nowhere", "1.00"))),
         ("line_unknown", |case| {
             case.items().push(ItemAsk { item: ItemName::Sku("nowhere".to_owned()), ..item("a", "1.00") });
@@ -212,6 +212,7 @@ fn items_family() -> Vec<Sin> {
         ("quantity_invalid", |case| case.items().push(ItemAsk { quantity: Some(0), ..item("c", "1.00") })),
         ("quantity_exceeded", |case| case.items().push(ItemAsk { quantity: Some(3), ..item("d", "1.00") })),
         ("amount_invalid", |case| case.items().push(item("a", "0.00"))),
+        ("amount_invalid", |case| case.items().push(item("a", "1.001"))),
         ("amount_invalid", |case| case.pay_through(leg(Some("p2"), "0.00"))),
         ("percent_invalid", |case| {
             case.items().push(ItemAsk { money: ItemMoney::Percent(dec("100.01")), ..item("a", "1.00") });
