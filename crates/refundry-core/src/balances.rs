@@ -165,6 +165,13 @@ impl Facts {
         (0..self.order.payments.len()).map(|i| self.payment_left(i)).sum()
     }
 
+    /// Whether any payment can still give something back, in either of its currencies: rounding may use up one of them
+    /// before the other.
+    pub fn any_payment_left(&self) -> bool {
+        let left = |i| self.payment_left(i).is_positive() || self.payment_own_left(i).is_positive();
+        (0..self.order.payments.len()).any(left)
+    }
+
     /// What may be refunded by parts: the smaller of what components and payments have left.
     pub fn available(&self) -> Amount {
         self.components_left().min(self.payments_left())

@@ -8,7 +8,7 @@ use crate::balances::Facts;
 use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
 use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::parts::{by_parts, everything};
-use crate::plan::plan_legs;
+use crate::plan::{check_amounts, find, plan_legs};
 use crate::refund::{Allocation, Cap, CapKind, Route, Shape, UnitMove};
 use crate::rejection::Rejection;
 
@@ -50,6 +50,8 @@ pub struct PlannedLeg {
 pub(crate) struct Draft {
     /// `None` where the named payments make the amount.
     pub(crate) amount: Option<Amount>,
+    /// More than this is refused: what the payments have left, for refunds by amount also what components have left.
+    pub(crate) at_most: Amount,
     pub(crate) allocations: Vec<Allocation>,
     pub(crate) units: Vec<UnitMove>,
     pub(crate) shape: Shape,
@@ -60,8 +62,11 @@ pub fn quote(facts: &Facts, request: &RefundRequest) -> Result<Quote, Rejection>
     check_expectation(facts, request)?;
     check_state(facts, &request.ask)?;
     check_currency(facts, request)?;
-    let draft = draft(facts, request)?;
-    let legs = plan_legs(facts, request, draft.amount)?;
+    let draft = match (draft(facts, request), check_amounts(facts, request)) {
+        (Err(one), Err(other)) => return Err(if other.rank() < one.rank() { other } else { one }),
+        (draft, amounts) => amounts.and(draft)?,
+    };
+    let legs = plan_legs(facts, request, &draft)?;
     let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
     let allocated: Amount = draft.allocations.iter().map(Allocation::gross).sum();
     let quote = Quote {
@@ -82,7 +87,7 @@ fn draft(facts: &Facts, request: &RefundRequest) -> Result<Draft, Rejection> {
         Ask::Parts(parts) => by_parts(facts, parts, request.rounding),
         Ask::Amount { amount, class } => by_amount(facts, *amount, *class, request.rounding),
         Ask::Percent { percent, class } => by_percent(facts, *percent, *class),
-        Ask::Items(items) => by_items(facts, items),
+        Ask::Items(items) => by_items(facts, items, request.rounding),
         Ask::Everything => Ok(everything(facts)),
     }
 }
@@ -107,7 +112,7 @@ fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
             if facts.order.captured().is_zero() {
                 return Err(Rejection::OrderUnpaid);
             }
-            if !facts.payments_left().is_positive() {
+            if !facts.any_payment_left() {
                 return Err(Rejection::NothingLeft);
             }
             Ok(())
@@ -124,8 +129,8 @@ fn check_currency(facts: &Facts, request: &RefundRequest) -> Result<(), Rejectio
     }
     let Plan::Named(legs) = &request.plan else { return Ok(()) };
     for leg in legs {
-        let named = leg.payment.as_ref().and_then(|p| order.find_payment(p)).and_then(|i| order.payments.get(i));
-        let Some(payment) = named else { continue };
+        // A payment that is not there is refused later, with its own code.
+        let Some(payment) = find(facts, leg).ok().and_then(|i| order.payments.get(i)) else { continue };
         if let Err(given) = currency_agrees(&leg.currency, payment.own_currency, shop) {
             return Err(Rejection::PaymentCurrencyDiffers { given, wanted: payment.own_currency });
         }
@@ -177,9 +182,10 @@ fn nearest_cap(facts: &Facts, allocations: &[Allocation], legs: &[PlannedLeg]) -
         let taken: Amount = allocations.iter().filter(|b| b.component == a.component).map(Allocation::gross).sum();
         Cap { by: CapKind::Component(a.component), left: facts.component_left_gross(a.component) - taken }
     });
-    let by_payment = legs
-        .iter()
-        .map(|leg| Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - leg.amount });
+    let by_payment = legs.iter().map(|leg| {
+        let taken: Amount = legs.iter().filter(|other| other.payment == leg.payment).map(|other| other.amount).sum();
+        Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - taken }
+    });
     by_payment.chain(by_component).min_by_key(|cap| cap.left).expect("a refund has a leg")
 }
 
