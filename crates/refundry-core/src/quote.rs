@@ -3,6 +3,8 @@
 //! A quote is a promise: quoting and creating run this same function on the same facts. Checks run in the rank order
 //! of [`Rejection`]; the helper modules compute, and the first thing wrong is returned.
 
+use std::collections::BTreeMap;
+
 use crate::amounts::{by_amount, by_items, by_percent};
 use crate::balances::Facts;
 use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
@@ -177,16 +179,40 @@ pub(crate) fn not_negative(
     checked.map_err(|why| Rejection::AmountInvalid { field: field.to_owned(), amount, why })
 }
 
+/// A pair of sums per component or payment; the largest order has thousands, so nothing here compares all with all.
+type Sums = BTreeMap<usize, (Amount, Amount)>;
+
+fn sums(parts: impl Iterator<Item = (usize, Amount, Amount)>) -> Sums {
+    let mut sums = Sums::new();
+    for (index, one, other) in parts {
+        let sum = sums.entry(index).or_default();
+        *sum = (sum.0 + one, sum.1 + other);
+    }
+    sums
+}
+
+/// Net and tax that each component gives.
+fn by_component(allocations: &[Allocation]) -> Sums {
+    sums(allocations.iter().map(|a| (a.component, a.net, a.tax)))
+}
+
+/// What goes through each payment, in the order's currency and in its own.
+fn by_payment(legs: &[PlannedLeg]) -> Sums {
+    sums(legs.iter().map(|leg| (leg.payment, leg.amount, leg.own_amount)))
+}
+
 fn nearest_cap(facts: &Facts, allocations: &[Allocation], legs: &[PlannedLeg]) -> Cap {
-    let by_component = allocations.iter().map(|a| {
-        let taken: Amount = allocations.iter().filter(|b| b.component == a.component).map(Allocation::gross).sum();
-        Cap { by: CapKind::Component(a.component), left: facts.component_left_gross(a.component) - taken }
+    let (given, through) = (by_component(allocations), by_payment(legs));
+    let of_components = allocations.iter().map(|allocation| {
+        let index = allocation.component;
+        let taken = given.get(&index).map_or(Amount::ZERO, |(net, tax)| *net + *tax);
+        Cap { by: CapKind::Component(index), left: facts.component_left_gross(index) - taken }
     });
-    let by_payment = legs.iter().map(|leg| {
-        let taken: Amount = legs.iter().filter(|other| other.payment == leg.payment).map(|other| other.amount).sum();
+    let of_payments = legs.iter().map(|leg| {
+        let taken = through.get(&leg.payment).map_or(Amount::ZERO, |(amount, _)| *amount);
         Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - taken }
     });
-    by_payment.chain(by_component).min_by_key(|cap| cap.left).expect("a refund has a leg")
+    of_payments.chain(of_components).min_by_key(|cap| cap.left).expect("a refund has a leg")
 }
 
 /// What every quote must keep, whatever was asked: a violation is a bug here, and stops before anything is stored.
@@ -195,16 +221,16 @@ fn assert_promises(facts: &Facts, quote: &Quote) {
     assert!(quote.amount.is_positive() || quote.legs.iter().any(|l| l.own_amount.is_positive()), "money moves");
     for leg in &quote.legs {
         assert!(!leg.amount.is_negative() && !leg.own_amount.is_negative(), "a leg is not negative");
-        let through: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.amount).sum();
-        assert!(through <= facts.payment_left(leg.payment), "never above the payment");
-        let own: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.own_amount).sum();
-        assert!(own <= facts.payment_own_left(leg.payment), "never above the payment in its own currency");
+    }
+    for (payment, (amount, own)) in by_payment(&quote.legs) {
+        assert!(amount <= facts.payment_left(payment), "never above the payment");
+        assert!(own <= facts.payment_own_left(payment), "never above the payment in its own currency");
     }
     for allocation in &quote.allocations {
-        let same = quote.allocations.iter().filter(|a| a.component == allocation.component);
-        let (net, tax) = same.fold((Amount::ZERO, Amount::ZERO), |(n, t), a| (n + a.net, t + a.tax));
-        let (net_left, tax_left) = facts.component_left(allocation.component);
-        assert!(net <= net_left && tax <= tax_left, "never above the component");
         assert!(!allocation.net.is_negative() && !allocation.tax.is_negative(), "an allocation is not negative");
+    }
+    for (component, (net, tax)) in by_component(&quote.allocations) {
+        let (net_left, tax_left) = facts.component_left(component);
+        assert!(net <= net_left && tax <= tax_left, "never above the component");
     }
 }

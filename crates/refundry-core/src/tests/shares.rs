@@ -1,6 +1,7 @@
 //! One order, many ways to ask: which component, which payment and which units each cent comes from.
 //!
-//! A quote is written as `amount = component:net+tax why, … | payment amount/own, … | units | discrepancy`, in minor units.
+//! A quote is written in minor units as `amount = component:net+tax why, … | payment amount/own, … | units |
+//! discrepancy`.
 
 use super::book::Book;
 use super::world::{by_name, dec, line, order, part, pay};
