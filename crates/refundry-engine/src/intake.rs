@@ -7,7 +7,7 @@ use refundry_core::decide::record;
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
-use refundry_core::order::{ComponentKind, Id, Order, Payment, Reference};
+use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference};
 use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
 use refundry_store::{StoreError, Tx, orders, refunds};
 
@@ -54,7 +54,12 @@ pub enum ChangeFault {
 
 /// How the caller's own order is found again.
 pub(crate) fn reference(order: &Order) -> Option<Reference> {
-    order.external_id.as_ref().map(|text| Reference { text: text.clone(), ours: None })
+    // Our own API prints our number for an order that has no id of the caller's, and takes it back.
+    let ours = |text: &str| {
+        let shaped = order.origin == Dialect::Native && text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
+        shaped.then(|| text.parse().ok()).flatten()
+    };
+    order.external_id.as_ref().map(|text| Reference { text: text.clone(), ours: ours(text) })
 }
 
 /// Takes an order in. Doing it twice changes nothing.
@@ -151,6 +156,10 @@ fn update(
 /// Gives numbers to the order, its lines and payments; what was known keeps its own.
 fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
     order.id = before.map_or_else(|| ids.next(now_ms), |b| b.id);
+    if let Some(before) = before {
+        // It may have been found by our number, which is no id of the caller's.
+        order.external_id.clone_from(&before.external_id);
+    }
     for (index, line) in order.lines.iter_mut().enumerate() {
         let same = before.and_then(|b| match &line.external_id {
             Some(external) => b.lines.iter().find(|l| l.external_id.as_ref() == Some(external)),
