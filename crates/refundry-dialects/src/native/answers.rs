@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::codes;
 
-/// An amount as a decimal string, with the decimals of its currency: `9.99` in dollars, `500` in yen, `1.250` in dinars.
+/// An amount as a decimal string with its currency's own decimals: `9.99` in dollars, `500` in yen, `1.250` in dinars.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = "9.99", pattern = r"^-?[0-9]+(\.[0-9]+)?$")]
 pub struct Money(pub String);

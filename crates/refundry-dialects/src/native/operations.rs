@@ -186,7 +186,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post("/v1/orders", "createOrder", "orders", "Take an order in")
     },
     Operation {
-        about: "Each line is one order and is taken in by itself; lines that cannot be are reported with their numbers.",
+        about: "Each line is one order, taken in by itself; lines that cannot be are reported with their numbers.",
         params: IMPORT_PARAMS,
         body: Body::Lines { example: examples::import_input },
         ok: &[ok(200, "Imported", "What came of it, line by line.", examples::imported)],
@@ -210,7 +210,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ok(201, "Order", "The order is new.", examples::order),
         ],
         problems: &["order_clash", "order_changes_refunded", "order_contradictory", "order_invalid"],
-        ..get("/v1/orders/{id}", "putOrder", "orders", "Take an order in under the caller's id, or bring it up to date")
+        ..get("/v1/orders/{id}", "putOrder", "orders", "Take an order in under an id, or bring it up to date")
     },
     Operation {
         about: "Without a body, or with an empty list, everything that waits is shipped.",
@@ -239,8 +239,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post("/v1/orders/{id}/payments", "addPayment", "orders", "Add a captured payment to an order")
     },
     Operation {
-        about: "Stores nothing. Takes the very body of a refund, whose `order` may be left out, and works it out by the \
-                same rules: creating it on the same order gives the same figures.",
+        about: "Stores nothing. Takes the very body of a refund, whose `order` may be left out, and works it out by \
+                the same rules: creating it on the same order gives the same figures.",
         params: &[BEFORE, KEY],
         body: json_of("QuoteInput", examples::refund_input),
         ok: &[ok(200, "Quote", "What the refund would be.", examples::quote)],

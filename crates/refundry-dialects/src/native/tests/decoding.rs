@@ -105,16 +105,13 @@ fn what_stands_beside_the_ask_is_kept() {
         panic!("{body}")
     };
     assert_eq!(command.request.refundable_before, Decimal::parse("65").ok());
-    expect![[r#""n" "r" true {"a": Text("b"), "c": Number("1.50"), "d": Bool(false)} Some(1793491200000) Is("USD")"#]]
-        .assert_eq(&format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
-            command.note,
-            command.reason,
-            command.notify,
-            command.metadata,
-            command.processed_ms,
-            command.request.currency
-        ));
+    expect![[r#"
+        "n" "r" true {"a": Text("b"), "c": Number("1.50"), "d": Bool(false)} Some(1793491200000) Is("USD")
+    "#]]
+    .assert_eq(&format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?}\n",
+        command.note, command.reason, command.notify, command.metadata, command.processed_ms, command.request.currency
+    ));
     let headers = [("refundable-before".to_owned(), "all".to_owned())];
     let no = decoded_with("POST /v1/refunds", &headers, body.as_bytes()).expect_err("a refusal");
     assert_eq!(no.status, 400);
@@ -126,7 +123,9 @@ fn lists_take_every_filter() {
                 &created_from=2026-11-01&updated_to=2026-11-02T00:00:00Z&amount_min=1.50&amount_max=2\
                 &sort=updated&direction=asc&limit=5&cursor=ua_17_99";
     let Ok(Call::ListRefunds(query)) = decoded(line, "") else { panic!("{line}") };
-    expect![[r#"RefundQuery { orders: Some([Reference { text: "a", ours: None }, Reference { text: "b c", ours: None }]), refunds: None, states: Some([Pending, Failed]), sku: Some("S"), reason: Some("r"), failure_reason: Some("f"), created: TimeRange { from_ms: Some(1793491200000), to_ms: None }, updated: TimeRange { from_ms: None, to_ms: Some(1793577600000) }, amount: AmountRange { from: Some((Decimal { mantissa: 15, scale: 1 }, true)), to: Some((Decimal { mantissa: 2, scale: 0 }, true)) }, refunded: AmountRange { from: None, to: None }, sort: Updated, descending: false, page: Key { key_ms: 17, id: 99 }, limit: 5 }"#]].assert_eq(&format!("{query:?}"));
+    expect![[r#"
+        RefundQuery { orders: Some([Reference { text: "a", ours: None }, Reference { text: "b c", ours: None }]), refunds: None, states: Some([Pending, Failed]), sku: Some("S"), reason: Some("r"), failure_reason: Some("f"), created: TimeRange { from_ms: Some(1793491200000), to_ms: None }, updated: TimeRange { from_ms: None, to_ms: Some(1793577600000) }, amount: AmountRange { from: Some((Decimal { mantissa: 15, scale: 1 }, true)), to: Some((Decimal { mantissa: 2, scale: 0 }, true)) }, refunded: AmountRange { from: None, to: None }, sort: Updated, descending: false, page: Key { key_ms: 17, id: 99 }, limit: 5 }
+    "#]].assert_eq(&format!("{query:?}\n"));
     let Ok(Call::ListOrders(query)) = decoded("GET /v1/orders?number=1001&cursor=o_-5_7", "") else { panic!() };
     assert_eq!(query.page, Page::Key { key_ms: -5, id: 7 });
 }
@@ -144,14 +143,20 @@ fn small_bodies_become_calls() {
     let fulfil = |body: &str| decoded("POST /v1/orders/demo-1001/fulfilments", body);
     assert_eq!(fulfil(""), fulfil("{}"));
     assert_eq!(fulfil(r#"{"lines":[]}"#), fulfil("{}"));
-    expect![[r#"Ok(Fulfil { order: Reference { text: "demo-1001", ours: None }, units: [(Reference { text: "shirt", ours: None }, 1)] })"#]].assert_eq(&format!("{:?}", fulfil(r#"{"lines":[{"line":"shirt","quantity":1}]}"#)));
+    expect![[r#"
+        Ok(Fulfil { order: Reference { text: "demo-1001", ours: None }, units: [(Reference { text: "shirt", ours: None }, 1)] })
+    "#]].assert_eq(&format!("{:?}\n", fulfil(r#"{"lines":[{"line":"shirt","quantity":1}]}"#)));
     assert!(fulfil(r#"{"lines":[{"line":"shirt","quantity":0}]}"#).is_err());
     let settle =
         decoded("POST /v1/refunds/r/legs/179361360000000102/settle", r#"{"outcome":"failed","reference":"x"}"#);
-    expect![[r#"Ok(SettleLeg { refund: Reference { text: "r", ours: None }, leg: 179361360000000102, succeeded: false, text: "x" })"#]].assert_eq(&format!("{settle:?}"));
+    expect![[r#"
+        Ok(SettleLeg { refund: Reference { text: "r", ours: None }, leg: 179361360000000102, succeeded: false, text: "x" })
+    "#]].assert_eq(&format!("{settle:?}\n"));
     let payment =
         r#"{"currency":"JPY","id":"p","kind":"custom","captured":"500","own":{"currency":"USD","captured":"3.20"}}"#;
-    expect![[r#"Ok(AddPayment { order: Reference { text: "a", ours: None }, currency: JPY, payment: Payment { id: 0, external_id: Some("p"), channel: "", method: "", kind: Custom, gateway: "manual", reference: "", account: "", captured: Amount(500), own_currency: USD, own_captured: Amount(320) } })"#]].assert_eq(&format!("{:?}", decoded("POST /v1/orders/a/payments", payment)));
+    expect![[r#"
+        Ok(AddPayment { order: Reference { text: "a", ours: None }, currency: JPY, payment: Payment { id: 0, external_id: Some("p"), channel: "", method: "", kind: Custom, gateway: "manual", reference: "", account: "", captured: Amount(500), own_currency: USD, own_captured: Amount(320) } })
+    "#]].assert_eq(&format!("{:?}\n", decoded("POST /v1/orders/a/payments", payment)));
     let token = decoded("POST /v1/tokens", r#"{"scopes":["admin","read_orders","admin"]}"#);
     let scopes = vec![Scope::ReadOrders, Scope::Admin];
     assert_eq!(token, Ok(Call::CreateToken { store: None, label: String::new(), scopes }));
