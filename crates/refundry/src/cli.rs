@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{serve, telemetry};
+use crate::{bench, serve, telemetry};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ struct Cli {
 enum Command {
     /// Answer requests and pay refunds out
     Serve(ServeArgs),
+    /// Measure how many refunds a server settles in a second
+    Bench(bench::BenchArgs),
 }
 
 /// Where the data is.
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     telemetry::start();
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
