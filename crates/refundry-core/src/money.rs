@@ -225,7 +225,9 @@ impl Decimal {
             return if base.mantissa == 0 { Ok(Self::ZERO) } else { Err(DecimalError::TooLong) };
         }
         if exponent < 0 {
-            return Ok(Self { scale: base.scale.saturating_add(shift), ..base }.trimmed());
+            let lowered = Self { scale: base.scale.saturating_add(shift), ..base }.trimmed();
+            // Beyond 36 places a power of ten no longer fits beside a mantissa, and no amount reaches there.
+            return if lowered.scale > 36 { Err(DecimalError::TooLong) } else { Ok(lowered) };
         }
         let lowered = shift.min(base.scale);
         let factor = pow10(shift.saturating_sub(lowered));

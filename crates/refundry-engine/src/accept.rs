@@ -43,6 +43,8 @@ pub enum Job {
         /// Most of them.
         limit: i64,
     },
+    /// Take over what other processes leased: only for one that knows it is alone.
+    Reclaim,
     /// Record what is known of a leg.
     Record(LegNews),
     /// Take an order in, or bring a known one up to date.
@@ -138,6 +140,8 @@ pub enum Outcome {
     Created(Result<Accepted, Rejection>),
     /// To `Lease`.
     Leased(Vec<GatewayCall>),
+    /// To `Reclaim`: how many legs.
+    Reclaimed(u64),
     /// To `Record`; `None` if the news was stale.
     Recorded(Option<Arc<Refund>>),
     /// To `PutOrder`.
@@ -222,6 +226,7 @@ impl Writer {
                 Outcome::Created(self.create(tx, world, *store, command, key.as_ref(), now_ms)?)
             }
             Job::Lease { limit } => Outcome::Leased(execute::lease(tx, world, &self.holder, now_ms, *limit)?),
+            Job::Reclaim => Outcome::Reclaimed(execute::reclaim(tx, &self.holder, now_ms)?),
             Job::Record(news) => Outcome::Recorded(execute::record(tx, world, news, &mut self.ids, now_ms)?),
             Job::PutOrder { store, intake } => {
                 Outcome::Put(intake::put(tx, world, *store, intake, &mut self.ids, now_ms)?)

@@ -177,6 +177,15 @@ pub(crate) fn lease(
     Ok(calls)
 }
 
+/// Makes legs due at once that died with their process.
+pub(crate) fn reclaim(tx: &mut Tx<'_>, holder: &str, now_ms: i64) -> Result<u64, StoreError> {
+    let mut reclaimed = 0;
+    for store in stores::list(tx)? {
+        reclaimed += outbox::reclaim(tx, store.id, holder, now_ms)?;
+    }
+    Ok(reclaimed)
+}
+
 /// Records what is known of a leg; `None` if that was known, or older than what is.
 pub(crate) fn record(
     tx: &mut Tx<'_>,

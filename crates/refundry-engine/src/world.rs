@@ -81,8 +81,12 @@ impl World {
                 Job::SettleByHand { store, refund, .. } | Job::Annotate { store, refund, .. } => {
                     wanted.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
                 }
-                Job::Lease { .. } | Job::AddStore(_) | Job::AddToken(_) | Job::RevokeToken { .. } | Job::ForgetKeys => {
-                }
+                Job::Lease { .. }
+                | Job::Reclaim
+                | Job::AddStore(_)
+                | Job::AddToken(_)
+                | Job::RevokeToken { .. }
+                | Job::ForgetKeys => {}
             }
         }
         for (store, order) in wanted {

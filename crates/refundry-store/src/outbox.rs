@@ -56,6 +56,12 @@ pub fn lease(
     tx.query(LEASE, &params, |row| decode(row, store))
 }
 
+/// Makes legs due at once that somebody else leased: for a process that knows it is the only one. They keep their count
+/// of attempts, so they are looked up before they are sent. Gives how many.
+pub fn reclaim(tx: &mut Tx<'_>, store: i64, holder: &str, now_ms: i64) -> Result<u64, StoreError> {
+    tx.execute(RECLAIM, &[store.into(), holder.into(), now_ms.into()])
+}
+
 /// When the next leg of a store is due, if any waits.
 pub fn next_due(tx: &mut Tx<'_>, store: i64) -> Result<Option<i64>, StoreError> {
     Ok(tx.query_one(NEXT_DUE, &[store.into()], |row| row.opt_int(0))?.flatten())
@@ -100,6 +106,8 @@ const LEASE: &str = "
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
     RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts";
+const RECLAIM: &str = "
+    UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3";
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
     SELECT leg_id, refund_id, order_id, due_ms, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";

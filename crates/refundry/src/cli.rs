@@ -1,4 +1,4 @@
-//! The command line. Exit codes: 0 done, 1 it failed, 2 the command was not understood.
+//! The command line. Exit codes: 0 done, 1 it failed, 2 the command was not understood, 3 some orders were rejected.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, serve, telemetry};
+use crate::{bench, import, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -21,8 +21,114 @@ struct Cli {
 enum Command {
     /// Answer requests and pay refunds out
     Serve(ServeArgs),
+    /// Take orders in from files, beside a running server
+    Import(ImportArgs),
+    /// Add or list stores
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Add, list or revoke tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Run a simulated payment provider with books of its own
+    SimulateProvider(SimulateArgs),
     /// Measure how many refunds a server settles in a second
     Bench(bench::BenchArgs),
+}
+
+/// What to do with stores.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum StoreCommand {
+    /// Add a store
+    Add {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Short name, unique: letters, digits, `-`
+        handle: String,
+        /// Name for people; the handle where it is left out
+        #[arg(long)]
+        name: Option<String>,
+        /// Currency of the shop, e.g. USD
+        #[arg(long, default_value = "USD")]
+        currency: String,
+    },
+    /// List all stores
+    List {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// What to do with tokens.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum TokenCommand {
+    /// Add a token; its secret is printed once
+    Add {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store it opens
+        #[arg(long)]
+        store: String,
+        /// Name for people
+        #[arg(long, default_value = "")]
+        label: String,
+        /// What it may do: `read_orders`, `write_orders`, `admin`
+        #[arg(long, value_delimiter = ',', default_value = "read_orders,write_orders")]
+        scopes: Vec<String>,
+        /// A live token (`sk_live_…`), which Digital River's API reports as live mode
+        #[arg(long)]
+        live: bool,
+    },
+    /// List the tokens of a store that work
+    List {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+    },
+    /// Revoke a token
+    Revoke {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+        /// The token's id, as listed
+        id: String,
+    },
+}
+
+/// How to import.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The API whose order objects the files hold: native, shoplazza, shopline, digital-river
+    #[arg(long)]
+    pub(crate) from: String,
+    /// Handle of the store; may be left out where there is only one
+    #[arg(long)]
+    pub(crate) store: Option<String>,
+    /// Where orders that cannot be taken in are written, with the reason, one JSON object a line
+    #[arg(long, default_value = "rejected-orders.ndjson", value_name = "FILE")]
+    pub(crate) rejects: PathBuf,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// JSON (one order, a list, or a list under `orders`) or NDJSON, plain or gzip; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// How to simulate a provider.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SimulateArgs {
+    /// Address to listen on; port 0 lets the system pick one
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+    /// Keep the books in this file, so that they survive the process
+    #[arg(long, value_name = "FILE")]
+    pub(crate) books: Option<PathBuf>,
 }
 
 /// Where the data is.
@@ -65,11 +171,15 @@ pub(crate) fn run() -> ExitCode {
     };
     telemetry::start();
     let done = match cli.command {
-        Command::Serve(args) => serve::run(args),
-        Command::Bench(args) => bench::run(&args),
+        Command::Serve(args) => serve::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Import(args) => import::run(&args),
+        Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
+        Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
+        Command::SimulateProvider(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "refundry: {error:#}");
             ExitCode::FAILURE

@@ -5,8 +5,11 @@ mod bench;
 mod cli;
 mod demo;
 mod http;
+mod import;
 mod serve;
+mod simulate;
 mod telemetry;
+mod tenants;
 mod worker;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `refundry serve`: store, engine, worker and HTTP server of one process, started and stopped in order.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use refundry_engine::Engine;
+use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::clock::Clock;
 use refundry_engine::execute::WorkQueue;
 use refundry_engine::store::{Options, Store};
@@ -36,8 +38,14 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let store = open(&args.data)?;
+    // Held until the end of the process, however it ends.
+    let _alone = lock(&args.data)?;
     let arrived = Arc::new(Notify::new());
     let engine = engine(store, args.simulated_url.as_deref(), &arrived)?;
+    // Nobody else pays out from this folder, so whatever is leased died with an earlier process.
+    if let Outcome::Reclaimed(legs @ 1..) = engine.call(Job::Reclaim).context("cannot take over earlier work")? {
+        tracing::info!(legs, "legs of an earlier process are looked up");
+    }
     if args.demo {
         demo::seed(&engine).context("cannot load the demo store")?;
     }
@@ -64,25 +72,44 @@ pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
     Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))
 }
 
-/// Starts an engine with the drivers of this process.
-pub(crate) fn engine(store: Store, simulated_url: Option<&str>, arrived: &Arc<Notify>) -> anyhow::Result<Arc<Engine>> {
+/// Makes sure that one process pays out from a data folder: two would not pay twice, but wait for each other's leases.
+fn lock(data: &DataArgs) -> anyhow::Result<File> {
+    let path = data.data.join("refundry.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.try_lock().with_context(|| format!("another server uses the data folder {}", data.data.display()))?;
+    Ok(file)
+}
+
+/// An engine for a command that writes beside a running server: it leases no legs.
+pub(crate) fn idle_engine(data: &DataArgs) -> anyhow::Result<Engine> {
+    let registry = registry(None)?;
+    let queue = Arc::new(WorkQueue::new(registry, false, Box::new(|| {})));
+    Engine::start(open(data)?, Clock::System, queue).context("cannot start the engine")
+}
+
+/// Starts the engine of a server: it pays out over the drivers of this process.
+fn engine(store: Store, simulated_url: Option<&str>, arrived: &Arc<Notify>) -> anyhow::Result<Arc<Engine>> {
+    let wake = Arc::clone(arrived);
+    let queue = Arc::new(WorkQueue::new(registry(simulated_url)?, true, Box::new(move || wake.notify_one())));
+    let engine = Engine::start(store, Clock::System, queue).context("cannot start the engine")?;
+    Ok(Arc::new(engine))
+}
+
+fn registry(simulated_url: Option<&str>) -> anyhow::Result<Arc<Registry>> {
     let simulated = match simulated_url {
         Some(url) => Simulated::remote(url),
         None => Simulated::local(BookKeeper::in_memory()),
     };
     let drivers: Vec<Box<dyn Gateway>> = vec![Box::new(simulated), Box::new(Manual)];
     let registry = Registry::new(drivers).map_err(|taken| anyhow::anyhow!("two drivers are called {}", taken.name))?;
-    let wake = Arc::clone(arrived);
-    let queue = Arc::new(WorkQueue::new(Arc::new(registry), true, Box::new(move || wake.notify_one())));
-    let engine = Engine::start(store, Clock::System, queue).context("cannot start the engine")?;
-    Ok(Arc::new(engine))
+    Ok(Arc::new(registry))
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn wait_for_stop() -> anyhow::Result<()> {
+pub(crate) async fn wait_for_stop() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -1,45 +1,218 @@
-//! Placeholder until the dialect is written.
+//! Shoplazza Open API: refunds of an order, in every version since 2020-01.
+//!
+//! Two generations share their paths. Legacy versions (none, 2020-01 to 2022-01) answer bare objects, and `POST
+//! /orders/{id}/refund` gives everything back; modern ones (2024-07 and later) answer in an envelope, and the same
+//! method and path records exactly the refund that the body describes. Only the version in the path tells them apart.
+//! Where the documents contradict each other, `quirks.md` says what we do.
+//!
+//! Public documentation: <https://www.shoplazza.dev/reference/order-refund-3> (Full Order Refund),
+//! <https://www.shoplazza.dev/reference/refund-record-list> (Refund List),
+//! <https://www.shoplazza.dev/api/202506/order-refund-record-create> (Create Order's Refund Record).
 
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::order::{Id, Order, Reference};
 use serde_json::Value;
 
+use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
+
+mod decode;
+mod document;
+mod echo;
+mod encode;
+mod list;
+mod order;
+mod past;
+mod payments;
+mod rate;
+mod reject;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use state::{financial_status, fully_refunded, refund_status};
 
 /// The endpoints of this API, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {}
+pub enum Endpoint {
+    /// Create Order's Refund Record: `POST /openapi/2025-06/orders/{order_id}/refund`.
+    CreateRecord {
+        /// A modern version.
+        version: Version,
+        /// The order's id as it stands in the path.
+        order: String,
+    },
+    /// Full Order Refund: `POST /openapi/2022-01/orders/{id}/refund`.
+    FullRefund {
+        /// A legacy version.
+        version: Version,
+        /// The order's id as it stands in the path.
+        order: String,
+    },
+    /// Refund List: `GET /openapi/{version}/orders/refund_records`.
+    ListRecords {
+        /// Any version.
+        version: Version,
+    },
+}
+
+impl Endpoint {
+    const fn version(&self) -> Version {
+        match self {
+            Self::CreateRecord { version, .. } | Self::FullRefund { version, .. } | Self::ListRecords { version } => {
+                *version
+            }
+        }
+    }
+}
+
+/// A version of the API, as the path names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// No version in the path: behaves like 2020-01.
+    Unversioned,
+    /// `2020-01`
+    V202001,
+    /// `2020-07`
+    V202007,
+    /// `2021-07`
+    V202107,
+    /// `2022-01`
+    V202201,
+    /// `2024-07`
+    V202407,
+    /// `2025-06`
+    V202506,
+    /// `2026-01`
+    V202601,
+    /// `2026-07`
+    V202607,
+}
+
+impl Version {
+    /// Reads the version of a path; `None` for one that is not supported.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "2020-01" => Some(Self::V202001),
+            "2020-07" => Some(Self::V202007),
+            "2021-07" => Some(Self::V202107),
+            "2022-01" => Some(Self::V202201),
+            "2024-07" => Some(Self::V202407),
+            "2025-06" => Some(Self::V202506),
+            "2026-01" => Some(Self::V202601),
+            "2026-07" => Some(Self::V202607),
+            _ => None,
+        }
+    }
+
+    /// Whether answers come in an envelope.
+    pub fn is_modern(self) -> bool {
+        self >= Self::V202407
+    }
+
+    /// `code` of a success. The documents disagree: 2025-06 says `success`, a strict client of 2026-01 insists on
+    /// `Success`.
+    pub const fn success(self) -> &'static str {
+        if matches!(self, Self::V202506) { "success" } else { "Success" }
+    }
+}
+
+/// What a path leads to, whatever the method.
+enum Place {
+    Refund(String),
+    Records,
+}
 
 /// Names the endpoint of a method and path (without query).
-pub fn route(_method: &str, _path: &str) -> Routed<Endpoint> {
-    Routed::NotFound
+pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
+    let Some((version, place)) = place(path) else { return Routed::NotFound };
+    match (place, method) {
+        (Place::Refund(order), "POST") if version.is_modern() => Routed::To(Endpoint::CreateRecord { version, order }),
+        (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
+        (Place::Refund(_), _) => Routed::MethodNotAllowed("POST"),
+        (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
+        (Place::Records, _) => Routed::MethodNotAllowed("GET"),
+    }
+}
+
+fn place(path: &str) -> Option<(Version, Place)> {
+    let path = path.strip_prefix("/openapi/")?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (version, path) = match path.split_once('/') {
+        Some(("orders", _)) => (Version::Unversioned, path),
+        Some((version, rest)) => (Version::parse(version)?, rest),
+        None => return None,
+    };
+    let path = if version.is_modern() { path } else { path.strip_suffix(".json").unwrap_or(path) };
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        // Literal names win over an order that happens to have one as its id.
+        ["orders", "refund_records"] => Some((version, Place::Records)),
+        ["orders", order, "refund"] => Some((version, Place::Refund(percent_decode(order)))),
+        _ => None,
+    }
 }
 
 /// The credential, from this API's own header.
-pub fn token(_request: &Request<'_>) -> Option<String> {
-    None
+pub fn token(request: &Request<'_>) -> Option<String> {
+    request.header("access-token").map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned)
 }
 
 /// What a token must allow; `None` where no token is asked for.
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
-    match *endpoint {}
+    match endpoint {
+        Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } => Some(Scope::WriteOrders),
+        Endpoint::ListRecords { .. } => Some(Scope::ReadOrders),
+    }
 }
 
 /// Makes a call of a request, or the finished refusal.
-pub fn decode(endpoint: &Endpoint, _request: &Request<'_>) -> Result<Call, Response> {
-    match *endpoint {}
+pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Response> {
+    let call = match endpoint {
+        Endpoint::CreateRecord { order, .. } => decode::create_record(request, order),
+        Endpoint::FullRefund { order, .. } => decode::full_refund(request, order),
+        Endpoint::ListRecords { version } => list::decode(*version, request),
+    };
+    call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
 
 /// Writes the answer.
-pub fn encode(endpoint: &Endpoint, _request: &Request<'_>, _reply: &Reply) -> Response {
-    match *endpoint {}
+pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
+    let written = match (endpoint, reply) {
+        (Endpoint::CreateRecord { version, .. }, Reply::Created(answer)) => encode::record_created(*version, answer),
+        (Endpoint::FullRefund { .. }, Reply::Created(answer)) => encode::full_refund(answer),
+        (Endpoint::ListRecords { version }, Reply::Refunds(page)) => encode::records(*version, request, page),
+        // No endpoint of this API asks for anything else, so another reply is a defect of the caller.
+        (_, _) => return refuse(Some(endpoint), request, &Refusal::Internal),
+    };
+    Response::json(200, &written)
 }
 
 /// Writes a refusal; `endpoint` is `None` where the path led to none.
-pub fn refuse(_endpoint: Option<&Endpoint>, _request: &Request<'_>, _refusal: &Refusal) -> Response {
-    Response::json(404, &Value::Null)
+pub fn refuse(endpoint: Option<&Endpoint>, request: &Request<'_>, refusal: &Refusal) -> Response {
+    reject::refuse(endpoint, request.path, refusal)
 }
 
 /// Reads an order object of this API.
-pub fn read_order(_document: &Value, _now_ms: i64) -> Result<Intake, IntakeFault> {
-    Err(IntakeFault::Unreadable { field: String::new(), reason: "this format cannot be read yet".to_owned() })
+pub fn read_order(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault> {
+    order::read(document, now_ms)
+}
+
+/// Our numbers are printed as they are, in 18 digits, except where the platform's ids are UUIDs.
+fn print_id(id: Id) -> String {
+    format!("{id:018}")
+}
+
+/// Reads an id: the platform's own, or our number in the 18 digits in which this API prints it.
+fn reference(text: &str) -> Reference {
+    let text = text.trim();
+    let ours = text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
+    Reference { text: text.to_owned(), ours: ours.then(|| text.parse().ok()).flatten() }
+}
+
+/// The platform's id where the order came from this platform, else our number.
+fn own_or_ours(order: &Order, external_id: Option<&str>, id: Id) -> String {
+    match external_id {
+        Some(own) if order.origin == refundry_core::order::Dialect::Shoplazza => own.to_owned(),
+        Some(_) | None => print_id(id),
+    }
 }

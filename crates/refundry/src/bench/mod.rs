@@ -11,12 +11,13 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use indicatif::ProgressBar;
 use refundry_engine::clock::Clock;
 
 use self::client::{Access, Target};
@@ -121,29 +122,24 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
 
 /// Runs the load, until it is done or somebody interrupts: then whatever was started is still stopped and removed.
 async fn measure(load: &Load) -> anyhow::Result<Measured> {
+    let progress = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let measured = tokio::select! {
-        measured = load::run(load, show()) => measured,
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for signals").and_then(|()| bail!("interrupted")),
+        measured = load::run(load, |stage, accepted| progress.set_message(sentence(stage, accepted))) => measured,
+        interrupted = tokio::signal::ctrl_c() => match interrupted {
+            Ok(()) => Err(anyhow::anyhow!("interrupted")),
+            Err(error) => Err(error).context("cannot wait for signals"),
+        },
     };
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r\x1b[K");
-    }
+    progress.finish_and_clear();
     measured
 }
 
-/// Shows how far it is, on a terminal only.
-fn show() -> impl Fn(Stage, u32) {
-    let terminal = std::io::stderr().is_terminal();
-    move |stage, accepted| {
-        if terminal {
-            let what = match stage {
-                Stage::Importing => "importing orders".to_owned(),
-                Stage::WarmUp(left) => format!("warming up, {} s left", left.as_secs()),
-                Stage::Window(left) => format!("measuring, {} s left, {accepted} refunds accepted", left.as_secs()),
-                Stage::Settling => format!("{accepted} refunds accepted, waiting until all are settled"),
-            };
-            let _ = write!(std::io::stderr(), "\r\x1b[K{what}");
-        }
+fn sentence(stage: Stage, accepted: u32) -> String {
+    match stage {
+        Stage::Importing => "importing orders".to_owned(),
+        Stage::WarmUp(left) => format!("warming up, {:.0} s left", left.as_secs_f64()),
+        Stage::Window(left) => format!("measuring, {:.0} s left, {accepted} refunds accepted", left.as_secs_f64()),
+        Stage::Settling => format!("{accepted} refunds accepted, waiting until all are settled"),
     }
 }
 

@@ -1,0 +1,181 @@
+//! The query of the refund list: page numbers in legacy versions, an opaque cursor in modern ones.
+
+use refundry_core::order::Reference;
+use refundry_core::query::{Page, RefundQuery, SortBy, TimeRange};
+use refundry_core::refund::{Refund, RefundState};
+
+use super::decode::Bad;
+use super::state::state_code;
+use super::{Version, reference};
+use crate::body::{Fault, Malformed};
+use crate::text::{parse_time, query_pairs};
+use crate::wire::{Call, Request};
+
+const ORDER_IDS_MAX: usize = 10;
+const RECORD_IDS_MAX: usize = 20;
+const PER_PAGE_MAX: u32 = 100;
+const PER_PAGE_DEFAULT: u32 = 10;
+
+/// Reads the query of the list.
+pub(super) fn decode(version: Version, request: &Request<'_>) -> Result<Call, Bad> {
+    Ok(Call::ListRefunds(Box::new(query(version, request.query)?)))
+}
+
+/// Reads the query of the list; the encoder needs its sort key again for the next cursor.
+pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malformed> {
+    let params = Params(query_pairs(query));
+    let modern = version.is_modern();
+    // Parameters of the older list keep working in the newer one.
+    let keys = |old: &'static str, new: &'static str| if modern { vec![new, old] } else { vec![old] };
+    let record_keys = keys("refund_record_ids", "refund_order_ids");
+    let status_keys = keys("refund_status", "refund_statuses");
+    let cursor = if modern { Cursor::of(&params)? } else { None };
+    let sort = one_of(&params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
+    let descending = one_of(&params, "sort_direction", &[("asc", false), ("desc", true)])?;
+    let sort = sort.or(cursor.as_ref().map(|c| c.sort)).unwrap_or(SortBy::Created);
+    let descending = descending.or(cursor.as_ref().map(|c| c.descending)).unwrap_or(true);
+    let limit = whole(&params, &keys("per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
+    let page = whole(&params, &["page"], u32::MAX)?;
+    Ok(RefundQuery {
+        orders: references(&params, &["order_ids"], ORDER_IDS_MAX)?,
+        refunds: references(&params, &record_keys, RECORD_IDS_MAX)?,
+        states: states(&params, &status_keys)?,
+        created: range(&params, "created_at_start", "created_at_end")?,
+        updated: range(&params, "updated_at_start", "updated_at_end")?,
+        sort,
+        descending,
+        page: start(cursor, page, limit, (sort, descending))?,
+        limit,
+        ..RefundQuery::default()
+    })
+}
+
+fn start(cursor: Option<Cursor>, page: Option<u32>, limit: u32, order: (SortBy, bool)) -> Result<Page, Malformed> {
+    let Some(cursor) = cursor else {
+        let before = u64::from(page.unwrap_or(1).saturating_sub(1));
+        return Ok(if before == 0 { Page::Start } else { Page::Skip(before * u64::from(limit)) });
+    };
+    if page.is_some() {
+        return Err(Malformed::at("page", Fault::Value("left out where cursor is given".to_owned())));
+    }
+    if (cursor.sort, cursor.descending) != order {
+        let same = "used with the sort_by and sort_direction of the page it came from".to_owned();
+        return Err(Malformed::at("cursor", Fault::Value(same)));
+    }
+    Ok(Page::Key { key_ms: cursor.key_ms, id: cursor.id })
+}
+
+/// Where a page ended, and in which order it was sorted: 34 characters that mean nothing to anybody else.
+struct Cursor {
+    sort: SortBy,
+    descending: bool,
+    key_ms: i64,
+    id: u64,
+}
+
+impl Cursor {
+    fn of(params: &Params) -> Result<Option<Self>, Malformed> {
+        let Some(text) = params.first(&["cursor"]) else { return Ok(None) };
+        let wrong = || Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned()));
+        Self::parse(text).ok_or_else(wrong).map(Some)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (order, rest) = text.split_at_checked(2)?;
+        let (sort, descending) = match order {
+            "cd" => (SortBy::Created, true),
+            "ca" => (SortBy::Created, false),
+            "ud" => (SortBy::Updated, true),
+            "ua" => (SortBy::Updated, false),
+            _ => return None,
+        };
+        if rest.len() != 32 || !rest.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (key, id) = rest.split_at_checked(16)?;
+        let number = |hex: &str| u64::from_str_radix(hex, 16).ok();
+        Some(Self { sort, descending, key_ms: number(key)?.cast_signed(), id: number(id)? })
+    }
+}
+
+/// The cursor behind the last refund of a page.
+pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
+    let (letter, key_ms) = match query.sort {
+        SortBy::Created => ('c', last.created_ms),
+        SortBy::Updated => ('u', last.updated_ms),
+    };
+    let direction = if query.descending { 'd' } else { 'a' };
+    format!("{letter}{direction}{key_ms:016x}{:016x}", last.id)
+}
+
+/// Query parameters; `key[]` is the same as `key`.
+struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
+        let named = |key: &str| keys.contains(&key.strip_suffix("[]").unwrap_or(key));
+        self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
+    }
+
+    fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
+        self.values(keys).next()
+    }
+
+    /// Comma lists and repeated keys, in every version.
+    fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
+        self.values(keys).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
+    }
+
+    /// The name by which the caller gave it, for faults.
+    fn name(&self, keys: &[&'static str]) -> &'static str {
+        let given = |key: &&&'static str| self.0.iter().any(|(k, _)| k.strip_suffix("[]").unwrap_or(k) == **key);
+        keys.iter().find(given).or(keys.first()).copied().unwrap_or_default()
+    }
+}
+
+fn references(params: &Params, keys: &[&'static str], max: usize) -> Result<Option<Vec<Reference>>, Malformed> {
+    let ids = params.list(keys);
+    if ids.len() > max {
+        return Err(Malformed::at(params.name(keys), Fault::Value(format!("at most {max} ids"))));
+    }
+    Ok((!ids.is_empty()).then(|| ids.into_iter().map(reference).collect()))
+}
+
+fn states(params: &Params, keys: &[&'static str]) -> Result<Option<Vec<RefundState>>, Malformed> {
+    let wrong = || Malformed::at(params.name(keys), Fault::Value("among pending, finished, failed".to_owned()));
+    let find = |code: &str| RefundState::ALL.into_iter().find(|state| state_code(*state) == code).ok_or_else(wrong);
+    let states = params.list(keys).into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    Ok((!states.is_empty()).then_some(states))
+}
+
+fn one_of<T: Copy>(params: &Params, key: &'static str, allowed: &[(&str, T)]) -> Result<Option<T>, Malformed> {
+    let keys = [key];
+    let Some(text) = params.first(&keys) else { return Ok(None) };
+    let names = || allowed.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+    let found = allowed.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    found.ok_or_else(|| Malformed::at(key, Fault::Value(names()))).map(Some)
+}
+
+fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
+    let Some(text) = params.first(keys) else { return Ok(None) };
+    let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
+    let wrong = || Malformed::at(params.name(keys), Fault::Value(format!("a whole number from 1 to {max}")));
+    number.ok_or_else(wrong).map(Some)
+}
+
+fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
+    let from_ms = time(params, from)?.map(|(ms, _)| ms);
+    // Times are printed in whole seconds, so an end in whole seconds includes all of its second.
+    let to_ms = time(params, to)?.map(|(ms, fraction)| if fraction { ms } else { ms.saturating_add(999) });
+    Ok(TimeRange { from_ms, to_ms })
+}
+
+/// A time, and whether it was given with a fraction of a second.
+fn time(params: &Params, key: &'static str) -> Result<Option<(i64, bool)>, Malformed> {
+    let keys = [key];
+    let Some(text) = params.first(&keys) else { return Ok(None) };
+    // The plus of an offset arrives as a space where the caller did not escape it.
+    let ms = parse_time(text).or_else(|| parse_time(&text.replace(' ', "+")));
+    let wrong = || Malformed::at(key, Fault::Type("an ISO 8601 time such as 2024-06-24T08:17:59Z"));
+    Ok(Some((ms.ok_or_else(wrong)?, text.contains(['.', ',']))))
+}

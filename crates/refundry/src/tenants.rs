@@ -1,0 +1,119 @@
+//! `refundry store` and `refundry token`: stores and tokens from the shell, beside a running server.
+
+use anyhow::{Context as _, bail, ensure};
+use refundry_core::money::Currency;
+use refundry_dialects::Scope;
+use refundry_engine::Engine;
+use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::store::stores::StoreRecord;
+use refundry_engine::store::tokens::TokenRecord;
+use refundry_engine::store::{stores, tokens};
+use refundry_engine::tenants;
+
+use crate::cli::{DataArgs, StoreCommand, TokenCommand};
+use crate::serve::{idle_engine, say};
+
+/// Runs a store command.
+pub(crate) fn run_store(command: StoreCommand) -> anyhow::Result<()> {
+    match command {
+        StoreCommand::Add { data, handle, name, currency } => {
+            let engine = idle_engine(&data)?;
+            let name = name.unwrap_or_else(|| handle.clone());
+            ensure!(add_store(&engine, &handle, &name, &currency)?, "a store is called {handle} already");
+            say(&format!("store {handle} added"))
+        }
+        StoreCommand::List { data } => {
+            let engine = idle_engine(&data)?;
+            for store in engine.store().read(stores::list)? {
+                say(&format!("{}\t{}\t{}", store.handle, store.currency, store.name))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Runs a token command.
+pub(crate) fn run_token(command: TokenCommand) -> anyhow::Result<()> {
+    match command {
+        TokenCommand::Add { data, store, label, scopes, live } => {
+            let engine = idle_engine(&data)?;
+            let scopes = check_scopes(&scopes)?;
+            let secret = tenants::new_secret(live)?;
+            let store = store_called(&engine, &store)?;
+            add_token(&engine, store.id, &secret, &label, &scopes)?;
+            say(&secret)
+        }
+        TokenCommand::List { data, store } => {
+            let engine = idle_engine(&data)?;
+            let store = store_called(&engine, &store)?;
+            let listed = engine.store().read(|tx| tokens::list(tx, store.id))?;
+            for token in listed.iter().filter(|token| token.revoked_ms.is_none()) {
+                let id: String = token.hash.chars().take(16).collect();
+                say(&format!("{id}\t{}\t{}", token.scopes, token.label))?;
+            }
+            Ok(())
+        }
+        TokenCommand::Revoke { data, store, id } => revoke(&data, &store, &id),
+    }
+}
+
+fn revoke(data: &DataArgs, store: &str, id: &str) -> anyhow::Result<()> {
+    let engine = idle_engine(data)?;
+    let store = store_called(&engine, store)?;
+    match engine.call(Job::RevokeToken { store: store.id, id: id.to_owned() })? {
+        Outcome::Revoked(true) => say(&format!("token {id} revoked")),
+        _ => bail!("the store {} has no working token {id}", store.handle),
+    }
+}
+
+/// The store with this handle.
+pub(crate) fn store_called(engine: &Engine, handle: &str) -> anyhow::Result<StoreRecord> {
+    let found = engine.store().read(|tx| stores::by_handle(tx, handle))?;
+    found.with_context(|| format!("no store is called {handle}; `refundry store list` shows all"))
+}
+
+/// Adds a store; `false` if its handle is taken.
+pub(crate) fn add_store(engine: &Engine, handle: &str, name: &str, currency: &str) -> anyhow::Result<bool> {
+    let well_formed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    ensure!(
+        !handle.is_empty() && handle.len() <= 64 && handle.bytes().all(well_formed),
+        "a handle is 1 to 64 letters, digits and hyphens, not {handle:?}"
+    );
+    let currency = Currency::parse(currency).with_context(|| format!("{currency:?} is no ISO 4217 currency"))?;
+    let record = StoreRecord {
+        id: 0,
+        handle: handle.to_owned(),
+        name: name.to_owned(),
+        currency: currency.code().to_owned(),
+        settings: "{}".to_owned(),
+        created_ms: engine.clock().now_ms(),
+    };
+    match engine.call(Job::AddStore(record))? {
+        Outcome::Added(added) => Ok(added),
+        _ => bail!("the writer answered something else than was asked"),
+    }
+}
+
+/// Adds a token; `false` if it is known.
+pub(crate) fn add_token(engine: &Engine, store: i64, secret: &str, label: &str, scopes: &str) -> anyhow::Result<bool> {
+    let record = TokenRecord {
+        store,
+        hash: tenants::hash(secret.as_bytes()),
+        label: label.to_owned(),
+        scopes: scopes.to_owned(),
+        created_ms: engine.clock().now_ms(),
+        revoked_ms: None,
+    };
+    match engine.call(Job::AddToken(record))? {
+        Outcome::Added(added) => Ok(added),
+        _ => bail!("the writer answered something else than was asked"),
+    }
+}
+
+fn check_scopes(scopes: &[String]) -> anyhow::Result<String> {
+    let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.code()).collect();
+    for scope in scopes {
+        ensure!(known.contains(&scope.as_str()), "{scope:?} is no scope; there are {}", known.join(", "));
+    }
+    Ok(scopes.join(" "))
+}

@@ -1,0 +1,243 @@
+//! Processes, a small HTTP client, and orders to refund.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Token of the demo store with all scopes.
+pub(crate) const TOKEN: &str = "sk_test_demo";
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The binary under test.
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("REFUNDRY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_refundry").into(), PathBuf::from)
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    Command::new(binary()).args(args).output().expect("the binary runs")
+}
+
+/// A process that says where it listens; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// `127.0.0.1:port`.
+    pub(crate) address: String,
+}
+
+impl Process {
+    /// `refundry serve --demo` on a data folder and a free port.
+    pub(crate) fn server(data: &Path, more: &[&str]) -> Self {
+        let data = data.to_str().expect("a UTF-8 path");
+        let mut args = vec!["serve", "--demo", "--listen", "127.0.0.1:0", "--data", data];
+        args.extend(more);
+        Self::start(&args)
+    }
+
+    /// `refundry simulate-provider` on a free port.
+    pub(crate) fn provider() -> Self {
+        Self::start(&["simulate-provider", "--listen", "127.0.0.1:0"])
+    }
+
+    fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(args).env("REFUNDRY_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let address = loop {
+            let line = lines.next().expect("the process says where it listens").expect("a line");
+            if let Some(address) = line.strip_prefix("listening on http://") {
+                break address.to_owned();
+            }
+        };
+        Self { child, address }
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Kills it at once, as a power cut would (SIGKILL), and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// A connection to it.
+    pub(crate) fn client(&self) -> Client {
+        Client { address: self.address.clone(), stream: None }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One keep-alive connection. Sends exactly the bytes it is given.
+pub(crate) struct Client {
+    address: String,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.text()))
+    }
+}
+
+impl Client {
+    /// Sends a JSON body with the native token.
+    #[track_caller]
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.send("POST", path, &headers, body.to_string().as_bytes()).expect("an answer")
+    }
+
+    /// Reads with the native token.
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        self.send("GET", path, &[("authorization", bearer.as_str())], b"").expect("an answer")
+    }
+
+    /// Sends any request; an error means that the connection broke.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let answer = self.exchange(method, path, headers, body);
+        if answer.is_err() {
+            self.stream = None;
+        }
+        answer
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(&self.address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                BufReader::new(stream)
+            }
+        };
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        let mut bytes = request.into_bytes();
+        bytes.extend_from_slice(body);
+        // A server that refuses a body early may close before it read everything; its answer counts.
+        let written = stream.get_mut().write_all(&bytes);
+        let answer = read_answer(&mut stream);
+        let answer = match (answer, written) {
+            (Ok(answer), _) => answer,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+        };
+        if answer.header("connection") != Some("close") {
+            self.stream = Some(stream);
+        }
+        Ok(answer)
+    }
+}
+
+fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let broken = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "no answer");
+    let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
+    let mut headers = Vec::new();
+    loop {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
+    Ok(Answer { status, headers, body })
+}
+
+/// Asks again and again until the answer is there; each try must itself take time (a request does).
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited too long for {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until no leg is unsettled.
+pub(crate) fn settled(client: &mut Client) {
+    until("all refunds to settle", || {
+        let pending = client.get("/v1/refunds?state=pending&limit=1").json();
+        pending["data"].as_array().expect("a list").is_empty().then_some(())
+    });
+}
+
+/// An order of some lines of 100 units at 10.00, paid by one card over the simulated provider; the caller's own id.
+pub(crate) fn order(id: &str, lines: usize) -> Value {
+    let line = |index: usize| {
+        json!({"id": format!("{id}-l{index}"), "sku": format!("sku-{index}"), "title": "Cup", "quantity": 100,
+            "unit_price": "10.00", "net": "1000.00", "tax": "0.00"})
+    };
+    let total = format!("{}.00", lines * 1_000);
+    json!({"id": id, "number": id, "currency": "USD", "created_at": "2026-11-01T10:00:00.000Z",
+        "lines": (0..lines).map(line).collect::<Vec<_>>(),
+        "payments": [{"id": format!("{id}-p"), "channel": "card", "method": "credit_card", "kind": "online",
+            "gateway": "simulated", "captured": total}]})
+}
+
+/// Takes orders in over HTTP.
+#[track_caller]
+pub(crate) fn put_orders(client: &mut Client, orders: &[Value]) {
+    for order in orders {
+        let answer = client.post("/v1/orders", order);
+        assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.text());
+    }
+}
+
+/// What `refundry audit` says of a data folder: whether it found nothing, and its words.
+pub(crate) fn audit(data: &Path) -> (bool, String) {
+    let output = run(&["audit", "--data", data.to_str().expect("a UTF-8 path")]);
+    let words = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), words)
+}

@@ -1,0 +1,7 @@
+//! End to end: the real binary over real sockets, with the simulated provider as a process of its own.
+//!
+//! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
+
+mod crash;
+mod harness;
+mod together;
