@@ -8,7 +8,7 @@ use crate::money::{Amount, AmountError, Decimal};
 use crate::order::ComponentKind;
 use crate::quote::{Draft, positive};
 use crate::refund::{Class, Shape, Why};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, all_or_first};
 use crate::spread::Spread;
 
 /// Digits of a percentage after the point that count; more are rounded half up. Keeps products inside `i128`.
@@ -48,36 +48,30 @@ pub(crate) fn by_percent(facts: &Facts, percent: Decimal, class: Option<Class>) 
         None => facts.available(),
         Some(class) => Spread::new(facts).left_of(&components_of(facts, class)),
     };
-    if !base.is_positive() {
-        let currency = facts.order.currency;
-        return Err(Rejection::RefundableExceeded { asked: Amount::ZERO, available: Amount::ZERO, currency });
-    }
     let asked = fraction.of_amount(base, 2);
-    if asked.is_zero() {
+    // A percentage of nothing is refused when payments are planned: nothing is left to refund.
+    if asked.is_zero() && base.is_positive() {
         return Err(Rejection::PercentInvalid { percent });
     }
     take(facts, asked, class, shape)
 }
 
 /// Money of items, each of its goods or of one other part of the line.
-pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk]) -> Result<Draft, Rejection> {
+pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk], rounding: Rounding) -> Result<Draft, Rejection> {
     let lines = items.iter().enumerate().map(|(entry, item)| line_of(facts, entry, item));
-    let lines = lines.collect::<Result<Vec<usize>, Rejection>>()?;
+    let lines = all_or_first(lines)?;
     let quantities = items.iter().zip(&lines).enumerate().map(|(entry, (item, line))| {
         let ordered = facts.order.lines.get(*line).map_or(0, |l| l.quantity);
         check_quantity(entry, item, ordered).map(|quantity| (quantity, ordered))
     });
-    let quantities = quantities.collect::<Result<Vec<(u32, u32)>, Rejection>>()?;
+    let quantities = all_or_first(quantities)?;
     let parts = items.iter().zip(&lines).map(|(item, line)| part_of(facts, *line, item.part)).collect::<Vec<_>>();
-    let priced = items
-        .iter()
-        .zip(&parts)
-        .zip(&quantities)
-        .map(|((item, components), (quantity, ordered))| item_amount(facts, item, components, *quantity, *ordered));
-    let amounts = priced.collect::<Result<Vec<Amount>, Rejection>>()?;
+    let priced = items.iter().zip(&parts).zip(&quantities).map(|((item, components), (quantity, ordered))| {
+        item_amount(facts, item, components, (*quantity, *ordered), rounding)
+    });
+    let amounts = all_or_first(priced)?;
 
     let mut spread = Spread::new(facts);
-    let mut allocations = Vec::new();
     for (((item, components), amount), (quantity, _)) in items.iter().zip(&parts).zip(&amounts).zip(&quantities) {
         let available = spread.left_of(components);
         if *amount > available {
@@ -86,32 +80,14 @@ pub(crate) fn by_items(facts: &Facts, items: &[ItemAsk]) -> Result<Draft, Reject
         }
         let why = if matches!(item.money, ItemMoney::Percent(_)) { Why::Percent } else { Why::Stated };
         spread.spread(*amount, components, why);
-        allocations.push(*quantity);
+        spread.state_quantity(*quantity);
     }
-    let asked: Amount = amounts.iter().sum();
-    check_available(facts, asked)?;
-    Ok(Draft {
-        amount: Some(asked),
-        allocations: with_quantities(spread, &parts, &allocations),
-        units: Vec::new(),
-        shape: Shape::Items,
-    })
+    Ok(draft(facts, amounts.iter().sum(), spread, Shape::Items))
 }
 
-/// Writes the stated quantities onto the allocations, which were made item by item in the same order.
-fn with_quantities(spread: Spread<'_>, parts: &[Vec<usize>], quantities: &[u32]) -> Vec<crate::refund::Allocation> {
-    let mut allocations = spread.into_allocations();
-    let mut items = parts.iter().zip(quantities).peekable();
-    for allocation in &mut allocations {
-        while items.peek().is_some_and(|(components, _)| !components.contains(&allocation.component)) {
-            items.next();
-        }
-        allocation.quantity = items.peek().map(|(_, quantity)| **quantity);
-        if items.peek().is_some_and(|(components, _)| components.last() == Some(&allocation.component)) {
-            items.next();
-        }
-    }
-    allocations
+fn draft(facts: &Facts, asked: Amount, spread: Spread<'_>, shape: Shape) -> Draft {
+    let allocations = spread.into_allocations();
+    Draft { amount: Some(asked), at_most: facts.available(), allocations, units: Vec::new(), shape }
 }
 
 fn take(facts: &Facts, asked: Amount, class: Option<Class>, shape: Shape) -> Result<Draft, Rejection> {
@@ -127,10 +103,9 @@ fn take(facts: &Facts, asked: Amount, class: Option<Class>, shape: Shape) -> Res
             return Err(Rejection::PartExceeded { part, asked, available, currency });
         }
     }
-    check_available(facts, asked)?;
     let why = if matches!(shape, Shape::Percent(_)) { Why::Percent } else { Why::ProRata };
     spread.spread(asked, &components, why);
-    Ok(Draft { amount: Some(asked), allocations: spread.into_allocations(), units: Vec::new(), shape })
+    Ok(draft(facts, asked, spread, shape))
 }
 
 /// Taxes go back whole: `asked` is at least `whole` here.
@@ -139,22 +114,13 @@ fn take_whole(facts: &Facts, class: Class, asked: Amount, whole: Amount, shape: 
         let (part, currency) = (class.code().to_owned(), facts.order.currency);
         return Err(Rejection::PartExceeded { part, asked, available: whole, currency });
     }
-    check_available(facts, asked)?;
     let mut spread = Spread::new(facts);
     for component in components_of(facts, class) {
         let (net, tax) = spread.left(component);
         let net = if class == Class::Tax { Amount::ZERO } else { net };
         spread.take(component, net, tax, Why::Remaining, Amount::ZERO);
     }
-    Ok(Draft { amount: Some(asked), allocations: spread.into_allocations(), units: Vec::new(), shape })
-}
-
-fn check_available(facts: &Facts, asked: Amount) -> Result<(), Rejection> {
-    let available = facts.available();
-    if asked <= available {
-        return Ok(());
-    }
-    Err(Rejection::RefundableExceeded { asked, available, currency: facts.order.currency })
+    Ok(draft(facts, asked, spread, shape))
 }
 
 /// All that is left of a tax class: the importer's tax is its own component, every other tax sits beside its net.
@@ -242,14 +208,19 @@ fn item_amount(
     facts: &Facts,
     item: &ItemAsk,
     components: &[usize],
-    quantity: u32,
-    ordered: u32,
+    (quantity, ordered): (u32, u32),
+    rounding: Rounding,
 ) -> Result<Amount, Rejection> {
     let currency = facts.order.currency;
     let (stated, amount) = match item.money {
         ItemMoney::Amount(amount) => {
             let times = if item.quantity.is_some() { quantity } else { 1 };
-            (amount, amount.times(times).to_minor_half_up(currency))
+            let total = amount.times(times);
+            let minor = match rounding {
+                Rounding::Exact => total.to_minor(currency),
+                Rounding::HalfUp => total.to_minor_half_up(currency),
+            };
+            (amount, minor)
         }
         ItemMoney::Percent(percent) => {
             let fraction = check_percent(percent)?;

@@ -165,6 +165,13 @@ impl Facts {
         (0..self.order.payments.len()).map(|i| self.payment_left(i)).sum()
     }
 
+    /// Whether any payment can still give something back, in either of its currencies: rounding may use up one of them
+    /// before the other.
+    pub fn any_payment_left(&self) -> bool {
+        let left = |i| self.payment_left(i).is_positive() || self.payment_own_left(i).is_positive();
+        (0..self.order.payments.len()).any(left)
+    }
+
     /// What may be refunded by parts: the smaller of what components and payments have left.
     pub fn available(&self) -> Amount {
         self.components_left().min(self.payments_left())
@@ -189,6 +196,16 @@ impl Facts {
         }
     }
 
+    /// Whether units of a line are shared out by their price with tax inside, as the shop printed it.
+    ///
+    /// One of two units at 49.90 is then worth 49.90, where net and tax rounded apart may come to 49.91. Below a few
+    /// minor units of open net a unit, rounding the price and the tax apart could leave less than no net.
+    fn prices_are_gross(&self, line: usize, open: u32) -> bool {
+        const NET_OF_UNIT_MIN: i64 = 4;
+        let net_left = self.component_left(line).0.get();
+        self.order.taxes_included && net_left.checked_div(i64::from(open)).is_some_and(|net| net >= NET_OF_UNIT_MIN)
+    }
+
     /// Net and tax of the next `n` units of a line.
     ///
     /// As long as exactly the shares of the units refunded so far are allocated, the shares follow
@@ -199,8 +216,12 @@ impl Facts {
         let held = self.balances.components.get(line).copied().unwrap_or_default();
         let quantity = self.order.lines.get(line).map_or(0, |l| l.quantity);
         let taken = self.units_refunded(line).all();
-        let net = open_share(goods.net, held.net, taken, n, quantity);
         let tax = open_share(goods.tax, held.tax, taken, n, quantity);
+        let net = if self.prices_are_gross(line, quantity.saturating_sub(taken)) {
+            open_share(goods.gross(), held.net + held.tax, taken, n, quantity) - tax
+        } else {
+            open_share(goods.net, held.net, taken, n, quantity)
+        };
         let (net_left, tax_left) = self.component_left(line);
         UnitShare { net: net.min(net_left), tax: tax.min(tax_left), taken }
     }

@@ -78,7 +78,11 @@ pub fn accept(
 }
 
 /// Takes a finished picture of a refund into the books: a new one, or one that came with an imported order.
+///
+/// Its legs are under way or succeeded; one that failed moved no money and never enters the books.
 pub fn record(facts: &Facts, refund: Refund, now_ms: i64) -> Decision {
+    let failed = refund.legs.iter().any(|leg| matches!(leg.state, LegState::Failed { .. }));
+    assert!(!failed, "a failed leg moves no money");
     let mut balances = facts.balances.clone();
     balances.fit(&facts.order);
     for allocation in &refund.allocations {

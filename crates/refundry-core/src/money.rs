@@ -219,20 +219,29 @@ impl Decimal {
             return Self::parse(text);
         };
         let base = Self::parse(base)?;
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(DecimalError::Malformed);
+        }
         let exponent: i32 = exponent.parse().map_err(|_| DecimalError::TooLong)?;
         let shift = exponent.unsigned_abs();
         if shift > 36 {
             return if base.mantissa == 0 { Ok(Self::ZERO) } else { Err(DecimalError::TooLong) };
         }
         if exponent < 0 {
-            let lowered = Self { scale: base.scale.saturating_add(shift), ..base }.trimmed();
-            // Beyond 36 places a power of ten no longer fits beside a mantissa, and no amount reaches there.
-            return if lowered.scale > 36 { Err(DecimalError::TooLong) } else { Ok(lowered) };
+            return Self { scale: base.scale.saturating_add(shift), ..base }.trimmed().within_digits();
         }
         let lowered = shift.min(base.scale);
         let factor = pow10(shift.saturating_sub(lowered));
         let mantissa = base.mantissa.checked_mul(factor).ok_or(DecimalError::TooLong)?;
-        Ok(Self { mantissa, scale: base.scale.saturating_sub(lowered) })
+        Self { mantissa, scale: base.scale.saturating_sub(lowered) }.within_digits()
+    }
+
+    /// The bound on digits holds for what an exponent writes out as well.
+    fn within_digits(self) -> Result<Self, DecimalError> {
+        let digits = self.mantissa.unsigned_abs().checked_ilog10().map_or(0, |log| log.saturating_add(1));
+        let written = usize::try_from(digits.max(self.scale)).unwrap_or(usize::MAX);
+        if written > DECIMAL_DIGITS_MAX { Err(DecimalError::TooLong) } else { Ok(self) }
     }
 
     fn from_digits(negative: bool, whole: &str, fraction: &str) -> Result<Self, DecimalError> {

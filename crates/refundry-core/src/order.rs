@@ -105,6 +105,9 @@ pub struct Order {
     pub test: bool,
 }
 
+/// Digits of a rate after the point that count; more are rounded half up. Keeps products inside `i128`.
+const RATE_SCALE_MAX: u32 = 18;
+
 /// The shop's currency and the order's fixed rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShopMoney {
@@ -120,12 +123,19 @@ impl ShopMoney {
     /// Shadows of running balances telescope: `convert(after) − convert(before)` summed over all refunds is the shadow
     /// of the whole, so the last refund takes the residue by itself.
     pub fn convert(&self, amount: Amount, from: Currency) -> Amount {
+        self.checked_convert(amount, from).expect("an order's shadow is in range")
+    }
+
+    /// [`ShopMoney::convert`], or `None` where the shadow is larger than any amount may be.
+    fn checked_convert(&self, amount: Amount, from: Currency) -> Option<Amount> {
         let exponents = (from.exponent(), self.currency.exponent());
-        let (mantissa, scale) = self.rate.parts();
-        let lift = exponents.1.saturating_sub(exponents.0);
+        let (mantissa, scale) = self.rate.rounded_to(RATE_SCALE_MAX).parts();
+        let lift = 10_i128.checked_pow(exponents.1.saturating_sub(exponents.0))?;
         let shift = exponents.0.saturating_sub(exponents.1);
-        let lifted = Decimal::from_parts(mantissa.saturating_mul(10_i128.saturating_pow(lift)), scale);
-        lifted.of_amount(amount, shift)
+        let product = mantissa.checked_mul(lift)?.checked_mul(i128::from(amount.get()))?;
+        let lifted = Decimal::from_parts(product, scale.checked_add(shift)?);
+        let shadow = lifted.rounded_to(0).parts().0;
+        i64::try_from(shadow).ok().filter(|s| s.unsigned_abs() <= AMOUNT_MINOR_MAX.unsigned_abs()).map(Amount::minor)
     }
 }
 
@@ -354,6 +364,7 @@ impl Order {
         self.validate_lines()?;
         self.validate_components()?;
         self.validate_payments()?;
+        self.validate_shop()?;
         check_id(self.external_id.as_deref())?;
         check_unique(self.lines.iter().filter_map(|l| l.external_id.as_deref()))?;
         check_unique(self.payments.iter().filter_map(|p| p.external_id.as_deref()))
@@ -384,15 +395,11 @@ impl Order {
         if !in_place {
             return Err(OrderFault::ComponentsOutOfPlace);
         }
-        // The sum is checked as it grows: thousands of the largest components would overflow it.
-        let mut total = Amount::ZERO;
         for component in &self.components {
             check_amount("net", component.net)?;
             check_amount("tax", component.tax)?;
-            total += component.gross();
-            check_amount("total", total)?;
         }
-        Ok(())
+        check_sum("total", self.components.iter().flat_map(|c| [c.net, c.tax]))
     }
 
     fn validate_payments(&self) -> Result<(), OrderFault> {
@@ -404,7 +411,14 @@ impl Order {
                 return Err(OrderFault::CapturedPairDiffers(index));
             }
         }
-        check_amount("captured", self.captured())
+        check_sum("captured", self.payments.iter().map(|p| p.captured))
+    }
+
+    fn validate_shop(&self) -> Result<(), OrderFault> {
+        let Some(shop) = self.shop else { return Ok(()) };
+        let most = self.charged().max(self.captured());
+        let in_range = shop.rate.sign().is_gt() && shop.checked_convert(most, self.currency).is_some();
+        if in_range { Ok(()) } else { Err(OrderFault::AmountOutOfRange("shop rate")) }
     }
 
     /// Σ of all components, net and tax: what the order costs.
@@ -467,6 +481,12 @@ fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), Order
 fn check_amount(what: &'static str, amount: Amount) -> Result<(), OrderFault> {
     let in_range = !amount.is_negative() && amount.get() <= AMOUNT_MINOR_MAX;
     if in_range { Ok(()) } else { Err(OrderFault::AmountOutOfRange(what)) }
+}
+
+/// Sums step by step: all amounts of an order with many parts together would overflow before they are judged.
+fn check_sum(what: &'static str, mut amounts: impl Iterator<Item = Amount>) -> Result<(), OrderFault> {
+    let sum = amounts.try_fold(Amount::ZERO, |sum, amount| check_amount(what, sum + amount).map(|()| sum + amount));
+    sum.map(|_| ())
 }
 
 fn check_id(id: Option<&str>) -> Result<(), OrderFault> {

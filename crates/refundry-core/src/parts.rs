@@ -29,6 +29,7 @@ pub(crate) fn everything(facts: &Facts) -> Draft {
     spread.take_rest(&(0..facts.order.components.len()).collect::<Vec<_>>());
     Draft {
         amount: Some(facts.payments_left()),
+        at_most: facts.payments_left(),
         allocations: spread.into_allocations(),
         units,
         shape: Shape::Everything,
@@ -44,8 +45,13 @@ pub(crate) fn by_parts(facts: &Facts, ask: &Parts, rounding: Rounding) -> Result
         Total::Stated(total) => Some(positive("total", total, facts.order.currency, rounding)?),
         Total::Derived | Total::OfPayments => None,
     };
-    let priced = price_all(facts, ask, &units, rounding)?;
+    check_amounts(facts, ask, rounding)?;
+    let additionals = explained_additionals(facts, ask, rounding)?;
+    let priced = price_all(facts, ask, &units, rounding, additionals.is_some())?;
     let stated: Amount = priced.iter().map(|p| p.gross).sum();
+    if let Some((total, parts)) = additionals.filter(|(total, parts)| total != parts) {
+        return Err(Rejection::PartsDoNotAddUp { total, parts, currency: facts.order.currency });
+    }
     check_sum(ask, total, stated, facts.order.currency)?;
 
     let mut spread = Spread::new(facts);
@@ -70,7 +76,8 @@ pub(crate) fn by_parts(facts: &Facts, ask: &Parts, rounding: Rounding) -> Result
         Total::Derived => (Some(check_moves(derived)?), Shape::Parts),
         Total::OfPayments => (None, Shape::Lines),
     };
-    Ok(Draft { amount, allocations: spread.into_allocations(), units, shape })
+    let at_most = facts.payments_left();
+    Ok(Draft { amount, at_most, allocations: spread.into_allocations(), units, shape })
 }
 
 /// A refund that comes to nothing is refused: no money would move.
@@ -107,18 +114,28 @@ fn check_charges(facts: &Facts, ask: &Parts) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Reads all amounts before any of them is judged, as their rank wants.
+fn check_amounts(facts: &Facts, ask: &Parts, rounding: Rounding) -> Result<(), Rejection> {
+    for part in &ask.parts {
+        if let PartMoney::Gross(amount) | PartMoney::Net(amount) | PartMoney::AsPriced(amount) = part.money {
+            not_negative(&part.target.describe(), amount, facts.order.currency, rounding)?;
+        }
+    }
+    Ok(())
+}
+
 /// The parts of one request price one after another, so that two parts of one component see each other.
 fn price_all<'a>(
     facts: &Facts,
     ask: &'a Parts,
     units: &[UnitMove],
     rounding: Rounding,
+    explained: bool,
 ) -> Result<Vec<Priced<'a>>, Rejection> {
     let mut left = Spread::new(facts);
     let mut priced = Vec::new();
-    // Named charges explain an additional total where both are given, so the total adds nothing of its own.
-    let explained = explained_additionals(facts, ask, rounding)?;
     for part in &ask.parts {
+        // Named charges explain an additional total where both are given, so the total adds nothing of its own.
         if explained && part.target == Target::Additionals {
             continue;
         }
@@ -188,8 +205,12 @@ fn exceeds(part: &str, asked: Amount, available: Amount, currency: Currency) -> 
     Err(Rejection::PartExceeded { part: part.to_owned(), asked, available, currency })
 }
 
-/// Whether an additional total comes with named charges; their sums must then agree.
-fn explained_additionals(facts: &Facts, ask: &Parts, rounding: Rounding) -> Result<bool, Rejection> {
+/// An additional total that comes with named charges, and their sum: the two must then agree.
+fn explained_additionals(
+    facts: &Facts,
+    ask: &Parts,
+    rounding: Rounding,
+) -> Result<Option<(Amount, Amount)>, Rejection> {
     let mut total = None;
     let mut named = None;
     for part in &ask.parts {
@@ -209,13 +230,7 @@ fn explained_additionals(facts: &Facts, ask: &Parts, rounding: Rounding) -> Resu
         let amount = not_negative(&part.target.describe(), amount, facts.order.currency, rounding)?;
         *slot = Some(slot.unwrap_or(Amount::ZERO) + amount);
     }
-    match (total, named) {
-        (Some(total), Some(parts)) if total != parts => {
-            Err(Rejection::PartsDoNotAddUp { total, parts, currency: facts.order.currency })
-        }
-        (Some(_), Some(_)) => Ok(true),
-        (Some(_), None) | (None, Some(_) | None) => Ok(false),
-    }
+    Ok(total.zip(named))
 }
 
 /// Parts never exceed the total; where product, shipping, tip and additional charges are all named, they make it.

@@ -1,28 +1,43 @@
 //! How a refund is spread over payments.
 
 use crate::balances::Facts;
-use crate::command::{AmountIn, LegAsk, Plan, RefundRequest};
-use crate::money::{Amount, AmountError, Decimal};
+use crate::command::{AmountIn, Ask, LegAsk, Plan, RefundRequest, Total};
+use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::order::{Payment, Reference};
-use crate::quote::{PlannedLeg, positive};
-use crate::refund::Route;
-use crate::rejection::Rejection;
+use crate::quote::{Draft, PlannedLeg, positive};
+use crate::refund::{Route, Shape};
+use crate::rejection::{Rejection, all_or_first};
 
-/// Plans the legs of `amount`; `None` takes the amount from the named payments.
-pub(crate) fn plan_legs(
-    facts: &Facts,
-    request: &RefundRequest,
-    amount: Option<Amount>,
-) -> Result<Vec<PlannedLeg>, Rejection> {
-    match &request.plan {
-        Plan::Named(asks) => named(facts, request, asks, amount),
-        Plan::InOrder(first) => {
-            let order = payment_order(facts, first)?;
-            match amount {
-                Some(amount) => in_order(facts, &order, amount),
-                None => Err(no_money()),
-            }
+/// Reads the amounts of named payments: they rank before whatever is wrong with payments or sums.
+pub(crate) fn check_amounts(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
+    let asks: &[LegAsk] = match &request.plan {
+        Plan::Named(asks) => asks,
+        Plan::InOrder(_) => &[],
+    };
+    if asks.is_empty() && matches!(&request.ask, Ask::Parts(parts) if parts.total == Total::OfPayments) {
+        return Err(no_money());
+    }
+    for ask in asks {
+        // Without its payment an amount of the payment's currency cannot be read; that the payment is missing is said.
+        if let Some(currency) = currency_of(facts, ask) {
+            positive("payment", ask.amount, currency, request.rounding)?;
         }
+    }
+    Ok(())
+}
+
+fn currency_of(facts: &Facts, ask: &LegAsk) -> Option<Currency> {
+    match ask.amount_in {
+        AmountIn::Books => Some(facts.order.currency),
+        AmountIn::Own => find(facts, ask).ok().map(|index| facts.payment(index).0.own_currency),
+    }
+}
+
+/// Plans the legs of a draft; without an amount they make it.
+pub(crate) fn plan_legs(facts: &Facts, request: &RefundRequest, draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
+    match &request.plan {
+        Plan::Named(asks) => named(facts, request, asks, draft),
+        Plan::InOrder(first) => in_order(facts, &payment_order(facts, first)?, draft),
     }
 }
 
@@ -40,51 +55,47 @@ fn payment_order(facts: &Facts, first: &[Reference]) -> Result<Vec<usize>, Rejec
     Ok(order)
 }
 
-fn in_order(facts: &Facts, order: &[usize], amount: Amount) -> Result<Vec<PlannedLeg>, Rejection> {
-    let available = facts.payments_left();
-    if amount > available {
-        return Err(Rejection::RefundableExceeded { asked: amount, available, currency: facts.order.currency });
+fn in_order(facts: &Facts, order: &[usize], draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
+    let amount = draft.amount.ok_or_else(no_money)?;
+    let currency = facts.order.currency;
+    let exceeded = || Rejection::RefundableExceeded { asked: amount, available: draft.at_most, currency };
+    if amount > draft.at_most {
+        return Err(exceeded());
     }
+    let sweep = draft.shape == Shape::Everything;
     let mut missing = amount;
     let mut legs = Vec::new();
     for payment in order {
         let part = missing.min(facts.payment_left(*payment));
-        if part.is_positive() {
+        let own = own_of(facts, *payment, part);
+        // Everything takes the rest of both currencies, even where rounding has used up one of them.
+        if part.is_positive() || (sweep && own.is_positive()) {
             missing -= part;
-            legs.push(leg(facts, *payment, part, own_of(facts, *payment, part), None));
+            legs.push(leg(facts, *payment, part, own, None));
         }
     }
     assert!(missing.is_zero(), "the payments had enough");
-    Ok(legs)
+    if legs.is_empty() { Err(exceeded()) } else { Ok(legs) }
 }
 
-fn named(
-    facts: &Facts,
-    request: &RefundRequest,
-    asks: &[LegAsk],
-    amount: Option<Amount>,
-) -> Result<Vec<PlannedLeg>, Rejection> {
-    let payments = asks.iter().map(|ask| find(facts, ask)).collect::<Result<Vec<usize>, Rejection>>()?;
+fn named(facts: &Facts, request: &RefundRequest, asks: &[LegAsk], draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
+    let payments = all_or_first(asks.iter().map(|ask| find(facts, ask)))?;
     let mut legs: Vec<PlannedLeg> = Vec::new();
     let mut over = None;
     for (ask, index) in asks.iter().zip(payments) {
-        let same: Vec<&PlannedLeg> = legs.iter().filter(|l| l.payment == index).collect();
-        let taken: Amount = same.iter().map(|l| l.amount).sum();
-        let own_taken: Amount = same.iter().map(|l| l.own_amount).sum();
-        let (payment, _) = facts.payment(index);
+        let same = legs.iter().filter(|l| l.payment == index);
+        let (taken, own_taken) =
+            same.fold((Amount::ZERO, Amount::ZERO), |(sum, own), l| (sum + l.amount, own + l.own_amount));
         let left = facts.payment_left(index) - taken;
         let own_left = facts.payment_own_left(index) - own_taken;
-        let (booked, own, asked, available) = match ask.amount_in {
-            AmountIn::Books => {
-                let booked = positive("payment", ask.amount, facts.order.currency, request.rounding)?;
-                let own = own_after(facts, index, taken, own_taken, booked);
-                (booked, own, booked, left)
-            }
-            AmountIn::Own => {
-                let own = positive("payment", ask.amount, payment.own_currency, request.rounding)?;
-                let booked = booked_after(facts, index, taken, own_taken, own);
-                (booked, own, own, own_left)
-            }
+        let currency = currency_of(facts, ask).expect("its payment was found");
+        let asked = positive("payment", ask.amount, currency, request.rounding)?;
+        // What is too much has no other side: it is refused below, and a product of it could overflow.
+        let (booked, own, available) = match ask.amount_in {
+            AmountIn::Books if asked > left => (asked, own_left, left),
+            AmountIn::Books => (asked, own_after(facts, index, taken, own_taken, asked), left),
+            AmountIn::Own if asked > own_left => (left, asked, own_left),
+            AmountIn::Own => (booked_after(facts, index, taken, own_taken, asked), asked, own_left),
         };
         if asked > available && over.is_none() {
             let payment = ask.payment.as_ref().map_or_else(String::new, |p| p.text.clone());
@@ -97,12 +108,17 @@ fn named(
         legs.push(leg(facts, index, booked, own, Some(ask)));
     }
     let payments: Amount = legs.iter().map(|l| l.amount).sum();
-    if let Some(total) = amount.filter(|total| *total != payments) {
+    if let Some(total) = draft.amount.filter(|total| *total != payments) {
         return Err(Rejection::PaymentsDoNotAddUp { total, payments, currency: facts.order.currency });
     }
     match over {
         Some(rejection) => Err(rejection),
         None if legs.is_empty() => Err(no_money()),
+        None if payments > draft.at_most => Err(Rejection::RefundableExceeded {
+            asked: payments,
+            available: draft.at_most,
+            currency: facts.order.currency,
+        }),
         None => Ok(legs),
     }
 }
@@ -112,7 +128,8 @@ fn no_money() -> Rejection {
     Rejection::AmountInvalid { field: "total".to_owned(), amount: Decimal::ZERO, why: AmountError::NotPositive }
 }
 
-fn find(facts: &Facts, ask: &LegAsk) -> Result<usize, Rejection> {
+/// The payment that an entry names, or the only one that fits.
+pub(crate) fn find(facts: &Facts, ask: &LegAsk) -> Result<usize, Rejection> {
     if let Some(reference) = &ask.payment {
         let unknown = || Rejection::PaymentUnknown { payment: reference.text.clone() };
         return facts.order.find_payment(reference).ok_or_else(unknown);

@@ -3,12 +3,14 @@
 //! A quote is a promise: quoting and creating run this same function on the same facts. Checks run in the rank order
 //! of [`Rejection`]; the helper modules compute, and the first thing wrong is returned.
 
+use std::collections::BTreeMap;
+
 use crate::amounts::{by_amount, by_items, by_percent};
 use crate::balances::Facts;
 use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
 use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::parts::{by_parts, everything};
-use crate::plan::plan_legs;
+use crate::plan::{check_amounts, find, plan_legs};
 use crate::refund::{Allocation, Cap, CapKind, Route, Shape, UnitMove};
 use crate::rejection::Rejection;
 
@@ -50,6 +52,8 @@ pub struct PlannedLeg {
 pub(crate) struct Draft {
     /// `None` where the named payments make the amount.
     pub(crate) amount: Option<Amount>,
+    /// More than this is refused: what the payments have left, for refunds by amount also what components have left.
+    pub(crate) at_most: Amount,
     pub(crate) allocations: Vec<Allocation>,
     pub(crate) units: Vec<UnitMove>,
     pub(crate) shape: Shape,
@@ -60,8 +64,11 @@ pub fn quote(facts: &Facts, request: &RefundRequest) -> Result<Quote, Rejection>
     check_expectation(facts, request)?;
     check_state(facts, &request.ask)?;
     check_currency(facts, request)?;
-    let draft = draft(facts, request)?;
-    let legs = plan_legs(facts, request, draft.amount)?;
+    let draft = match (draft(facts, request), check_amounts(facts, request)) {
+        (Err(one), Err(other)) => return Err(if other.rank() < one.rank() { other } else { one }),
+        (draft, amounts) => amounts.and(draft)?,
+    };
+    let legs = plan_legs(facts, request, &draft)?;
     let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
     let allocated: Amount = draft.allocations.iter().map(Allocation::gross).sum();
     let quote = Quote {
@@ -82,7 +89,7 @@ fn draft(facts: &Facts, request: &RefundRequest) -> Result<Draft, Rejection> {
         Ask::Parts(parts) => by_parts(facts, parts, request.rounding),
         Ask::Amount { amount, class } => by_amount(facts, *amount, *class, request.rounding),
         Ask::Percent { percent, class } => by_percent(facts, *percent, *class),
-        Ask::Items(items) => by_items(facts, items),
+        Ask::Items(items) => by_items(facts, items, request.rounding),
         Ask::Everything => Ok(everything(facts)),
     }
 }
@@ -107,7 +114,7 @@ fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
             if facts.order.captured().is_zero() {
                 return Err(Rejection::OrderUnpaid);
             }
-            if !facts.payments_left().is_positive() {
+            if !facts.any_payment_left() {
                 return Err(Rejection::NothingLeft);
             }
             Ok(())
@@ -124,8 +131,8 @@ fn check_currency(facts: &Facts, request: &RefundRequest) -> Result<(), Rejectio
     }
     let Plan::Named(legs) = &request.plan else { return Ok(()) };
     for leg in legs {
-        let named = leg.payment.as_ref().and_then(|p| order.find_payment(p)).and_then(|i| order.payments.get(i));
-        let Some(payment) = named else { continue };
+        // A payment that is not there is refused later, with its own code.
+        let Some(payment) = find(facts, leg).ok().and_then(|i| order.payments.get(i)) else { continue };
         if let Err(given) = currency_agrees(&leg.currency, payment.own_currency, shop) {
             return Err(Rejection::PaymentCurrencyDiffers { given, wanted: payment.own_currency });
         }
@@ -172,15 +179,40 @@ pub(crate) fn not_negative(
     checked.map_err(|why| Rejection::AmountInvalid { field: field.to_owned(), amount, why })
 }
 
+/// A pair of sums per component or payment; the largest order has thousands, so nothing here compares all with all.
+type Sums = BTreeMap<usize, (Amount, Amount)>;
+
+fn sums(parts: impl Iterator<Item = (usize, Amount, Amount)>) -> Sums {
+    let mut sums = Sums::new();
+    for (index, one, other) in parts {
+        let sum = sums.entry(index).or_default();
+        *sum = (sum.0 + one, sum.1 + other);
+    }
+    sums
+}
+
+/// Net and tax that each component gives.
+fn by_component(allocations: &[Allocation]) -> Sums {
+    sums(allocations.iter().map(|a| (a.component, a.net, a.tax)))
+}
+
+/// What goes through each payment, in the order's currency and in its own.
+fn by_payment(legs: &[PlannedLeg]) -> Sums {
+    sums(legs.iter().map(|leg| (leg.payment, leg.amount, leg.own_amount)))
+}
+
 fn nearest_cap(facts: &Facts, allocations: &[Allocation], legs: &[PlannedLeg]) -> Cap {
-    let by_component = allocations.iter().map(|a| {
-        let taken: Amount = allocations.iter().filter(|b| b.component == a.component).map(Allocation::gross).sum();
-        Cap { by: CapKind::Component(a.component), left: facts.component_left_gross(a.component) - taken }
+    let (given, through) = (by_component(allocations), by_payment(legs));
+    let of_components = allocations.iter().map(|allocation| {
+        let index = allocation.component;
+        let taken = given.get(&index).map_or(Amount::ZERO, |(net, tax)| *net + *tax);
+        Cap { by: CapKind::Component(index), left: facts.component_left_gross(index) - taken }
     });
-    let by_payment = legs
-        .iter()
-        .map(|leg| Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - leg.amount });
-    by_payment.chain(by_component).min_by_key(|cap| cap.left).expect("a refund has a leg")
+    let of_payments = legs.iter().map(|leg| {
+        let taken = through.get(&leg.payment).map_or(Amount::ZERO, |(amount, _)| *amount);
+        Cap { by: CapKind::Payment(leg.payment), left: facts.payment_left(leg.payment) - taken }
+    });
+    of_payments.chain(of_components).min_by_key(|cap| cap.left).expect("a refund has a leg")
 }
 
 /// What every quote must keep, whatever was asked: a violation is a bug here, and stops before anything is stored.
@@ -189,16 +221,16 @@ fn assert_promises(facts: &Facts, quote: &Quote) {
     assert!(quote.amount.is_positive() || quote.legs.iter().any(|l| l.own_amount.is_positive()), "money moves");
     for leg in &quote.legs {
         assert!(!leg.amount.is_negative() && !leg.own_amount.is_negative(), "a leg is not negative");
-        let through: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.amount).sum();
-        assert!(through <= facts.payment_left(leg.payment), "never above the payment");
-        let own: Amount = quote.legs.iter().filter(|l| l.payment == leg.payment).map(|l| l.own_amount).sum();
-        assert!(own <= facts.payment_own_left(leg.payment), "never above the payment in its own currency");
+    }
+    for (payment, (amount, own)) in by_payment(&quote.legs) {
+        assert!(amount <= facts.payment_left(payment), "never above the payment");
+        assert!(own <= facts.payment_own_left(payment), "never above the payment in its own currency");
     }
     for allocation in &quote.allocations {
-        let same = quote.allocations.iter().filter(|a| a.component == allocation.component);
-        let (net, tax) = same.fold((Amount::ZERO, Amount::ZERO), |(n, t), a| (n + a.net, t + a.tax));
-        let (net_left, tax_left) = facts.component_left(allocation.component);
-        assert!(net <= net_left && tax <= tax_left, "never above the component");
         assert!(!allocation.net.is_negative() && !allocation.tax.is_negative(), "an allocation is not negative");
+    }
+    for (component, (net, tax)) in by_component(&quote.allocations) {
+        let (net_left, tax_left) = facts.component_left(component);
+        assert!(net <= net_left && tax <= tax_left, "never above the component");
     }
 }

@@ -206,6 +206,11 @@ impl Rejection {
         }
     }
 
+    /// Position in the rank order.
+    pub fn rank(&self) -> usize {
+        Self::CODES.iter().position(|code| *code == self.code()).expect("every code is listed")
+    }
+
     /// All codes in rank order; documents and tests are checked against it.
     pub const CODES: [&'static str; 25] = [
         "order_unknown",
@@ -234,4 +239,17 @@ impl Rejection {
         "payment_exceeded",
         "refundable_exceeded",
     ];
+}
+
+/// All values, or of all refusals the one that ranks first; of equals the one of the earlier entry.
+pub(crate) fn all_or_first<T>(results: impl Iterator<Item = Result<T, Rejection>>) -> Result<Vec<T>, Rejection> {
+    let mut values = Vec::new();
+    let mut refusals = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    refusals.into_iter().min_by_key(Rejection::rank).map_or(Ok(values), Err)
 }

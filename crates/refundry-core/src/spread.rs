@@ -23,6 +23,13 @@ impl<'a> Spread<'a> {
         self.allocations
     }
 
+    /// Writes a quantity onto the allocations that have none yet: those of the item just spread.
+    pub(crate) fn state_quantity(&mut self, quantity: u32) {
+        for allocation in self.allocations.iter_mut().rev().take_while(|a| a.quantity.is_none()) {
+            allocation.quantity = Some(quantity);
+        }
+    }
+
     /// Net and tax that a component has left beyond this request's allocations.
     pub(crate) fn left(&self, component: usize) -> (Amount, Amount) {
         let (net, tax) = self.facts.component_left(component);

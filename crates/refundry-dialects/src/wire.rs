@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::Quote;
@@ -189,6 +190,8 @@ pub enum Call {
     AddPayment {
         /// Which order.
         order: Reference,
+        /// The currency that `payment.captured` is in, as the caller said; it must be the order's.
+        currency: Currency,
         /// The payment; its number is zero until it is stored.
         payment: Box<Payment>,
     },

@@ -8,6 +8,7 @@ use refundry_core::command::CreateRefund;
 use refundry_core::decide::{News, accept, decide};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS};
+use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
@@ -69,6 +70,8 @@ pub enum Job {
         store: i64,
         /// Which order.
         order: Reference,
+        /// What `captured` is in; it must be the order's currency.
+        currency: Currency,
         /// The payment, without number.
         payment: Box<Payment>,
     },
@@ -234,7 +237,8 @@ impl Writer {
             Job::Fulfil { store, order, units } => {
                 Outcome::Changed(intake::fulfil(tx, world, *store, order, units, &mut self.ids, now_ms)?)
             }
-            Job::AddPayment { store, order, payment } => {
+            Job::AddPayment { store, order, currency, payment } => {
+                let payment = (*currency, &**payment);
                 Outcome::Changed(intake::add_payment(tx, world, *store, order, payment, &mut self.ids, now_ms)?)
             }
             Job::Annotate { store, refund, metadata } => {

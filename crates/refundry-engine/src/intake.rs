@@ -6,7 +6,7 @@ use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::record;
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::journal::{Happening, opening};
-use refundry_core::money::Amount;
+use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Id, Order, Payment, Reference};
 use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
 use refundry_store::{StoreError, Tx, orders, refunds};
@@ -396,13 +396,18 @@ pub(crate) fn add_payment(
     world: &mut World,
     store: i64,
     order: &Reference,
-    payment: &Payment,
+    (currency, payment): (Currency, &Payment),
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     let id = ids.next(now_ms);
     change(tx, world, (store, order), ids, now_ms, |facts| {
         let mut order = facts.order.clone();
+        if currency != order.currency {
+            let reason = format!("{currency} is not {}, the order's currency", order.currency);
+            let field = "currency".to_owned();
+            return Err(ChangeFault::Intake(IntakeFault::Contradictory { field, reason }));
+        }
         order.payments.push(Payment { id, ..payment.clone() });
         Ok(order)
     })

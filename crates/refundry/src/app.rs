@@ -99,8 +99,8 @@ impl App {
                 let outcome = self.write(Job::Fulfil { store, order, units }).await?;
                 self.changed(store, outcome).await
             }
-            Call::AddPayment { order, payment } => {
-                let outcome = self.write(Job::AddPayment { store, order, payment }).await?;
+            Call::AddPayment { order, currency, payment } => {
+                let outcome = self.write(Job::AddPayment { store, order, currency, payment }).await?;
                 self.changed(store, outcome).await
             }
             call => self.run_on_tenants(caller, call).await,

@@ -40,5 +40,32 @@ fn take(engine: &Engine, store: i64, from: Dialect, text: &str) -> anyhow::Resul
     }
 }
 
+macro_rules! example {
+    ($dialect:ident, $file:literal) => {
+        (Dialect::$dialect, $file, include_str!(concat!("../../../examples/orders/", $file)))
+    };
+}
+
 /// The example orders, compiled in: the demo needs no files.
-const EXAMPLES: &[(Dialect, &str, &str)] = &[];
+const EXAMPLES: &[(Dialect, &str, &str)] = &[
+    example!(Shoplazza, "shoplazza/cash-on-delivery-yen-tax-included-legacy.json"),
+    example!(Shoplazza, "shoplazza/euro-market-tax-included-delivered.json"),
+    example!(Shoplazza, "shoplazza/gift-card-and-card-fees-and-duty.json"),
+    example!(Shoplazza, "shoplazza/kuwaiti-dinar-unfulfilled-legacy.json"),
+    example!(Shoplazza, "shoplazza/two-lines-discount-added-tax.json"),
+    example!(Shoplazza, "shoplazza/two-payments-two-refunds-already.json"),
+    example!(Shopline, "shopline/cash-on-delivery-yen.json"),
+    example!(Shopline, "shopline/gift-card-and-card-with-tip.json"),
+    example!(Shopline, "shopline/kuwaiti-dinar-duties-two-payments.json"),
+    example!(Shopline, "shopline/tax-included-paid-in-pounds.json"),
+    example!(Shopline, "shopline/two-lines-discount-added-tax.json"),
+    example!(Shopline, "shopline/two-refunds-already.json"),
+    example!(DigitalRiver, "digital-river/fees-duty-and-importer-tax.json"),
+    example!(DigitalRiver, "digital-river/gift-card-and-card-vat.json"),
+    example!(DigitalRiver, "digital-river/kuwaiti-dinar-three-decimals.json"),
+    example!(DigitalRiver, "digital-river/nothing-captured-yet.json"),
+    example!(DigitalRiver, "digital-river/one-line-captured-one-open.json"),
+    example!(DigitalRiver, "digital-river/two-lines-discounts-added-tax.json"),
+    example!(DigitalRiver, "digital-river/two-refunds-already.json"),
+    example!(DigitalRiver, "digital-river/yen-cash-on-delivery.json"),
+];

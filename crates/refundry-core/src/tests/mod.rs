@@ -1,4 +1,15 @@
 //! The rules, tried: tables of cases, properties, small worlds.
 
+mod book;
+mod edges;
+mod properties;
+mod random;
+mod rank;
+mod shares;
+mod small_worlds;
+mod splits;
 mod vectors;
+mod worked;
+mod worked_figures;
+mod worked_order;
 mod world;

@@ -1,45 +1,133 @@
-//! Placeholder until the dialect is written.
+//! SHOPLINE Admin OpenAPI (`/admin/openapi/{version}/…`): creating and reading refunds of an order.
+//!
+//! Public documentation: <https://developer.shopline.com/docs/admin-rest-api/order/order-management/order-refund>.
+//! Where it surprises, and what is done about it, stands in `quirks.md` beside this file.
 
 use refundry_core::intake::{Intake, IntakeFault};
 use serde_json::Value;
 
+use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
+
+mod decode;
+mod encode;
+mod ids;
+mod order;
+mod past;
+mod reject;
+mod sold;
+#[cfg(test)]
+mod tests;
+mod till;
+
+/// A version of the API: the date in `v20220901`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u32);
+
+impl Version {
+    /// The first version with currencies and a back-dated time in requests, and with duties in answers.
+    const WITH_CURRENCIES: Self = Self(20_230_901);
+
+    /// Reads `v` and eight digits. Any date is taken: the platform serves the nearest version it still has.
+    fn parse(segment: &str) -> Option<Self> {
+        let digits = segment.strip_prefix('v')?;
+        let shaped = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit());
+        shaped.then(|| digits.parse().ok().map(Self))?
+    }
+}
 
 /// The endpoints of this API, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {}
-
-/// Names the endpoint of a method and path (without query).
-pub fn route(_method: &str, _path: &str) -> Routed<Endpoint> {
-    Routed::NotFound
+pub enum Endpoint {
+    /// `POST order/refund.json`
+    CreateRefund {
+        /// Decides which fields there are.
+        version: Version,
+    },
+    /// `GET orders/{order_id}/refunds.json`
+    ListRefunds {
+        /// As in the path.
+        order: String,
+    },
+    /// `GET orders/{order_id}/refunds/{refund_id}.json`
+    GetRefund {
+        /// As in the path.
+        order: String,
+        /// As in the path.
+        refund: String,
+    },
 }
 
-/// The credential, from this API's own header.
-pub fn token(_request: &Request<'_>) -> Option<String> {
-    None
+/// Names the endpoint of a method and path (without query).
+pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
+    let Some(below) = path.strip_prefix("/admin/openapi/") else { return Routed::NotFound };
+    let mut segments = below.split('/');
+    let Some(version) = segments.next().and_then(Version::parse) else { return Routed::NotFound };
+    let (allowed, endpoint) = match segments.collect::<Vec<&str>>().as_slice() {
+        ["order", "refund.json"] => ("POST", Endpoint::CreateRefund { version }),
+        ["orders", order, "refunds.json"] if !order.is_empty() => {
+            ("GET", Endpoint::ListRefunds { order: percent_decode(order) })
+        }
+        ["orders", order, "refunds", file] if !order.is_empty() => match file.strip_suffix(".json") {
+            None | Some("") => return Routed::NotFound,
+            Some(refund) => {
+                ("GET", Endpoint::GetRefund { order: percent_decode(order), refund: percent_decode(refund) })
+            }
+        },
+        _ => return Routed::NotFound,
+    };
+    if method == allowed { Routed::To(endpoint) } else { Routed::MethodNotAllowed(allowed) }
+}
+
+/// The credential, from `Authorization: Bearer …`.
+pub fn token(request: &Request<'_>) -> Option<String> {
+    let (scheme, token) = request.header("authorization")?.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }
 
 /// What a token must allow; `None` where no token is asked for.
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
-    match *endpoint {}
+    match endpoint {
+        Endpoint::CreateRefund { .. } => Some(Scope::WriteOrders),
+        Endpoint::ListRefunds { .. } | Endpoint::GetRefund { .. } => Some(Scope::ReadOrders),
+    }
 }
 
 /// Makes a call of a request, or the finished refusal.
-pub fn decode(endpoint: &Endpoint, _request: &Request<'_>) -> Result<Call, Response> {
-    match *endpoint {}
+pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Response> {
+    decode::check_accept(request)?;
+    match endpoint {
+        Endpoint::CreateRefund { version } => decode::create_refund(*version, request),
+        Endpoint::ListRefunds { order } => decode::list_refunds(order, request),
+        Endpoint::GetRefund { refund, .. } => Ok(decode::get_refund(refund)),
+    }
 }
 
 /// Writes the answer.
-pub fn encode(endpoint: &Endpoint, _request: &Request<'_>, _reply: &Reply) -> Response {
-    match *endpoint {}
+pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
+    match (endpoint, reply) {
+        (Endpoint::CreateRefund { version }, Reply::Created(answer)) => encode::created(*version, &answer.view),
+        (Endpoint::ListRefunds { .. }, Reply::Refunds(page)) => encode::list(request, page),
+        (Endpoint::GetRefund { order, refund }, Reply::Refund(view)) => {
+            // A refund is found by its own id alone; the order in the path must be its order.
+            if ids::order_reference(order).names(view.order.id, view.order.external_id.as_deref()) {
+                encode::one(view)
+            } else {
+                reject::refusal(&Refusal::RefundUnknown(refund.clone()))
+            }
+        }
+        // The engine never answers a call with another call's reply; if it did, that is a defect.
+        _ => reject::refusal(&Refusal::Internal),
+    }
 }
 
 /// Writes a refusal; `endpoint` is `None` where the path led to none.
-pub fn refuse(_endpoint: Option<&Endpoint>, _request: &Request<'_>, _refusal: &Refusal) -> Response {
-    Response::json(404, &Value::Null)
+pub fn refuse(_endpoint: Option<&Endpoint>, _request: &Request<'_>, refusal: &Refusal) -> Response {
+    reject::refusal(refusal)
 }
 
-/// Reads an order object of this API.
-pub fn read_order(_document: &Value, _now_ms: i64) -> Result<Intake, IntakeFault> {
-    Err(IntakeFault::Unreadable { field: String::new(), reason: "this format cannot be read yet".to_owned() })
+/// Reads an order object of this API: `{"order":{…}}` or the bare object.
+pub fn read_order(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault> {
+    order::read(document, now_ms)
 }

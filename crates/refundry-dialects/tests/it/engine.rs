@@ -10,6 +10,7 @@ use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::decide::{News, accept, decide, settle};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
+use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
@@ -137,7 +138,7 @@ impl Engine {
             },
             Call::ImportOrders(lines) => Ok(self.import(lines)),
             Call::Fulfil { order, units } => self.fulfil(&order, &units),
-            Call::AddPayment { order, payment } => self.add_payment(&order, *payment),
+            Call::AddPayment { order, currency, payment } => self.add_payment(&order, currency, *payment),
             Call::CreateStore { handle, name, currency } => self.create_store(handle, name, currency),
             Call::ListStores => Ok(Reply::Stores(self.stores.clone())),
             Call::CreateToken { label, scopes, .. } => Ok(self.create_token(label, scopes)),
@@ -317,9 +318,14 @@ impl Engine {
         Ok(self.order_reply(index, false))
     }
 
-    fn add_payment(&mut self, order: &Reference, payment: Payment) -> Result<Reply, Refusal> {
+    fn add_payment(&mut self, order: &Reference, currency: Currency, payment: Payment) -> Result<Reply, Refusal> {
         let index = self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))?;
         let mut facts = self.orders[index].facts.clone();
+        if currency != facts.order.currency {
+            let reason = format!("{currency} is not {}, the order's currency", facts.order.currency);
+            let field = "currency".to_owned();
+            return Err(Refusal::Intake(Box::new(IntakeFault::Contradictory { field, reason })));
+        }
         facts.order.payments.push(Payment { id: self.next_id(), ..payment });
         facts.order.validate().map_err(|fault| Refusal::Intake(Box::new(IntakeFault::Fault(fault))))?;
         facts.balances.fit(&facts.order);

@@ -1,0 +1,296 @@
+//! Reply → wire.
+
+use std::fmt::Write as _;
+
+use refundry_core::money::{Amount, Currency};
+use refundry_core::order::{Dialect, Order};
+use refundry_core::query::SortBy;
+use refundry_core::quote::Quote;
+use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, MetaValue, Route, Shape, UnitMove};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::answers as wire;
+use super::explain::{because, component_name, rule};
+use super::read::id_text;
+use super::{Endpoint, orders, query, reject};
+use crate::text::rfc3339_millis;
+use crate::wire::{RefundPage, RefundView, Reply, Request, Response, StoreView, TokenView};
+
+/// Writes the answer.
+pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
+    match reply {
+        Reply::Created(answer) => {
+            let refund = refund(&answer.view);
+            let at = format!("/v1/refunds/{}", percent_encode(&refund.id));
+            json(201, &refund).with("location", at)
+        }
+        Reply::Refund(view) => json(200, &refund(view)),
+        Reply::Refunds(page) => json(200, &refunds(request, page)),
+        Reply::Quoted { facts, quote: quoted } => json(200, &quote(&facts.order, quoted, facts.payments_left())),
+        Reply::Order { order, created } => {
+            let order = orders::order(order);
+            let at = format!("/v1/orders/{}", percent_encode(&order.id));
+            if *created { json(201, &order).with("location", at) } else { json(200, &order) }
+        }
+        Reply::Orders { orders: page, has_more } => {
+            let last = page.last().filter(|_| *has_more).map(|view| &view.facts.order);
+            let next_cursor = last.map(|order| query::cursor(query::ORDER_LIST, order.created_ms, order.id));
+            json(200, &wire::Page { data: page.iter().map(orders::order).collect(), next_cursor })
+        }
+        Reply::Imported { created, changed, unchanged, faults } => {
+            let fault = |(line, fault): &(usize, _)| reject::import_fault(*line, fault);
+            let faults: Vec<wire::ImportFault> = faults.iter().map(fault).collect();
+            let (created, changed, unchanged) = (*created, *changed, *unchanged);
+            json(200, &wire::Imported { created, changed, unchanged, failed: faults.len(), faults })
+        }
+        Reply::Stores(stores) => listed(matches!(endpoint, Endpoint::CreateStore), stores.iter().map(store).collect()),
+        Reply::Tokens(tokens) => listed(matches!(endpoint, Endpoint::CreateToken), tokens.iter().map(token).collect()),
+        Reply::Revoked => {
+            Response { status: 204, headers: Vec::new(), content_type: "application/json", body: Vec::new() }
+        }
+    }
+}
+
+fn json(status: u16, body: &impl Serialize) -> Response {
+    // Wire types are structs of texts, numbers and maps with text keys: they always serialise.
+    Response::json(status, &serde_json::to_value(body).unwrap_or(Value::Null))
+}
+
+/// The one thing that was made, or the list of all.
+fn listed<T: Serialize>(made: bool, mut all: Vec<T>) -> Response {
+    match all.pop() {
+        Some(one) if made => json(201, &one),
+        last => {
+            all.extend(last);
+            json(200, &wire::Page { data: all, next_cursor: None })
+        }
+    }
+}
+
+/// Writes a store.
+pub(super) fn store(view: &StoreView) -> wire::Store {
+    wire::Store {
+        id: id_text(view.id),
+        handle: view.handle.clone(),
+        name: view.name.clone(),
+        currency: view.currency.clone(),
+        created_at: rfc3339_millis(view.created_ms),
+    }
+}
+
+/// Writes a token.
+pub(super) fn token(view: &TokenView) -> wire::Token {
+    wire::Token {
+        id: view.id.clone(),
+        label: view.label.clone(),
+        scopes: view.scopes.iter().map(|scope| scope.code().to_owned()).collect(),
+        created_at: rfc3339_millis(view.created_ms),
+        secret: view.secret.clone(),
+    }
+}
+
+fn refunds(request: &Request<'_>, page: &RefundPage) -> wire::Page<wire::Refund> {
+    let last = page.refunds.last().filter(|_| page.has_more);
+    let next_cursor = last.zip(query::refunds(request).ok()).map(|(view, asked)| {
+        let key_ms = match asked.sort {
+            SortBy::Created => view.refund.created_ms,
+            SortBy::Updated => view.refund.updated_ms,
+        };
+        query::cursor(query::refund_list(asked.sort, asked.descending), key_ms, view.refund.id)
+    });
+    wire::Page { data: page.refunds.iter().map(refund).collect(), next_cursor }
+}
+
+/// An amount as this API writes it: with the currency's own decimals.
+pub(super) fn shown(amount: Amount, currency: Currency) -> wire::Money {
+    wire::Money(amount.to_decimal(currency, currency.exponent()))
+}
+
+/// The platform's own id where it is our platform's, else our number.
+fn named(order: &Order, external_id: Option<&str>, id: u64) -> String {
+    let external = external_id.filter(|_| order.origin == Dialect::Native);
+    external.map_or_else(|| id_text(id), str::to_owned)
+}
+
+/// How this API names an order.
+pub(super) fn order_id(order: &Order) -> String {
+    named(order, order.external_id.as_deref(), order.id)
+}
+
+/// How this API names a line.
+pub(super) fn line_id(order: &Order, line: usize) -> String {
+    order.lines.get(line).map_or_else(String::new, |line| named(order, line.external_id.as_deref(), line.id))
+}
+
+/// How this API names a payment.
+pub(super) fn payment_id(order: &Order, payment: usize) -> String {
+    order.payments.get(payment).map_or_else(String::new, |p| named(order, p.external_id.as_deref(), p.id))
+}
+
+/// Writes a refund.
+pub(super) fn refund(view: &RefundView) -> wire::Refund {
+    let (refund, order) = (&view.refund, &view.order);
+    let show = |amount| shown(amount, order.currency);
+    wire::Refund {
+        id: named(order, refund.external_id.as_deref(), refund.id),
+        order: order_id(order),
+        number: refund.number,
+        state: refund.state().code().to_owned(),
+        via: refund.via.code().to_owned(),
+        amount: show(refund.amount),
+        refunded: show(refund.refunded()),
+        discrepancy: show(refund.discrepancy),
+        currency: order.currency.code().to_owned(),
+        created_at: rfc3339_millis(refund.created_ms),
+        updated_at: rfc3339_millis(refund.updated_ms),
+        processed_at: refund.processed_ms.map(rfc3339_millis),
+        note: refund.note.clone(),
+        reason: refund.reason.clone(),
+        notify: refund.notify,
+        metadata: refund.metadata.iter().map(|(key, value)| (key.clone(), meta(value))).collect(),
+        allocations: refund.allocations.iter().map(|a| allocation(order, a)).collect(),
+        units: refund.units.iter().map(|u| units(order, u)).collect(),
+        legs: refund.legs.iter().map(|l| leg(order, l)).collect(),
+        explanation: explanation(order, refund.shape, &refund.allocations, refund.nearest_cap),
+    }
+}
+
+/// Writes a quote.
+pub(super) fn quote(order: &Order, quote: &Quote, refundable: Amount) -> wire::Quote {
+    let show = |amount| shown(amount, order.currency);
+    let legs = quote.legs.iter().map(|leg| {
+        let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
+        wire::QuotedLeg {
+            payment: payment_id(order, leg.payment),
+            amount: show(leg.amount),
+            own_amount: shown(leg.own_amount, own),
+            own_currency: own.code().to_owned(),
+            route: route(leg.route).to_owned(),
+        }
+    });
+    wire::Quote {
+        order: order_id(order),
+        amount: show(quote.amount),
+        discrepancy: show(quote.discrepancy),
+        currency: order.currency.code().to_owned(),
+        refundable: show(refundable),
+        allocations: quote.allocations.iter().map(|a| allocation(order, a)).collect(),
+        units: quote.units.iter().map(|u| units(order, u)).collect(),
+        legs: legs.collect(),
+        explanation: explanation(order, quote.shape, &quote.allocations, quote.nearest_cap),
+    }
+}
+
+/// A number was checked to be JSON when it came in; one that is not any more is shown as text.
+fn meta(value: &MetaValue) -> Value {
+    match value {
+        MetaValue::Text(text) => Value::from(text.as_str()),
+        MetaValue::Number(text) => {
+            serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| Value::from(text.as_str()), Value::Number)
+        }
+        MetaValue::Bool(flag) => Value::Bool(*flag),
+    }
+}
+
+fn allocation(order: &Order, allocation: &Allocation) -> wire::Allocation {
+    let show = |amount| shown(amount, order.currency);
+    let component = order.components.get(allocation.component);
+    let shadow = order.shop.map(|shop| wire::ShopNetTax {
+        currency: shop.currency.code().to_owned(),
+        net: shown(allocation.shop.0, shop.currency),
+        tax: shown(allocation.shop.1, shop.currency),
+    });
+    wire::Allocation {
+        component: component_name(order, allocation.component),
+        kind: component.map_or("", |c| c.kind.code()).to_owned(),
+        line: component.and_then(|c| c.line).map(|line| line_id(order, line)),
+        name: component.map_or_else(String::new, |c| c.name.clone()),
+        net: show(allocation.net),
+        tax: show(allocation.tax),
+        shop: shadow,
+        quantity: allocation.quantity,
+        why: allocation.why.code().to_owned(),
+        because: because(order, allocation),
+        returned: wire::NetTax { net: show(allocation.returned.0), tax: show(allocation.returned.1) },
+    }
+}
+
+fn units(order: &Order, units: &UnitMove) -> wire::UnitMove {
+    let show = |amount| shown(amount, order.currency);
+    wire::UnitMove {
+        line: line_id(order, units.line),
+        from: units.bucket.code().to_owned(),
+        quantity: units.quantity,
+        returned: units.returned_goods,
+        net: show(units.net),
+        tax: show(units.tax),
+        restock: units.restock.code().to_owned(),
+        location: units.location.clone(),
+        reopened: units.reopened,
+    }
+}
+
+fn leg(order: &Order, leg: &Leg) -> wire::Leg {
+    let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let (reference, code, reason) = match &leg.state {
+        LegState::Waiting => (None, None, None),
+        LegState::Sent { reference } | LegState::Succeeded { reference, .. } => (filled(reference), None, None),
+        LegState::InDoubt { reason } | LegState::Parked { reason } => (None, None, filled(reason)),
+        LegState::Failed { code, message, .. } => (None, filled(code), filled(message)),
+    };
+    wire::Leg {
+        id: id_text(leg.id),
+        payment: payment_id(order, leg.payment),
+        amount: shown(leg.amount, order.currency),
+        own_amount: shown(leg.own_amount, own),
+        own_currency: own.code().to_owned(),
+        route: route(leg.route).to_owned(),
+        state: leg.state.code().to_owned(),
+        channel: leg.named_channel.clone(),
+        reference,
+        code,
+        reason,
+        finished_at: leg.finished_ms().map(rfc3339_millis),
+    }
+}
+
+const fn route(route: Route) -> &'static str {
+    match route {
+        Route::Original => "original",
+        Route::Outside => "outside",
+    }
+}
+
+fn explanation(order: &Order, shape: Shape, allocations: &[Allocation], cap: Cap) -> wire::Explanation {
+    let (by, id) = match cap.by {
+        CapKind::Component(index) => ("component", component_name(order, index)),
+        CapKind::Payment(index) => ("payment", payment_id(order, index)),
+    };
+    let odd = allocations.iter().enumerate().filter(|(_, a)| !a.odd.is_zero()).map(|(index, a)| wire::Odd {
+        allocation: index,
+        component: component_name(order, a.component),
+        minor_units: a.odd.get(),
+    });
+    wire::Explanation {
+        rule: rule(shape).to_owned(),
+        class: shape.class().map(|class| class.code().to_owned()),
+        nearest_cap: wire::Cap { by: by.to_owned(), id, left: shown(cap.left, order.currency) },
+        odd: odd.collect(),
+    }
+}
+
+/// A name as a path segment.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a text never fails.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
