@@ -36,8 +36,13 @@ pub(super) const fn rule(shape: Shape) -> &'static str {
 pub(super) fn because(order: &Order, allocation: &Allocation) -> String {
     let show = |amount: Amount| amount.to_decimal(order.currency, order.currency.exponent());
     let component = order.components.get(allocation.component);
-    let charged = component.map_or(Amount::ZERO, refundry_core::order::Component::gross);
-    let figures = format!("{} of {}", show(allocation.gross()), show(charged));
+    let charged = component.map_or((Amount::ZERO, Amount::ZERO), |c| (c.net, c.tax));
+    // Taxes can be asked for by themselves; beside the whole price their figure would look like a part.
+    let figures = if allocation.net.is_zero() && allocation.tax.is_positive() {
+        format!("{} of {} tax", show(allocation.tax), show(charged.1))
+    } else {
+        format!("{} of {}", show(allocation.gross()), show(charged.0 + charged.1))
+    };
     let rule = match allocation.why {
         Why::Units { taken, units } => {
             let line = component.filter(|c| c.kind == ComponentKind::Goods).and_then(|c| c.line);

@@ -386,8 +386,8 @@ fn check_sums(fields: &Fields<'_>, order: &Order) -> Result<(), Unfit> {
     ];
     for (key, sum, what) in sums {
         let stated: Option<Decimal> = decimal(fields, key)?;
-        let Some(stated) = stated else { continue };
-        if stated.to_minor(order.currency) != Ok(sum) {
+        if stated.is_some_and(|stated| stated.to_minor(order.currency) != Ok(sum)) {
+            let stated = fields.text(key)?.unwrap_or_default();
             let reason = format!("{stated} is not {}, {what}", shown(sum, order.currency));
             return Err(Unfit::contradictory(key, reason));
         }
