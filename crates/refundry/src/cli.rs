@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{import, serve, simulate, telemetry, tenants};
+use crate::{bench, import, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -31,6 +31,8 @@ enum Command {
     Token(TokenCommand),
     /// Run a simulated payment provider with books of its own
     SimulateProvider(SimulateArgs),
+    /// Measure how many refunds a server settles in a second
+    Bench(bench::BenchArgs),
 }
 
 /// What to do with stores.
@@ -174,6 +176,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
         Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
         Command::SimulateProvider(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -48,6 +48,10 @@ macro_rules! example {
 
 /// The example orders, compiled in: the demo needs no files.
 const EXAMPLES: &[(Dialect, &str, &str)] = &[
+    example!(Native, "native/demo-1001.json"),
+    example!(Native, "native/dinar-dollar-shop-with-duty-and-fee.json"),
+    example!(Native, "native/tax-included-two-payments.json"),
+    example!(Native, "native/yen-cash-on-delivery.json"),
     example!(Shoplazza, "shoplazza/cash-on-delivery-yen-tax-included-legacy.json"),
     example!(Shoplazza, "shoplazza/euro-market-tax-included-delivered.json"),
     example!(Shoplazza, "shoplazza/gift-card-and-card-fees-and-duty.json"),

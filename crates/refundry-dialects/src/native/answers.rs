@@ -152,6 +152,9 @@ pub struct ShopMoney {
 pub struct Line {
     /// Its id, unique in the order.
     pub id: String,
+    /// Our own number for it; the other APIs know it by this, in their own shape.
+    #[schema(read_only)]
+    pub uid: String,
     /// Stock keeping unit.
     pub sku: String,
     /// Product title.
@@ -250,6 +253,9 @@ pub struct NetTax {
 pub struct Payment {
     /// Its id, unique in the order.
     pub id: String,
+    /// Our own number for it; the other APIs know it by this, in their own shape.
+    #[schema(read_only)]
+    pub uid: String,
     /// Payment channel, e.g. `paypal`.
     pub channel: String,
     /// Payment method, e.g. `credit_card`.

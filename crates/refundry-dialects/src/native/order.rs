@@ -66,8 +66,8 @@ pub(super) const LINE_KEYS: &[&str] = &[
 /// Keys of a payment that a caller may set.
 pub(super) const PAYMENT_KEYS: &[&str] =
     &["id", "channel", "method", "kind", "gateway", "reference", "account", "captured", "own"];
-/// What is left and what was refunded, in answers, of lines, charges and payments.
-pub(super) const LEFT_KEYS: &[&str] = &["left", "refunded", "pending"];
+/// Our numbers, what is left and what was refunded, in answers, of lines, charges and payments.
+pub(super) const LEFT_KEYS: &[&str] = &["uid", "left", "refunded", "pending"];
 /// Keys of a charge that a caller may set.
 pub(super) const CHARGE_KEYS: &[&str] = &["line", "name", "net", "tax"];
 /// Keys of the shop's money.

@@ -74,6 +74,7 @@ fn line(facts: &Facts, index: usize) -> Option<wire::Line> {
     let refunded = facts.units_refunded(index);
     Some(wire::Line {
         id: line_id(order, index),
+        uid: id_text(line.id),
         sku: line.sku.clone(),
         title: line.title.clone(),
         variant_title: line.variant_title.clone(),
@@ -142,6 +143,7 @@ fn payment(facts: &Facts, index: usize) -> wire::Payment {
     });
     wire::Payment {
         id: payment_id(order, index),
+        uid: id_text(payment.id),
         channel: payment.channel.clone(),
         method: payment.method.clone(),
         kind: payment.kind.code().to_owned(),

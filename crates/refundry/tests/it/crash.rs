@@ -113,11 +113,16 @@ fn compare_books(ours: &BTreeMap<String, Value>, provider: &mut Client) {
         .collect();
     let legs = ours.values().flat_map(|refund| refund["legs"].as_array().expect("legs"));
     let succeeded: BTreeMap<String, String> = legs
-        .filter(|leg| leg["state"] == "succeeded")
+        // What was settled outside, such as the history of the example orders, never met the provider.
+        .filter(|leg| leg["state"] == "succeeded" && leg["route"] == "original")
         .map(|leg| {
             let amount = leg["amount"].as_str().expect("an amount").replace('.', "");
             (leg["id"].as_str().expect("an id").to_owned(), amount.trim_start_matches('0').to_owned())
         })
         .collect();
-    assert_eq!(paid, succeeded, "the provider's books and ours");
+    let missing = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
+        a.iter().filter(|(key, amount)| b.get(*key) != Some(amount)).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&paid, &succeeded), Vec::<String>::new(), "paid, and not so in our books");
+    assert_eq!(missing(&succeeded, &paid), Vec::<String>::new(), "in our books, and not so paid");
 }

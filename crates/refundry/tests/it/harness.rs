@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Token of the demo store with all scopes.
 pub(crate) const TOKEN: &str = "sk_test_demo";
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The binary under test.
 pub(crate) fn binary() -> PathBuf {
@@ -144,21 +144,20 @@ impl Client {
     }
 
     fn exchange(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(&self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                BufReader::new(stream)
-            }
+        let mut stream = if let Some(stream) = self.stream.take() {
+            stream
+        } else {
+            let stream = TcpStream::connect(&self.address)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            BufReader::new(stream)
         };
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        let mut bytes = Vec::new();
+        write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)?;
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            write!(bytes, "{name}: {value}\r\n")?;
         }
-        request.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-        let mut bytes = request.into_bytes();
+        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
         bytes.extend_from_slice(body);
         // A server that refuses a body early may close before it read everything; its answer counts.
         let written = stream.get_mut().write_all(&bytes);
