@@ -157,29 +157,34 @@ pub fn balances(postings: &[Posting]) -> bool {
 }
 
 /// The order comes in, or changes: postings from what it was (`None` at first) to what it is.
+///
+/// What the order lost is taken back too, so the accounts always sum to the facts as they are.
 pub fn opening(before: Option<&Order>, after: &Order) -> Vec<Posting> {
     let mut entry = Entry::default();
     let mut open = Amount::ZERO;
-    for index in 0..after.components.len() {
-        let now = after.components.get(index).map_or((Amount::ZERO, Amount::ZERO), |c| (c.net, c.tax));
-        let was = before.and_then(|o| o.components.get(index)).map_or((Amount::ZERO, Amount::ZERO), |c| (c.net, c.tax));
+    let charged = |order: &Order, index: usize| order.components.get(index).map(|c| (c.net, c.tax)).unwrap_or_default();
+    for index in 0..after.components.len().max(before.map_or(0, |o| o.components.len())) {
+        let (now, was) = (charged(after, index), before.map(|o| charged(o, index)).unwrap_or_default());
         entry.post(Account::Net(index), now.0 - was.0);
         entry.post(Account::Tax(index), now.1 - was.1);
         open = open - (now.0 - was.0) - (now.1 - was.1);
     }
-    for (index, payment) in after.payments.iter().enumerate() {
-        let was = before.and_then(|o| o.payments.get(index));
-        let captured = payment.captured - was.map_or(Amount::ZERO, |p| p.captured);
-        entry.post(Account::Paid(index), -captured);
-        open += captured;
-        if payment.own_currency != after.currency {
-            let own = payment.own_captured - was.map_or(Amount::ZERO, |p| p.own_captured);
-            entry.post(Account::OwnPaid(index), -own);
-            entry.post(Account::OwnOpen(index), own);
-        }
+    for index in 0..after.payments.len().max(before.map_or(0, |o| o.payments.len())) {
+        let (now, was) = (captured(after, index), before.map(|o| captured(o, index)).unwrap_or_default());
+        entry.post(Account::Paid(index), was.0 - now.0);
+        open += now.0 - was.0;
+        entry.post(Account::OwnPaid(index), was.1 - now.1);
+        entry.post(Account::OwnOpen(index), now.1 - was.1);
     }
     entry.post(Account::Open, open);
     entry.close()
+}
+
+/// Captured by a payment, and captured in its own currency where that is another one.
+fn captured(order: &Order, index: usize) -> (Amount, Amount) {
+    let Some(payment) = order.payments.get(index) else { return (Amount::ZERO, Amount::ZERO) };
+    let own = if payment.own_currency == order.currency { Amount::ZERO } else { payment.own_captured };
+    (payment.captured, own)
 }
 
 /// A refund is accepted: components and discrepancy go into flight; legs settled outside at once are paid as well.

@@ -243,7 +243,9 @@ pub(crate) fn settle_by_hand(
             false
         }
     });
-    if !by_hand || outbox::get(tx, store, leg)?.is_some() {
+    // A person says how it ended; anything less would leave a leg that nobody asks about.
+    let is_word = matches!(news, News::Succeeded { .. } | News::Failed { .. });
+    if !by_hand || !is_word || outbox::get(tx, store, leg)?.is_some() {
         return Ok(Err(HandFault::NotByHand));
     }
     let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);

@@ -62,6 +62,12 @@ impl Ids {
             });
         };
         self.last = self.last.max((used_ms + 1) * PER_MS);
+        // A mark further ahead than any clock that agrees with ours would write it: our clock was set back, and the
+        // number is another one because the old lease seems to have time left. Numbers still go on above.
+        let highest_ms = nodes::highest(tx)?;
+        if highest_ms > now_ms + AHEAD_MS {
+            self.last = self.last.max((highest_ms + 1) * PER_MS);
+        }
         let high_ms = (self.last / PER_MS).max(now_ms) + AHEAD_MS;
         nodes::renew(tx, node, &self.holder, until_ms, high_ms)?;
         self.node = Some(Leased { node, until_ms, high_ms });

@@ -1,5 +1,6 @@
 //! Orders in: new ones, and known ones brought up to date. What refunds stand on never changes under them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use refundry_core::balances::{Balances, Facts};
@@ -8,7 +9,7 @@ use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference};
-use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
+use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
 use refundry_store::{StoreError, Tx, orders, refunds};
 
 use crate::ids::Ids;
@@ -196,23 +197,37 @@ fn check(facts: &Facts, refunds: &[PastRefund]) -> Result<(), IntakeFault> {
 
 fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
     let order = &facts.order;
+    // The same part may be listed several times, so each entry counts what the ones before it took.
+    let mut parts: BTreeMap<usize, (Amount, Amount)> = BTreeMap::new();
     for (component, net, tax) in &past.allocations {
         if order.components.get(*component).is_none() || net.is_negative() || tax.is_negative() {
             return Err("it allocates to a part that the order does not have".to_owned());
         }
         let (net_left, tax_left) = facts.component_left(*component);
-        if *net > net_left || *tax > tax_left {
+        let taken = parts.entry(*component).or_default();
+        *taken = (taken.0 + *net, taken.1 + *tax);
+        if taken.0 > net_left || taken.1 > tax_left {
             return Err("it gives back more of a part than was charged for it".to_owned());
         }
     }
-    for (payment, amount, own) in &past.legs {
-        let known = order.payments.get(*payment).is_some() && !amount.is_negative() && !own.is_negative();
-        if !known || *amount > facts.payment_left(*payment) || *own > facts.payment_own_left(*payment) {
+    let mut payments: BTreeMap<usize, (Amount, Amount)> = BTreeMap::new();
+    for (index, amount, own) in &past.legs {
+        let payment = order.payments.get(*index).filter(|_| !amount.is_negative() && !own.is_negative());
+        let Some(payment) = payment else { return Err("it names a payment that the order does not have".to_owned()) };
+        if payment.own_currency == order.currency && own != amount {
+            return Err("it gives back two different amounts in one currency".to_owned());
+        }
+        let taken = payments.entry(*index).or_default();
+        *taken = (taken.0 + *amount, taken.1 + *own);
+        if taken.0 > facts.payment_left(*index) || taken.1 > facts.payment_own_left(*index) {
             return Err("it gives back more through a payment than was captured by it".to_owned());
         }
     }
-    for units in &past.units {
-        if units.quantity == 0 || units.quantity > facts.units_left(units.line, units.bucket) {
+    let mut units: BTreeMap<(usize, Bucket), u32> = BTreeMap::new();
+    for moved in &past.units {
+        let taken = units.entry((moved.line, moved.bucket)).or_default();
+        *taken = taken.saturating_add(moved.quantity);
+        if moved.quantity == 0 || *taken > facts.units_left(moved.line, moved.bucket) {
             return Err("it takes back more units than were sold".to_owned());
         }
     }
@@ -255,8 +270,11 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
         })
         .collect();
     let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
-    let allocations: Vec<Allocation> = past.allocations.iter().map(|a| past_allocation(facts, past, *a)).collect();
+    let mut shadows = Shadows::of(facts);
+    let allocations = past.allocations.iter().map(|a| past_allocation(facts, past, &mut shadows, *a));
+    let allocations: Vec<Allocation> = allocations.collect();
     let allocated: Amount = allocations.iter().map(Allocation::gross).sum();
+    let mut shadows = Shadows::of(facts);
     let units = past.units.iter().map(|units| UnitMove {
         line: units.line,
         bucket: units.bucket,
@@ -265,7 +283,7 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
         net: units.net,
         tax: units.tax,
         discount: units.discount,
-        shop: (Amount::ZERO, Amount::ZERO),
+        shop: shadows.next(units.line, units.net, units.tax),
         restock: units.restock,
         location: String::new(),
         reopened: false,
@@ -284,7 +302,7 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
         note: past.note.clone(),
         reason: past.reason.clone(),
         notify: false,
-        metadata: std::collections::BTreeMap::new(),
+        metadata: BTreeMap::new(),
         shape: Shape::Imported,
         amount,
         discrepancy: amount - allocated,
@@ -295,18 +313,43 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
     }
 }
 
-fn past_allocation(facts: &Facts, past: &PastRefund, (component, net, tax): (usize, Amount, Amount)) -> Allocation {
+fn past_allocation(
+    facts: &Facts,
+    past: &PastRefund,
+    shadows: &mut Shadows<'_>,
+    (component, net, tax): (usize, Amount, Amount),
+) -> Allocation {
     let units = past.units.iter().filter(|u| u.line == component).map(|u| u.quantity).sum();
     let is_goods = facts.order.components.get(component).is_some_and(|c| c.kind == ComponentKind::Goods);
     let why = match units {
         units if units > 0 && is_goods => Why::Units { taken: facts.units_refunded(component).all(), units },
         _ => Why::Imported,
     };
-    let shadow =
-        |amount: Amount| facts.order.shop.map_or(Amount::ZERO, |shop| shop.convert(amount, facts.order.currency));
     let nothing = (Amount::ZERO, Amount::ZERO);
-    let shop = (shadow(net), shadow(tax));
+    let shop = shadows.next(component, net, tax);
     Allocation { component, net, tax, shop, returned: nothing, quantity: None, why, odd: Amount::ZERO }
+}
+
+/// Shop money of the parts of one refund: between running sums, so that the last refund takes the residue.
+struct Shadows<'a> {
+    facts: &'a Facts,
+    taken: BTreeMap<usize, (Amount, Amount)>,
+}
+
+impl<'a> Shadows<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        Self { facts, taken: BTreeMap::new() }
+    }
+
+    fn next(&mut self, component: usize, net: Amount, tax: Amount) -> (Amount, Amount) {
+        let Some(shop) = self.facts.order.shop else { return (Amount::ZERO, Amount::ZERO) };
+        let held = self.facts.balances.components.get(component).copied().unwrap_or_default();
+        let taken = self.taken.entry(component).or_default();
+        let before = (held.net + taken.0, held.tax + taken.1);
+        *taken = (taken.0 + net, taken.1 + tax);
+        let at = |amount| shop.convert(amount, self.facts.order.currency);
+        (at(before.0 + net) - at(before.0), at(before.1 + tax) - at(before.1))
+    }
 }
 
 /// An order with refunds keeps what they stand on.
@@ -322,8 +365,8 @@ fn check_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault> {
         let refunded = before.units_refunded(index);
         let touched = refunded.all() > 0 || !before.component_untouched(index);
         let kept = after.lines.get(index).is_some_and(|now| {
-            let same =
-                now.id == line.id && (!touched || (now.quantity, now.unit_price) == (line.quantity, line.unit_price));
+            let price = (now.quantity, now.unit_price, now.discount) == (line.quantity, line.unit_price, line.discount);
+            let same = now.id == line.id && (!touched || price);
             let room = now.shipped >= refunded.shipped
                 && now.quantity.saturating_sub(now.shipped).saturating_sub(now.cancelled) >= refunded.waiting;
             same && room
@@ -376,7 +419,7 @@ pub(crate) fn fulfil(
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     change(tx, world, (store, order), ids, now_ms, |facts| {
-        let waiting = |line: usize| facts.units_left(line, refundry_core::refund::Bucket::Waiting);
+        let waiting = |line: usize| facts.units_left(line, Bucket::Waiting);
         let mut order = facts.order.clone();
         if units.is_empty() {
             for (index, line) in order.lines.iter_mut().enumerate() {

@@ -8,6 +8,7 @@
 //! Reading order: [`Store`] here, then [`Tx`] (the only code that knows which database it is), then [`Lane`] (group
 //! commit, which is where the speed comes from), then any table, for instance [`stores`].
 
+pub mod audit;
 mod checkpoint;
 mod codec;
 mod error;

@@ -27,6 +27,11 @@ pub fn lease(tx: &mut Tx<'_>, holder: &str, now_ms: i64, until_ms: i64) -> Resul
     Ok(None)
 }
 
+/// The latest time that any number may have used, under whichever node; 0 before the first.
+pub fn highest(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    Ok(tx.query_one(HIGHEST, &[], |row| row.opt_int(0))?.flatten().unwrap_or(0))
+}
+
 /// Keeps a lease, and notes the latest time used in an id; `false` means that the lease was lost to somebody else.
 ///
 /// Pass a `high_ms` that no id will exceed before the next renewal, since a crash leaves no chance to note it later.
@@ -40,6 +45,7 @@ const TAKE: &str = "
     ON CONFLICT (node) DO UPDATE SET holder = excluded.holder, lease_until_ms = excluded.lease_until_ms
         WHERE nodes.lease_until_ms <= ?4
     RETURNING high_ms";
+const HIGHEST: &str = "SELECT MAX(high_ms) FROM nodes";
 const RENEW: &str = "
     UPDATE nodes
     SET lease_until_ms = ?3, high_ms = CASE WHEN high_ms < ?4 THEN ?4 ELSE high_ms END

@@ -1,0 +1,119 @@
+//! Orders in: twice changes nothing, and what refunds stand on stays.
+
+use refundry_core::intake::{IntakeFault, PastRefund};
+use refundry_core::money::{Amount, Currency};
+use refundry_core::order::{ComponentKind, Order, ShopMoney};
+use refundry_engine::intake::How;
+
+use crate::books::{past, plain};
+use crate::shop::{Build, Shop, dec, declined, order, units};
+
+#[test]
+fn taking_in_twice_changes_nothing() {
+    let shop = Shop::new();
+    let history = || vec![past("p1", 1_000, 100, 1)];
+    let first = shop.put_with(plain("a"), history()).unwrap();
+    assert_eq!(first.how, How::Created);
+    let before = (shop.facts(first.order), shop.audit());
+    shop.tick(1_000);
+    let again = shop.put_with(plain("a"), history()).unwrap();
+    assert_eq!((again.order, again.how), (first.order, How::Unchanged));
+    assert_eq!((shop.facts(first.order), shop.audit()), before);
+
+    let more = shop.put_with(plain("a"), [history(), vec![past("p2", 1_000, 100, 1)]].concat()).unwrap();
+    assert_eq!((more.order, more.how), (first.order, How::Changed));
+    assert_eq!(shop.facts(first.order).balances.refunds, 2);
+    shop.assert_clean();
+}
+
+#[test]
+fn a_refunded_line_keeps_its_price_and_quantity() {
+    let shop = Shop::new();
+    let id = shop.put(plain("a"));
+    shop.create(id, units("hat", 1)).unwrap();
+    let before = shop.facts(id);
+    let edits: [fn(&mut Order); 4] = [
+        |order| order.lines[0].quantity = 5,
+        |order| order.lines[0].unit_price = Amount::minor(1),
+        |order| order.lines[0].discount = Amount::minor(1),
+        |order| order.components[0].net = Amount::minor(4_001),
+    ];
+    for edit in edits {
+        let mut changed = plain("a");
+        edit(&mut changed);
+        let refused = shop.put_with(changed, Vec::new());
+        assert!(matches!(refused, Err(IntakeFault::ChangesRefunded { .. })), "{refused:?}");
+    }
+    assert_eq!(shop.facts(id), before);
+
+    // Units that were not refunded may ship, and a name may change.
+    let mut shipped = plain("a");
+    shipped.lines[0].shipped = 3;
+    shipped.lines[0].sku = "sku-renamed".to_owned();
+    assert_eq!(shop.put_with(shipped, Vec::new()).unwrap().how, How::Changed);
+    shop.assert_clean();
+}
+
+#[test]
+fn what_an_order_loses_leaves_its_books_too() {
+    let shop = Shop::new();
+    let whole = || {
+        let order = order("a", "EUR").line("hat", 2, 2_000, 200).line("bag", 1, 900, 90);
+        order.part(ComponentKind::Shipping, None, 500, 50).pay_in("card", "USD", 4_100, 3_740)
+    };
+    let id = shop.put(whole());
+    let smaller = order("a", "EUR").line("hat", 2, 2_000, 200).pay("cash", "manual", 2_200);
+    assert_eq!(shop.put(smaller), id);
+    shop.assert_clean();
+    assert_eq!(shop.put(whole()), id);
+    shop.assert_clean();
+}
+
+#[test]
+fn a_line_may_change_again_once_its_refund_failed() {
+    let shop = Shop::new();
+    let id = shop.put(plain("a"));
+    shop.create(id, units("hat", 3)).unwrap();
+    let call = shop.calls().remove(0);
+    shop.record(&call, declined()).unwrap();
+    let mut changed = plain("a");
+    changed.lines[0].quantity = 2;
+    changed.components[0].net = Amount::minor(3_900);
+    assert_eq!(shop.put(changed), id);
+    shop.create(id, units("hat", 1)).unwrap();
+    shop.assert_clean();
+}
+
+#[test]
+fn history_that_lists_a_part_twice_is_added_up_before_it_is_believed() {
+    type Edit = fn(&mut PastRefund);
+    let shop = Shop::new();
+    let cases: [(Edit, &str); 4] = [
+        (|p| p.allocations = vec![p.allocations[0]; 2], "more of a part"),
+        (|p| p.legs = vec![p.legs[0]; 2], "more through a payment"),
+        (|p| p.units = vec![p.units[0]; 2], "more units"),
+        (|p| p.legs[0].2 = Amount::minor(1), "two different amounts"),
+    ];
+    for (edit, reason) in cases {
+        let mut refund = past("p1", 2_500, 250, 3);
+        edit(&mut refund);
+        match shop.put_with(plain("a"), vec![refund]) {
+            Err(IntakeFault::Contradictory { reason: found, .. }) => assert!(found.contains(reason), "{found}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(shop.audit().orders, 0);
+}
+
+#[test]
+fn shop_money_of_history_leaves_no_residue() {
+    let shop = Shop::new();
+    let mut order = plain("a");
+    order.shop = Some(ShopMoney { currency: Currency::parse("JPY").unwrap(), rate: dec("0.7") });
+    let id = shop.put_with(order, (0..4).map(|n| past(&format!("p{n}"), 1_000, 100, 1)).collect()).unwrap().order;
+    let of_order = shop.engine.store().read(|tx| refundry_store::refunds::of_order(tx, shop.tenant, id)).unwrap();
+    let sum = |part: fn(&refundry_core::refund::Refund) -> Amount| of_order.iter().map(part).sum::<Amount>().get();
+    // 40.00 at 0.7 yen each is 28 yen.
+    assert_eq!((sum(|r| r.allocations[0].shop.0), sum(|r| r.units[0].shop.0)), (28, 28));
+    shop.assert_clean();
+}

@@ -1,0 +1,146 @@
+//! Lease, answer, and everything that can come late, twice or never.
+
+use refundry_core::command::{Plan, RefundRequest};
+use refundry_core::decide::News;
+use refundry_core::refund::{LegState, RefundState};
+use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::execute::HandFault;
+use refundry_gateways::Answer;
+
+use crate::books::{ours, plain};
+use crate::shop::{Build, NOW_MS, Shop, amount, declined, done, named, order, unknown};
+
+#[test]
+fn a_leg_is_taken_answered_and_over() {
+    let shop = Shop::open(tempfile::tempdir().unwrap(), NOW_MS, false);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    assert!(shop.calls().is_empty(), "this process only takes what it leases");
+
+    let calls = shop.lease();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((calls[0].ask.leg_id, calls[0].ask.amount_minor, calls[0].attempts), (refund.legs[0].id, 1_000, 1));
+    assert!(!calls[0].may_have_been_sent());
+    assert!(shop.lease().is_empty(), "it is leased already");
+    shop.assert_clean();
+
+    shop.tick(10);
+    let paid = shop.record(&calls[0], done(&calls[0])).unwrap();
+    assert_eq!(paid.state(), RefundState::Succeeded);
+    assert!(shop.record(&calls[0], done(&calls[0])).is_none(), "the same news again");
+    assert!(shop.record(&calls[0], unknown()).is_none(), "older news");
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty());
+    assert_eq!(shop.facts(order).balances.succeeded().get(), 1_000);
+    shop.assert_clean();
+}
+
+#[test]
+fn a_lease_that_ran_out_is_looked_up_and_not_sent_again() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    shop.create(order, amount("10.00")).unwrap();
+    let first = shop.calls().remove(0);
+    assert!(!first.may_have_been_sent());
+
+    shop.tick(61_000);
+    let second = shop.lease().remove(0);
+    assert_eq!((second.ask.leg_id, second.attempts), (first.ask.leg_id, 2));
+    assert!(second.may_have_been_sent());
+    // The look-up says that it was paid, and then the first call's answer arrives after all.
+    shop.record(&second, done(&second)).unwrap();
+    assert!(shop.record(&first, done(&first)).is_none());
+    assert_eq!(shop.facts(order).balances.succeeded().get(), 1_000);
+    shop.assert_clean();
+}
+
+#[test]
+fn doubt_is_asked_about_again_and_again() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    let doubted = shop.record(&call, unknown()).unwrap();
+    assert!(matches!(doubted.legs[0].state, LegState::InDoubt { .. }));
+    shop.tick(999);
+    assert!(shop.lease().is_empty());
+    shop.tick(1);
+    let again = shop.lease().remove(0);
+    assert!(again.may_have_been_sent());
+    assert!(shop.record(&again, unknown()).is_none(), "nothing new");
+    shop.tick(5_000);
+    let third = shop.lease().remove(0);
+    assert_eq!(third.attempts, 3);
+    shop.record(&third, declined()).unwrap();
+    let failed = shop.refund(refund.id);
+    assert_eq!((failed.state(), failed.failure().map(|(code, _)| code)), (RefundState::Failed, Some("card_expired")));
+    assert_eq!(shop.facts(order).payments_left().get(), 4_400, "failed money comes back");
+    shop.assert_clean();
+}
+
+#[test]
+fn a_success_that_turns_into_a_failure_gives_the_money_back() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    shop.create(order, amount("10.00")).unwrap();
+    let call = shop.calls().remove(0);
+    shop.record(&call, done(&call)).unwrap();
+    shop.tick(86_400_000);
+    assert_eq!(shop.record(&call, declined()).unwrap().state(), RefundState::Failed);
+    assert!(shop.record(&call, done(&call)).is_none(), "failed stays failed");
+    assert_eq!(shop.facts(order).payments_left().get(), 4_400);
+    shop.assert_clean();
+}
+
+#[test]
+fn an_answer_that_contradicts_waits_for_a_person() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    let odd = Answer::Done { reference: String::new(), amount_minor: 999, currency: "USD".to_owned() };
+    let parked = shop.record(&call, odd).unwrap();
+    assert!(matches!(parked.legs[0].state, LegState::Parked { .. }));
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty(), "nobody sends it again");
+    shop.assert_clean();
+
+    let hand = |news| settle(&shop, refund.id, refund.legs[0].id, news);
+    assert_eq!(hand(News::Sent { reference: String::new() }), Err(HandFault::NotByHand), "that is no word of a person");
+    assert_eq!(hand(success()), Ok(RefundState::Succeeded));
+    assert_eq!(hand(success()), Err(HandFault::NotByHand));
+    shop.assert_clean();
+}
+
+#[test]
+fn money_that_a_person_pays_is_settled_by_hand() {
+    let shop = Shop::new();
+    let order = shop
+        .put(order("a", "USD").line("hat", 1, 2_000, 0).pay("card", "simulated", 1_000).pay("hand", "manual", 1_000));
+    let through = |payment: &str| RefundRequest { plan: Plan::InOrder(vec![named(payment)]), ..amount("4.00") };
+    let by_hand = shop.create(order, through("hand")).unwrap().refund;
+    assert!(shop.calls().is_empty());
+    shop.assert_clean();
+    assert_eq!(settle(&shop, by_hand.id, 1, success()), Err(HandFault::LegUnknown));
+    assert_eq!(settle(&shop, 1, by_hand.legs[0].id, success()), Err(HandFault::RefundUnknown));
+    for news in [News::NotSent, News::Sent { reference: String::new() }, News::InDoubt { reason: String::new() }] {
+        assert_eq!(settle(&shop, by_hand.id, by_hand.legs[0].id, news), Err(HandFault::NotByHand));
+    }
+    assert_eq!(settle(&shop, by_hand.id, by_hand.legs[0].id, success()), Ok(RefundState::Succeeded));
+
+    let by_gateway = shop.create(order, through("card")).unwrap().refund;
+    let refused = settle(&shop, by_gateway.id, by_gateway.legs[0].id, success());
+    assert_eq!(refused, Err(HandFault::NotByHand), "a gateway answers for it");
+    shop.assert_clean();
+}
+
+fn success() -> News {
+    News::Succeeded { reference: "slip".to_owned() }
+}
+
+fn settle(shop: &Shop, refund: u64, leg: u64, news: News) -> Result<RefundState, HandFault> {
+    match shop.call(Job::SettleByHand { store: shop.tenant, refund: ours(refund), leg, news }) {
+        Outcome::Settled(settled) => settled.map(|(refund, _)| refund.state()),
+        other => panic!("{other:?}"),
+    }
+}

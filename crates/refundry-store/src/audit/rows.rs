@@ -1,0 +1,477 @@
+//! What the audit reads: its own statements, and its own reading of the packed columns.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::sums::{Rate, exponent};
+use crate::{StoreError, Tx, Value};
+
+/// A packed column that is not what it should be: which, and what is wrong.
+#[derive(Debug)]
+pub(super) struct Unreadable(pub(super) String);
+
+type Read<T> = Result<T, Unreadable>;
+
+/// What was sold and captured.
+pub(super) struct Facts {
+    pub(super) exponent: u32,
+    pub(super) currency: String,
+    /// The shop's exponent, and the rate.
+    pub(super) shop: Option<(u32, Rate)>,
+    pub(super) by_fulfilment: bool,
+    pub(super) lines: Vec<Line>,
+    pub(super) components: Vec<Component>,
+    pub(super) payments: Vec<Payment>,
+}
+
+pub(super) struct Line {
+    pub(super) id: i64,
+    pub(super) sku: String,
+    pub(super) quantity: i128,
+    pub(super) shipped: i128,
+    pub(super) cancelled: i128,
+    pub(super) price: i128,
+    pub(super) discount: i128,
+}
+
+pub(super) struct Component {
+    pub(super) kind: String,
+    pub(super) line: Option<usize>,
+    pub(super) net: i128,
+    pub(super) tax: i128,
+}
+
+pub(super) struct Payment {
+    pub(super) id: i64,
+    pub(super) gateway: String,
+    pub(super) captured: i128,
+    pub(super) own_currency: String,
+    pub(super) own_captured: i128,
+}
+
+/// The balances row.
+pub(super) struct Sums {
+    pub(super) refunds: i128,
+    pub(super) components: Vec<(i128, i128)>,
+    pub(super) lines: Vec<(i128, i128)>,
+    /// Pending, succeeded, and both in the payment's own currency.
+    pub(super) payments: Vec<[i128; 4]>,
+    pub(super) discrepancy: i128,
+    pub(super) customized: bool,
+    pub(super) updated_ms: i64,
+}
+
+pub(super) struct Refund {
+    pub(super) id: i64,
+    pub(super) created_ms: i64,
+    pub(super) updated_ms: i64,
+    pub(super) state: String,
+    pub(super) failure: String,
+    pub(super) skus: String,
+    pub(super) amount_milli: i64,
+    pub(super) refunded_milli: i64,
+    pub(super) number: i128,
+    pub(super) shape: String,
+    pub(super) amount: i128,
+    pub(super) discrepancy: i128,
+    pub(super) allocations: Vec<Allocation>,
+    pub(super) units: Vec<Units>,
+    pub(super) legs: Vec<Leg>,
+    /// By a payment (else a component), which, and the room left.
+    pub(super) cap: (bool, usize, i128),
+    /// Returned by failed legs, per allocation; empty where nothing was.
+    pub(super) returned: Vec<(i128, i128)>,
+    pub(super) reopened: bool,
+}
+
+impl Refund {
+    pub(super) fn is_imported(&self) -> bool {
+        self.shape == "imported"
+    }
+}
+
+pub(super) struct Allocation {
+    pub(super) component: usize,
+    pub(super) net: i128,
+    pub(super) tax: i128,
+    pub(super) shop: (i128, i128),
+    pub(super) quantity: Option<i128>,
+    pub(super) why: String,
+    pub(super) why_taken: i128,
+    pub(super) why_units: i128,
+    pub(super) odd: i128,
+}
+
+pub(super) struct Units {
+    pub(super) line: usize,
+    pub(super) shipped: bool,
+    pub(super) quantity: i128,
+    pub(super) net: i128,
+    pub(super) tax: i128,
+    pub(super) discount: i128,
+    pub(super) shop: (i128, i128),
+}
+
+pub(super) struct Leg {
+    pub(super) id: i64,
+    pub(super) payment: usize,
+    pub(super) amount: i128,
+    pub(super) own: i128,
+    pub(super) outside: bool,
+    pub(super) state: String,
+    pub(super) at_ms: i64,
+    /// The provider's reference, or its code for a failure.
+    pub(super) said: String,
+}
+
+impl Leg {
+    pub(super) fn is_final(&self) -> bool {
+        self.state == "succeeded" || self.state == "failed"
+    }
+}
+
+pub(super) struct Entry {
+    pub(super) id: i64,
+    pub(super) refund: Option<i64>,
+    pub(super) happened_ms: i64,
+    pub(super) kind: String,
+    /// One sum per account.
+    pub(super) postings: BTreeMap<Account, i128>,
+}
+
+/// An account of an order's journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Account {
+    Net(usize),
+    Tax(usize),
+    Paid(usize),
+    Flight(usize),
+    Difference,
+    Open,
+    OwnPaid(usize),
+    OwnFlight(usize),
+    OwnOpen(usize),
+}
+
+pub(super) fn facts(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Read<Facts>, StoreError> {
+    let text = tx.query_one(FACTS, &[store.into(), order.into()], |row| row.string(0))?;
+    Ok(text.ok_or_else(|| Unreadable("the order is gone".to_owned())).and_then(|text| read_facts(&text)))
+}
+
+/// The balances row; `None` where there is none.
+pub(super) fn sums(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Read<Sums>>, StoreError> {
+    let text = tx.query_one(SUMS, &[store.into(), order.into()], |row| row.string(0))?;
+    Ok(text.map(|text| read_sums(&text)))
+}
+
+pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Read<Refund>>, StoreError> {
+    tx.query(REFUNDS, &[store.into(), order.into()], |row| {
+        let metadata = row.text(8)?;
+        if !metadata.is_empty() && !parse("refunds.metadata", metadata).is_ok_and(|m| m.is_object()) {
+            return Ok(Err(Unreadable(format!("refunds.metadata of refund {} is no JSON object", row.int(0)?))));
+        }
+        let body = parse("refunds.body", row.text(9)?);
+        let legs = parse("refunds.legs", row.text(10)?);
+        let (body, legs) = match (body, legs) {
+            (Ok(body), Ok(legs)) => (body, legs),
+            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
+        };
+        let empty = Refund {
+            id: row.int(0)?,
+            created_ms: row.int(1)?,
+            updated_ms: row.int(2)?,
+            state: row.string(3)?,
+            failure: row.string(4)?,
+            skus: row.string(5)?,
+            amount_milli: row.int(6)?,
+            refunded_milli: row.int(7)?,
+            number: 0,
+            shape: String::new(),
+            amount: 0,
+            discrepancy: 0,
+            allocations: Vec::new(),
+            units: Vec::new(),
+            legs: Vec::new(),
+            cap: (false, 0, 0),
+            returned: Vec::new(),
+            reopened: false,
+        };
+        Ok(read_refund(empty, &body, &legs))
+    })
+}
+
+pub(super) fn entries(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Read<Entry>>, StoreError> {
+    tx.query(ENTRIES, &[store.into(), order.into()], |row| {
+        let (id, refund, happened_ms, kind) = (row.int(0)?, row.opt_int(1)?, row.int(2)?, row.string(3)?);
+        Ok(read_postings(row.text(4)?).map(|postings| Entry { id, refund, happened_ms, kind, postings }))
+    })
+}
+
+/// A row of the outbox: refund, order, holder, attempts.
+pub(super) fn outbox(tx: &mut Tx<'_>, store: i64, leg: i64) -> Result<Option<(i64, i64, String, i64)>, StoreError> {
+    tx.query_one(OUTBOX, &[store.into(), leg.into()], |row| Ok((row.int(0)?, row.int(1)?, row.string(2)?, row.int(3)?)))
+}
+
+/// Whether an order is listed under a stock keeping unit.
+pub(super) fn has_sku(tx: &mut Tx<'_>, store: i64, order: i64, sku: &str) -> Result<bool, StoreError> {
+    let params: [Value<'_>; 3] = [store.into(), sku.into(), order.into()];
+    Ok(tx.query_one(SKU, &params, |row| row.int(0))?.is_some())
+}
+
+const FACTS: &str = "SELECT facts FROM orders WHERE store = ?1 AND id = ?2";
+const SUMS: &str = "SELECT sums FROM balances WHERE store = ?1 AND order_id = ?2";
+const REFUNDS: &str = "
+    SELECT id, created_ms, updated_ms, state, failure, skus, amount_milli, refunded_milli, metadata, body, legs
+    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+const ENTRIES: &str = "
+    SELECT id, refund_id, happened_ms, kind, postings FROM journal WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+const OUTBOX: &str = "SELECT refund_id, order_id, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const SKU: &str = "SELECT order_id FROM order_skus WHERE store = ?1 AND sku = ?2 AND order_id = ?3";
+
+fn read_facts(text: &str) -> Read<Facts> {
+    let json = parse("orders.facts", text)?;
+    let at = Spot { json: &json, column: "orders.facts" };
+    let currency = at.field("currency")?.text()?;
+    let shop = match at.field("shop")?.opt() {
+        None => None,
+        Some(shop) => {
+            let rate = Rate::parse(&shop.item(1)?.text()?).ok_or_else(|| shop.not("a currency and a rate"))?;
+            Some((known_exponent(&shop.item(0)?)?, rate))
+        }
+    };
+    Ok(Facts {
+        exponent: known_exponent(&at.field("currency")?)?,
+        currency,
+        shop,
+        by_fulfilment: at.field("by_fulfilment")?.flag()?,
+        lines: at.field("lines")?.each(read_line)?,
+        components: at.field("components")?.each(read_component)?,
+        payments: at.field("payments")?.each(read_payment)?,
+    })
+}
+
+fn known_exponent(code: &Spot<'_>) -> Read<u32> {
+    exponent(&code.text()?).ok_or_else(|| code.not("a currency"))
+}
+
+fn read_line(at: &Spot<'_>) -> Read<Line> {
+    at.tuple(13)?;
+    Ok(Line {
+        id: at.item(0)?.int()?,
+        sku: at.item(2)?.text()?,
+        quantity: at.item(8)?.wide()?,
+        shipped: at.item(9)?.wide()?,
+        cancelled: at.item(10)?.wide()?,
+        price: at.item(11)?.wide()?,
+        discount: at.item(12)?.wide()?,
+    })
+}
+
+fn read_component(at: &Spot<'_>) -> Read<Component> {
+    at.tuple(5)?;
+    let line = at.item(1)?.opt().map(|line| line.index()).transpose()?;
+    Ok(Component { kind: at.item(0)?.text()?, line, net: at.item(3)?.wide()?, tax: at.item(4)?.wide()? })
+}
+
+fn read_payment(at: &Spot<'_>) -> Read<Payment> {
+    at.tuple(11)?;
+    known_exponent(&at.item(9)?)?;
+    Ok(Payment {
+        id: at.item(0)?.int()?,
+        gateway: at.item(5)?.text()?,
+        captured: at.item(8)?.wide()?,
+        own_currency: at.item(9)?.text()?,
+        own_captured: at.item(10)?.wide()?,
+    })
+}
+
+fn read_sums(text: &str) -> Read<Sums> {
+    let json = parse("balances.sums", text)?;
+    let at = Spot { json: &json, column: "balances.sums" };
+    at.tuple(7)?;
+    let pair = |at: &Spot<'_>| Ok((at.item(0)?.wide()?, at.item(1)?.wide()?));
+    Ok(Sums {
+        refunds: at.item(0)?.wide()?,
+        components: at.item(1)?.each(pair)?,
+        lines: at.item(2)?.each(pair)?,
+        payments: at.item(3)?.each(|at| {
+            at.tuple(4)?;
+            Ok([at.item(0)?.wide()?, at.item(1)?.wide()?, at.item(2)?.wide()?, at.item(3)?.wide()?])
+        })?,
+        discrepancy: at.item(4)?.wide()?,
+        customized: at.item(5)?.flag()?,
+        updated_ms: at.item(6)?.int()?,
+    })
+}
+
+fn read_refund(empty: Refund, body: &Json, progress: &Json) -> Read<Refund> {
+    let at = Spot { json: body, column: "refunds.body" };
+    let now = Spot { json: progress, column: "refunds.legs" };
+    let states = now.field("l")?.each(|at| {
+        at.tuple(4)?;
+        Ok((at.item(0)?.text()?, at.item(1)?.int()?, at.item(2)?.text()?))
+    })?;
+    let mut legs = at.field("legs")?.each(read_leg)?;
+    if states.len() != legs.len() {
+        return Err(now.not("one state a leg"));
+    }
+    for (leg, (state, at_ms, said)) in legs.iter_mut().zip(states) {
+        (leg.state, leg.at_ms, leg.said) = (state, at_ms, said);
+    }
+    let returned = match now.json.get("r") {
+        None => Vec::new(),
+        Some(_) => now.field("r")?.each(|at| Ok((at.item(0)?.wide()?, at.item(1)?.wide()?)))?,
+    };
+    let cap = at.field("cap")?;
+    Ok(Refund {
+        number: at.field("n")?.wide()?,
+        shape: at.field("shape")?.item(0)?.text()?,
+        amount: at.field("amount")?.wide()?,
+        discrepancy: at.field("discrepancy")?.wide()?,
+        allocations: at.field("allocations")?.each(read_allocation)?,
+        units: at.field("units")?.each(read_units)?,
+        legs,
+        cap: (cap.item(0)?.flag()?, cap.item(1)?.index()?, cap.item(2)?.wide()?),
+        returned,
+        reopened: now.json.get("o").is_some_and(|o| o == &Json::Bool(true)),
+        ..empty
+    })
+}
+
+fn read_leg(at: &Spot<'_>) -> Read<Leg> {
+    at.tuple(6)?;
+    Ok(Leg {
+        id: at.item(0)?.int()?,
+        payment: at.item(1)?.index()?,
+        amount: at.item(2)?.wide()?,
+        own: at.item(3)?.wide()?,
+        outside: at.item(4)?.flag()?,
+        state: String::new(),
+        at_ms: 0,
+        said: String::new(),
+    })
+}
+
+fn read_allocation(at: &Spot<'_>) -> Read<Allocation> {
+    at.tuple(10)?;
+    Ok(Allocation {
+        component: at.item(0)?.index()?,
+        net: at.item(1)?.wide()?,
+        tax: at.item(2)?.wide()?,
+        shop: (at.item(3)?.wide()?, at.item(4)?.wide()?),
+        quantity: at.item(5)?.opt().map(|quantity| quantity.wide()).transpose()?,
+        why: at.item(6)?.text()?,
+        why_taken: at.item(7)?.wide()?,
+        why_units: at.item(8)?.wide()?,
+        odd: at.item(9)?.wide()?,
+    })
+}
+
+fn read_units(at: &Spot<'_>) -> Read<Units> {
+    at.tuple(11)?;
+    Ok(Units {
+        line: at.item(0)?.index()?,
+        shipped: at.item(1)?.flag()?,
+        quantity: at.item(3)?.wide()?,
+        net: at.item(4)?.wide()?,
+        tax: at.item(5)?.wide()?,
+        discount: at.item(6)?.wide()?,
+        shop: (at.item(7)?.wide()?, at.item(8)?.wide()?),
+    })
+}
+
+fn read_postings(text: &str) -> Read<BTreeMap<Account, i128>> {
+    let json = parse("journal.postings", text)?;
+    let at = Spot { json: &json, column: "journal.postings" };
+    let mut sums = BTreeMap::new();
+    for (account, amount) in at.each(|at| Ok((read_account(&at.item(0)?)?, at.item(1)?.wide()?)))? {
+        *sums.entry(account).or_insert(0) += amount;
+    }
+    sums.retain(|_, sum| *sum != 0);
+    Ok(sums)
+}
+
+fn read_account(at: &Spot<'_>) -> Read<Account> {
+    let text = at.text()?;
+    let (kind, index) = text.split_once(':').unwrap_or((&text, ""));
+    let index: Option<usize> = index.parse().ok();
+    let account = match (kind, index) {
+        ("difference", None) => Some(Account::Difference),
+        ("open", None) => Some(Account::Open),
+        ("net", Some(index)) => Some(Account::Net(index)),
+        ("tax", Some(index)) => Some(Account::Tax(index)),
+        ("paid", Some(index)) => Some(Account::Paid(index)),
+        ("flight", Some(index)) => Some(Account::Flight(index)),
+        ("own_paid", Some(index)) => Some(Account::OwnPaid(index)),
+        ("own_flight", Some(index)) => Some(Account::OwnFlight(index)),
+        ("own_open", Some(index)) => Some(Account::OwnOpen(index)),
+        _ => None,
+    };
+    account.ok_or_else(|| at.not("an account"))
+}
+
+pub(super) fn parse(column: &'static str, text: &str) -> Read<Json> {
+    serde_json::from_str(text).map_err(|error| Unreadable(format!("{column} is no JSON: {error}")))
+}
+
+/// A value inside a packed column.
+struct Spot<'j> {
+    json: &'j Json,
+    column: &'static str,
+}
+
+impl<'j> Spot<'j> {
+    fn not(&self, wanted: &str) -> Unreadable {
+        Unreadable(format!("{} holds {} where {wanted} should be", self.column, self.json))
+    }
+
+    fn inside(&self, json: Option<&'j Json>, name: &str) -> Read<Spot<'j>> {
+        match json {
+            Some(json) => Ok(Spot { json, column: self.column }),
+            None => Err(Unreadable(format!("{} lacks {name}", self.column))),
+        }
+    }
+
+    fn field(&self, name: &str) -> Read<Spot<'j>> {
+        self.inside(self.json.get(name), name)
+    }
+
+    fn item(&self, index: usize) -> Read<Spot<'j>> {
+        self.inside(self.json.get(index), &format!("value {index}"))
+    }
+
+    fn opt(self) -> Option<Self> {
+        (!self.json.is_null()).then_some(self)
+    }
+
+    fn tuple(&self, length: usize) -> Read<()> {
+        let fits = self.json.as_array().is_some_and(|items| items.len() == length);
+        if fits { Ok(()) } else { Err(self.not(&format!("a list of {length}"))) }
+    }
+
+    fn each<T>(&self, read: impl Fn(&Spot<'j>) -> Read<T>) -> Read<Vec<T>> {
+        let items = self.json.as_array().ok_or_else(|| self.not("a list"))?;
+        items.iter().map(|json| read(&Spot { json, column: self.column })).collect()
+    }
+
+    fn int(&self) -> Read<i64> {
+        self.json.as_i64().ok_or_else(|| self.not("a whole number"))
+    }
+
+    fn wide(&self) -> Read<i128> {
+        self.int().map(i128::from)
+    }
+
+    fn index(&self) -> Read<usize> {
+        usize::try_from(self.int()?).map_err(|_| self.not("a position"))
+    }
+
+    fn flag(&self) -> Read<bool> {
+        self.json.as_bool().ok_or_else(|| self.not("true or false"))
+    }
+
+    fn text(&self) -> Read<String> {
+        self.json.as_str().map(str::to_owned).ok_or_else(|| self.not("a text"))
+    }
+}
