@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, import, serve, simulate, telemetry, tenants};
+use crate::{audit, bench, import, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Serve(ServeArgs),
     /// Take orders in from files, beside a running server
     Import(ImportArgs),
+    /// Re-derive every balance from the journal and report what differs, beside a running server
+    Audit(AuditArgs),
     /// Add or list stores
     #[command(subcommand)]
     Store(StoreCommand),
@@ -120,6 +122,16 @@ pub(crate) struct ImportArgs {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// How to audit.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How to simulate a provider.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SimulateArgs {
@@ -173,6 +185,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(args).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => import::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
         Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
         Command::SimulateProvider(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,7 @@
 //! Refundry: a self-hosted refund engine. This binary is the shell around the engine: command line, HTTP in, HTTP out.
 
 mod app;
+mod audit;
 mod bench;
 mod cli;
 mod demo;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,9 +66,20 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the embedded database of a data folder.
-pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
-    let path = data.data.join("refundry.db");
+/// Opens the embedded database of a data folder that has one: a mistyped folder is an error, not an empty database.
+pub(crate) fn open_existing(data: &DataArgs) -> anyhow::Result<Store> {
+    let path = database(data);
+    ensure!(path.exists(), "there is no database {}", path.display());
+    open(data)
+}
+
+fn database(data: &DataArgs) -> PathBuf {
+    data.data.join("refundry.db")
+}
+
+/// Opens the embedded database of a data folder, and makes it where there is none.
+fn open(data: &DataArgs) -> anyhow::Result<Store> {
+    let path = database(data);
     let options = Options::file(&path, Clock::System.now_ms());
     Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))
 }
