@@ -72,7 +72,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000))]
     connections: u32,
     /// Orders to import and to pick from
-    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     orders: u32,
     /// How long to send before anything is measured, e.g. 2s or 500ms
     #[arg(long, default_value = "2s", value_name = "TIME", value_parser = time)]
