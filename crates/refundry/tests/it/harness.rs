@@ -45,8 +45,14 @@ impl Process {
     }
 
     fn start(args: &[&str]) -> Self {
+        Self::start_in(Path::new("."), args)
+    }
+
+    /// Any server command, run in a folder.
+    pub(crate) fn start_in(folder: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(binary());
-        command.args(args).env("REFUNDRY_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(args).current_dir(folder).env("REFUNDRY_LOG", "warn");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let address = loop {

@@ -4,4 +4,5 @@
 
 mod crash;
 mod harness;
+mod readme;
 mod together;
