@@ -321,8 +321,8 @@ impl Writer {
         Ok(Ok(Accepted { refund, order, replayed: false, calls }))
     }
 
-    /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes them
-    /// at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever takes
+    /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes
+    /// them at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever takes
     /// the leg then looks it up first.
     fn enqueue(
         &self,

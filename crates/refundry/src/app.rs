@@ -53,7 +53,7 @@ impl App {
 
     /// The caller that a token let in before, without asking the database.
     ///
-    /// Whoever acts on it must have it checked: by the writer, in the transaction of the job itself ([`Job::On`]), or by
+    /// Whoever acts on it must have it checked: by the writer, in the job's own transaction ([`Job::On`]), or by
     /// [`App::authenticate`] before anything is answered. So a revoked token never works, in whichever process it was
     /// revoked, and most requests save a read.
     pub(crate) fn guess(&self, token: &str) -> Option<Caller> {

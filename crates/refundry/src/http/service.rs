@@ -15,10 +15,10 @@ use refundry_dialects::{
     Call, Endpoint, Refusal, Reply, Request, Response, Routed, Scope, dialect_of, refuse, route, token,
 };
 use refundry_engine::accept::RequestKey;
+use refundry_engine::clock::Stopwatch;
 use refundry_engine::tenants::{self, Caller};
 
 use crate::app::App;
-use crate::http::metrics::Metrics;
 
 /// How long a client may take to send a body.
 const BODY: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ type Answer = HttpResponse<Full<Bytes>>;
 
 /// Answers one request. Never fails: whatever goes wrong is an answer in the dialect's own words.
 pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer {
-    let started = Metrics::start();
+    let started = Stopwatch::start();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if let Some(answer) = own_pages(app, &path) {
