@@ -322,8 +322,8 @@ impl Writer {
     }
 
     /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes
-    /// them at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever takes
-    /// the leg then looks it up first.
+    /// them at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever
+    /// takes the leg then looks it up first.
     fn enqueue(
         &self,
         world: &mut World,
