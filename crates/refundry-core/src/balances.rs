@@ -3,6 +3,8 @@
 //! Each figure is a running sum over the order's refunds, failed money already given back. Nothing here is derived
 //! from the journal; `refundry audit` proves that both say the same.
 
+use std::sync::Arc;
+
 use crate::money::{Amount, even_share, unit_share};
 use crate::order::{Order, Payment};
 use crate::refund::Bucket;
@@ -79,8 +81,8 @@ impl PaidBack {
 /// An order with its balances: all that a refund is decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// What was sold and captured.
-    pub order: Order,
+    /// What was sold and captured; shared, because no refund changes it.
+    pub order: Arc<Order>,
     /// What refunds have done so far.
     pub balances: Balances,
 }
@@ -113,7 +115,8 @@ impl Balances {
 
 impl Facts {
     /// An order nobody refunded yet.
-    pub fn fresh(order: Order) -> Self {
+    pub fn fresh(order: impl Into<Arc<Order>>) -> Self {
+        let order = order.into();
         let balances = Balances::fresh(&order);
         Self { order, balances }
     }

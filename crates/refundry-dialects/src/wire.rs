@@ -1,6 +1,7 @@
 //! What every dialect speaks to the server in: requests and responses as bytes, calls and replies as domain values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
@@ -311,7 +312,7 @@ pub struct RefundView {
     /// The refund.
     pub refund: Refund,
     /// Its order.
-    pub order: Order,
+    pub order: Arc<Order>,
     /// Whether the token is a live one (Digital River's `liveMode`).
     pub live: bool,
 }

@@ -30,6 +30,13 @@ use crate::{execute, intake, tenants};
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
 pub enum Job {
+    /// Another job, on behalf of a token that worked a moment ago: checked again in the same transaction.
+    On {
+        /// What the caller was let in with.
+        pass: Pass,
+        /// What it asks for.
+        job: Box<Job>,
+    },
     /// Create a refund.
     Create {
         /// The store.
@@ -110,6 +117,17 @@ pub enum Job {
     ForgetKeys,
 }
 
+/// What a caller was let in with: it must still hold when the job is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The store that the token opens.
+    pub store: i64,
+    /// Hash of the token.
+    pub hash: String,
+    /// What it allowed.
+    pub scopes: Vec<String>,
+}
+
 /// An idempotency key with the hash of the request it came with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey {
@@ -139,6 +157,8 @@ pub struct LegNews {
 /// What became of a job.
 #[derive(Debug)]
 pub enum Outcome {
+    /// To `On`: the token does not work any more, or no longer allows the same. Nothing was done.
+    TurnedAway,
     /// To `Create`.
     Created(Result<Accepted, Rejection>),
     /// To `Lease`.
@@ -225,6 +245,12 @@ impl Batch for Writer {
 impl Writer {
     fn run_one(&mut self, tx: &mut Tx<'_>, world: &mut World, job: &Job, now_ms: i64) -> Result<Outcome, StoreError> {
         Ok(match job {
+            Job::On { pass, job } => {
+                if !world.pass_holds(tx, pass)? {
+                    return Ok(Outcome::TurnedAway);
+                }
+                return self.run_one(tx, world, job, now_ms);
+            }
             Job::Create { store, command, key } => {
                 Outcome::Created(self.create(tx, world, *store, command, key.as_ref(), now_ms)?)
             }
@@ -295,9 +321,9 @@ impl Writer {
         Ok(Ok(Accepted { refund, order, replayed: false, calls }))
     }
 
-    /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes them
-    /// at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever takes
-    /// the leg then looks it up first.
+    /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes
+    /// them at once: the row is born leased, which saves a transaction. After a crash the lease runs out, and whoever
+    /// takes the leg then looks it up first.
     fn enqueue(
         &self,
         world: &mut World,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the time comes from.
 #[derive(Clone, Debug)]
@@ -24,5 +24,21 @@ impl Clock {
             }
             Self::Manual(now) => now.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// How long something takes, for metrics; no decision is made on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since it was started.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }

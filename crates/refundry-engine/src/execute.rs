@@ -1,4 +1,4 @@
-//! Lease → gateway → record. The gateway is called outside of any transaction; this file holds the two that surround it.
+//! Lease → gateway → record. The gateway is called outside of any transaction; this file holds the two around it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -131,7 +131,7 @@ fn update(
     };
     let news: Vec<PastRefund> = intake.refunds.iter().filter(|r| !is_known(r)).cloned().collect();
     // The platform's own clock moves with every refund; that alone is no change of ours.
-    let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == before.order;
+    let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
     if same && news.is_empty() {
         return Ok(Ok(Taken { order: id, how: How::Unchanged }));
     }
@@ -140,7 +140,7 @@ fn update(
     }
     let mut balances = before.balances.clone();
     balances.fit(&order);
-    let facts = Facts { order, balances };
+    let facts = Facts { order: Arc::new(order), balances };
     if let Err(fault) = check(&facts, &news) {
         return Ok(Err(fault));
     }
@@ -420,7 +420,7 @@ pub(crate) fn fulfil(
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     change(tx, world, (store, order), ids, now_ms, |facts| {
         let waiting = |line: usize| facts.units_left(line, Bucket::Waiting);
-        let mut order = facts.order.clone();
+        let mut order = Order::clone(&facts.order);
         if units.is_empty() {
             for (index, line) in order.lines.iter_mut().enumerate() {
                 line.shipped = line.shipped.saturating_add(waiting(index));
@@ -454,7 +454,7 @@ pub(crate) fn add_payment(
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     let id = ids.next(now_ms);
     change(tx, world, (store, order), ids, now_ms, |facts| {
-        let mut order = facts.order.clone();
+        let mut order = Order::clone(&facts.order);
         if currency != order.currency {
             let reason = format!("{currency} is not {}, the order's currency", order.currency);
             let field = "currency".to_owned();
@@ -489,6 +489,6 @@ fn change(
     balances.fit(&after);
     let postings = opening(Some(&before.order), &after);
     let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
-    world.put_order(store, Facts { order: after, balances }, entry, now_ms);
+    world.put_order(store, Facts { order: Arc::new(after), balances }, entry, now_ms);
     Ok(Ok(world.order(tx, store, id)?))
 }

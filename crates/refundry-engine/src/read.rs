@@ -1,6 +1,7 @@
 //! Questions: read transactions that change nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use refundry_core::balances::Facts;
 use refundry_core::command::RefundRequest;
@@ -14,10 +15,10 @@ use refundry_store::refunds::CursorUnknown;
 use refundry_store::{Store, StoreError, Tx, orders, refunds};
 
 /// A page of refunds, each with its order, and whether more follow; or a cursor that names nothing.
-pub type Page = Result<(Vec<(Refund, Order)>, bool), CursorUnknown>;
+pub type Page = Result<(Vec<(Refund, Arc<Order>)>, bool), CursorUnknown>;
 
 /// One refund with its order.
-pub fn refund(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Refund, Order)>, StoreError> {
+pub fn refund(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Refund, Arc<Order>)>, StoreError> {
     store.read(|tx| {
         let Some(refund) = refunds::find(tx, tenant, reference)? else { return Ok(None) };
         let order = order_of(tx, tenant, refund.order)?;
@@ -32,14 +33,14 @@ pub fn list_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<P
             Ok(page) => page,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let mut read: BTreeMap<Id, Order> = BTreeMap::new();
+        let mut read: BTreeMap<Id, Arc<Order>> = BTreeMap::new();
         let mut page = Vec::with_capacity(found.len());
         for refund in found {
             let order = match read.get(&refund.order) {
-                Some(order) => order.clone(),
+                Some(order) => Arc::clone(order),
                 None => order_of(tx, tenant, refund.order)?,
             };
-            read.insert(refund.order, order.clone());
+            read.insert(refund.order, Arc::clone(&order));
             page.push((refund, order));
         }
         Ok(Ok((page, has_more)))
@@ -77,7 +78,7 @@ pub fn quote(
     Ok(decide(&facts, request).map(|quote| (facts, quote)))
 }
 
-fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Order, StoreError> {
+fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Arc<Order>, StoreError> {
     let facts = orders::facts(tx, tenant, order)?;
     facts.map(|facts| facts.order).ok_or_else(|| StoreError::defect("an order that a refund names is not there"))
 }

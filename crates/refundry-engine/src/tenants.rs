@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 pub struct Caller {
     /// The store it may touch, and no other.
     pub store: StoreRecord,
+    /// Hash of its token.
+    pub hash: String,
     /// Codes of what it may do.
     pub scopes: Vec<String>,
     /// A live token (Digital River's mode); what is neither `sk_` nor a known live prefix is a test token.
@@ -24,7 +26,7 @@ pub fn authenticate(store: &Store, token: &str) -> Result<Option<Caller>, StoreE
     let live = token.starts_with("sk_") && !token.starts_with("sk_test_");
     Ok(found.map(|(record, store)| {
         let scopes = record.scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        Caller { store, scopes, live }
+        Caller { store, hash, scopes, live }
     }))
 }
 

@@ -10,18 +10,17 @@ use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::Refund;
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow};
-use refundry_store::{StoreError, Tx, journal, orders, refunds};
+use refundry_store::{StoreError, Tx, journal, orders, refunds, tokens};
 
-use crate::accept::Job;
+use crate::accept::{Job, Pass};
 
 /// What the jobs of one batch see and leave behind.
 #[derive(Default)]
 pub(crate) struct World {
     facts: BTreeMap<(i64, Id), Kept<Facts>>,
-    /// Shared with answers; kept beside the facts, which own a copy that decisions read.
-    orders: BTreeMap<(i64, Id), Arc<Order>>,
     refunds: BTreeMap<(i64, Id), Kept<Arc<Refund>>>,
     resolved: BTreeMap<(i64, String, Option<Id>), Option<Id>>,
+    passes: BTreeMap<String, Option<(i64, String)>>,
     keys: BTreeMap<(i64, String), Option<KeyRecord>>,
     bound: Vec<(i64, String)>,
     entries: Vec<Entry>,
@@ -61,7 +60,10 @@ impl World {
     pub(crate) fn load(tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Self, StoreError> {
         let mut world = Self::default();
         let mut wanted = BTreeSet::new();
-        for job in jobs {
+        for mut job in jobs {
+            while let Job::On { job: inner, .. } = job {
+                job = inner;
+            }
             match job {
                 Job::Create { store, command, .. } => {
                     wanted.extend(world.resolve(tx, *store, &command.order)?.map(|id| (*store, id)));
@@ -81,7 +83,8 @@ impl World {
                 Job::SettleByHand { store, refund, .. } | Job::Annotate { store, refund, .. } => {
                     wanted.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
                 }
-                Job::Lease { .. }
+                Job::On { .. }
+                | Job::Lease { .. }
                 | Job::Reclaim
                 | Job::AddStore(_)
                 | Job::AddToken(_)
@@ -93,6 +96,16 @@ impl World {
             world.facts(tx, store, order)?;
         }
         Ok(world)
+    }
+
+    /// Whether a token still opens the same store for the same; looked up once a batch.
+    pub(crate) fn pass_holds(&mut self, tx: &mut Tx<'_>, pass: &Pass) -> Result<bool, StoreError> {
+        if !self.passes.contains_key(&pass.hash) {
+            let found = tokens::find(tx, &pass.hash)?.map(|(token, _)| (token.store, token.scopes));
+            self.passes.insert(pass.hash.clone(), found);
+        }
+        let known = self.passes.get(&pass.hash).and_then(Option::as_ref);
+        Ok(known.is_some_and(|(store, scopes)| *store == pass.store && *scopes == pass.scopes.join(" ")))
     }
 
     /// Our number of the order that a caller names.
@@ -119,7 +132,6 @@ impl World {
             Slot::Vacant(slot) => {
                 let facts = orders::facts(tx, store, order)?;
                 let facts = facts.ok_or_else(|| StoreError::defect("an order that a row names is not there"))?;
-                self.orders.insert((store, order), Arc::new(facts.order.clone()));
                 Ok(&slot.insert(Kept { value: facts, state: Row::Same }).value)
             }
         }
@@ -127,8 +139,7 @@ impl World {
 
     /// The order, shared.
     pub(crate) fn order(&mut self, tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Arc<Order>, StoreError> {
-        self.facts(tx, store, order)?;
-        self.orders.get(&(store, order)).cloned().ok_or_else(|| StoreError::defect("an order just read is not there"))
+        Ok(Arc::clone(&self.facts(tx, store, order)?.order))
     }
 
     /// A refund and its order as the jobs so far left them.
@@ -196,6 +207,7 @@ impl World {
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
         kept.value.balances = balances;
         kept.touch();
+        let shared = Arc::clone(&kept.value.order);
         let refund = Arc::new(refund);
         if !postings.is_empty() {
             let refund = Some(refund.id);
@@ -208,7 +220,7 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
-        (refund, Arc::clone(self.orders.get(&(store, order)).expect("an order in memory is shared")))
+        (refund, shared)
     }
 
     /// Puts a refund whose change was already written.
@@ -228,7 +240,6 @@ impl World {
         if let Some(reference) = crate::intake::reference(&facts.order) {
             self.resolved.insert((store, reference.text, reference.ours), Some(order));
         }
-        self.orders.insert((store, order), Arc::new(facts.order.clone()));
         self.facts.insert((store, order), Kept { value: facts, state: Row::Changed });
     }
 
@@ -256,8 +267,8 @@ impl World {
         let rows = |wanted: Row| {
             let of_kind = self.refunds.iter().filter(move |(_, kept)| kept.state == wanted);
             of_kind.map(|((store, _), kept)| {
-                let order = self.orders.get(&(*store, kept.value.order)).expect("a refund's order is in memory");
-                (*store, &*kept.value, &**order)
+                let facts = self.facts.get(&(*store, kept.value.order)).expect("a refund's order is in memory");
+                (*store, &*kept.value, &*facts.value.order)
             })
         };
         refunds::insert(tx, &rows(Row::New).collect::<Vec<_>>())?;

@@ -3,6 +3,9 @@
 --
 -- Facts that refunds never change (orders) are apart from what every refund rewrites (balances): the hot path reads the
 -- first and rewrites only the second, one small row an order.
+--
+-- Small rows are kept in the order of their key ({without_rowid}); wide ones are not, because a key lookup would then
+-- walk through pages full of them.
 
 -- facts is the packed order. external_id is the platform's id; a platform's order is known once per store.
 CREATE TABLE orders (
@@ -14,7 +17,7 @@ CREATE TABLE orders (
     updated_ms BIGINT NOT NULL,
     facts TEXT NOT NULL,
     CONSTRAINT orders_store_id PRIMARY KEY (store, id)
-) {without_rowid};
+);
 CREATE UNIQUE INDEX orders_store_external_id ON orders (store, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX orders_store_number ON orders (store, number);
 CREATE INDEX orders_store_created ON orders (store, created_ms, id);
@@ -25,7 +28,7 @@ CREATE TABLE order_documents (
     order_id BIGINT NOT NULL,
     document TEXT NOT NULL,
     CONSTRAINT order_documents_store_order_id PRIMARY KEY (store, order_id)
-) {without_rowid};
+);
 
 -- Which orders hold a stock keeping unit: refunds are listed by it.
 CREATE TABLE order_skus (
@@ -63,7 +66,7 @@ CREATE TABLE refunds (
     body TEXT NOT NULL,
     legs TEXT NOT NULL,
     CONSTRAINT refunds_store_id PRIMARY KEY (store, id)
-) {without_rowid};
+);
 CREATE INDEX refunds_store_order ON refunds (store, order_id, created_ms, id);
 CREATE INDEX refunds_store_created ON refunds (store, created_ms, id);
 CREATE INDEX refunds_store_updated ON refunds (store, updated_ms, id);

@@ -254,7 +254,8 @@ type PackedAllocation = (usize, i64, i64, i64, i64, Option<u32>, String, u32, u3
 /// Line, from shipped, returned goods, quantity, net, tax, discount, shop net, shop tax, restock, location.
 type PackedUnits = (usize, bool, bool, u32, i64, i64, i64, i64, i64, String, String);
 
-/// What changes of a refund: leg states (code, time, reference or code, text), what allocations got back, units reopened.
+/// What changes of a refund: leg states (code, time, reference or code, text), what allocations got back, whether
+/// units reopened.
 #[derive(Serialize, Deserialize)]
 struct PackedProgress {
     l: Vec<(String, i64, String, String)>,

@@ -1,6 +1,7 @@
 //! Orders and what hangs on them: the packed facts, the balances that refunds rewrite, the document, the SKUs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use refundry_core::balances::{Balances, Facts};
 use refundry_core::order::{Id, Order, Reference};
@@ -136,7 +137,7 @@ fn decode_facts(row: &Row<'_>) -> Result<Facts, StoreError> {
     let order = codec::read_order(columns, row.text(5)?)?;
     let mut balances = codec::read_balances(row.text(6)?)?;
     balances.fit(&order);
-    Ok(Facts { order, balances })
+    Ok(Facts { order: Arc::new(order), balances })
 }
 
 pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<Id, StoreError> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
@@ -327,6 +328,9 @@ fn connect(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
 fn prepare(conn: &mut Connection, busy: Duration) -> Result<(), StoreError> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     wait_when_busy(conn, busy)?;
+    // Plans never depend on bound values. Without this, a cached statement whose plan looked at one is prepared anew at
+    // each use, because its bindings are cleared in between: a third of the writer's time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // No memory map: a failing disk would end the process by a signal instead of an error. No foreign keys: rows are
     // written in batches whose order is ours, and every write comes from code in this crate.
     conn.execute_batch(

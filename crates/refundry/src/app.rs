@@ -1,6 +1,7 @@
 //! Calls of a dialect → the engine → replies. The one place that knows both.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use refundry_core::command::CreateRefund;
@@ -13,7 +14,7 @@ use refundry_core::rejection::Rejection;
 use refundry_dialects::{
     Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Scope, StoreView, TokenView, Wait,
 };
-use refundry_engine::accept::{Accepted, Job, Outcome, RequestKey};
+use refundry_engine::accept::{Accepted, Job, Outcome, Pass, RequestKey};
 use refundry_engine::execute::HandFault;
 use refundry_engine::intake::{ChangeFault, How, Taken};
 use refundry_engine::store::stores::StoreRecord;
@@ -25,21 +26,52 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::http::metrics::Metrics;
+use crate::mailbox::{Answer, Mailbox};
 
 /// Orders of one import that wait for the writer together.
 const IMPORT_WINDOW: usize = 512;
+
+/// Tokens remembered as hints; more than any installation has.
+const HINTS_MAX: usize = 10_000;
 
 /// The engine behind the HTTP server.
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) metrics: Metrics,
+    mailbox: Mailbox,
+    /// Callers whose token worked before, by its hash. A hint only: see [`App::guess`].
+    hints: Mutex<BTreeMap<String, Caller>>,
     wait: Duration,
 }
 
 impl App {
     /// `wait` bounds how long a request may wait for its legs.
     pub(crate) fn new(engine: Arc<Engine>, wait: Duration) -> Self {
-        Self { engine, metrics: Metrics::new(), wait }
+        let (metrics, mailbox) = (Metrics::new(), Mailbox::start());
+        Self { engine, metrics, mailbox, hints: Mutex::default(), wait }
+    }
+
+    /// The caller that a token let in before, without asking the database.
+    ///
+    /// Whoever acts on it must have it checked: by the writer, in the job's own transaction ([`Job::On`]), or by
+    /// [`App::authenticate`] before anything is answered. So a revoked token never works, in whichever process it was
+    /// revoked, and most requests save a read.
+    pub(crate) fn guess(&self, token: &str) -> Option<Caller> {
+        let hash = tenants::hash(token.as_bytes());
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+    }
+
+    /// The caller behind a token, from the database.
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Caller, Refusal> {
+        // One row by its key: the read is shorter than handing it to another thread.
+        let found = tenants::authenticate(self.engine.store(), token).map_err(|error| failed(&error))?;
+        let caller = found.ok_or(Refusal::Unauthorized)?;
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() >= HINTS_MAX {
+            hints.clear();
+        }
+        hints.insert(caller.hash.clone(), caller.clone());
+        Ok(caller)
     }
 
     /// Does what is asked.
@@ -69,7 +101,7 @@ impl App {
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
-                match self.write(Job::Annotate { store, refund, metadata }).await? {
+                match self.write(caller, Job::Annotate { store, refund, metadata }).await? {
                     Outcome::Annotated(Some(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
                     Outcome::Annotated(None) => Err(Refusal::RefundUnknown(text)),
                     _ => Err(mismatch()),
@@ -90,17 +122,17 @@ impl App {
                 Ok(Reply::Orders { orders, has_more })
             }
             Call::PutOrder(intake) => {
-                let taken = self.put(store, intake).await?.map_err(|fault| Refusal::Intake(Box::new(fault)))?;
+                let taken = self.put(caller, intake).await?.map_err(|fault| Refusal::Intake(Box::new(fault)))?;
                 let order = self.order(store, by_number(taken.order)).await?;
                 Ok(Reply::Order { order, created: taken.how == How::Created })
             }
             Call::ImportOrders(lines) => self.import(store, lines).await,
             Call::Fulfil { order, units } => {
-                let outcome = self.write(Job::Fulfil { store, order, units }).await?;
+                let outcome = self.write(caller, Job::Fulfil { store, order, units }).await?;
                 self.changed(store, outcome).await
             }
             Call::AddPayment { order, currency, payment } => {
-                let outcome = self.write(Job::AddPayment { store, order, currency, payment }).await?;
+                let outcome = self.write(caller, Job::AddPayment { store, order, currency, payment }).await?;
                 self.changed(store, outcome).await
             }
             call => self.run_on_tenants(caller, call).await,
@@ -113,7 +145,7 @@ impl App {
                 let created_ms = self.engine.clock().now_ms();
                 let settings = "{}".to_owned();
                 let record = StoreRecord { id: 0, handle: handle.clone(), name, currency, settings, created_ms };
-                match self.write(Job::AddStore(record)).await? {
+                match self.write(caller, Job::AddStore(record)).await? {
                     Outcome::Added(true) => {}
                     _ => return Err(taken("handle", "another one: this handle is in use")),
                 }
@@ -132,7 +164,7 @@ impl App {
                 Ok(Reply::Tokens(good.map(|token| token_view(token, None)).collect()))
             }
             Call::RevokeToken { token } => {
-                match self.write(Job::RevokeToken { store: caller.store.id, id: token }).await? {
+                match self.write(caller, Job::RevokeToken { store: caller.store.id, id: token }).await? {
                     Outcome::Revoked(true) => Ok(Reply::Revoked),
                     _ => Err(taken("token", "the id of a token that works")),
                 }
@@ -150,7 +182,7 @@ impl App {
         key: Option<RequestKey>,
     ) -> Result<Reply, Refusal> {
         let store = caller.store.id;
-        let accepted = match self.write(Job::Create { store, command, key }).await? {
+        let accepted = match self.write(caller, Job::Create { store, command, key }).await? {
             Outcome::Created(Ok(accepted)) => accepted,
             Outcome::Created(Err(rejection)) => {
                 self.metrics.refused(rejection.code());
@@ -163,7 +195,7 @@ impl App {
             self.metrics.accepted(refund.via.code());
         }
         if wait == Wait::No {
-            let view = view(caller, refund.as_accepted(), (*order).clone());
+            let view = view(caller, refund.as_accepted(), order);
             return Ok(Reply::Created(Box::new(RefundAnswer { view, order: None, replayed })));
         }
         self.wait_for(store, &refund).await?;
@@ -171,7 +203,7 @@ impl App {
         let id = refund.id;
         let settled = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
         let refund = settled.unwrap_or_else(|| (*refund).clone());
-        let view = view(caller, refund, order.facts.order.clone());
+        let view = view(caller, refund, Arc::clone(&order.facts.order));
         Ok(Reply::Created(Box::new(RefundAnswer { view, order: Some(*order), replayed })))
     }
 
@@ -213,7 +245,7 @@ impl App {
             News::Failed { code: "settled_by_hand".to_owned(), message: text }
         };
         let named = refund.text.clone();
-        match self.write(Job::SettleByHand { store: caller.store.id, refund, leg, news }).await? {
+        match self.write(caller, Job::SettleByHand { store: caller.store.id, refund, leg, news }).await? {
             Outcome::Settled(Ok(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
             Outcome::Settled(Err(HandFault::RefundUnknown)) => Err(Refusal::RefundUnknown(named)),
             Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand)) => Err(Refusal::LegNotSettleable(leg)),
@@ -238,8 +270,8 @@ impl App {
         }
     }
 
-    async fn put(&self, store: i64, intake: Box<Intake>) -> Result<Result<Taken, IntakeFault>, Refusal> {
-        match self.write(Job::PutOrder { store, intake }).await? {
+    async fn put(&self, caller: &Caller, intake: Box<Intake>) -> Result<Result<Taken, IntakeFault>, Refusal> {
+        match self.write(caller, Job::PutOrder { store: caller.store.id, intake }).await? {
             Outcome::Put(taken) => Ok(taken),
             _ => Err(mismatch()),
         }
@@ -298,23 +330,29 @@ impl App {
             created_ms: self.engine.clock().now_ms(),
             revoked_ms: None,
         };
-        match self.write(Job::AddToken(record.clone())).await? {
+        match self.write(caller, Job::AddToken(record.clone())).await? {
             Outcome::Added(true) => Ok(Reply::Tokens(vec![token_view(record, Some(secret))])),
             _ => Err(mismatch()),
         }
     }
 
     /// Queues a job for the writer.
-    fn submit(&self, job: Job) -> Result<oneshot::Receiver<Result<Outcome, LaneError>>, Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        // A caller that is gone needs no answer.
-        let reply = Box::new(move |outcome| drop(sender.send(outcome)));
+    fn submit(&self, job: Job) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        let (reply, receiver) = self.mailbox.reply();
         self.engine.submit(job, reply).map_err(|_| Refusal::Busy)?;
         Ok(receiver)
     }
 
-    async fn write(&self, job: Job) -> Result<Outcome, Refusal> {
-        answer(self.submit(job)?.await)
+    /// Has a job done for a caller whose token is checked once more with it.
+    async fn write(&self, caller: &Caller, job: Job) -> Result<Outcome, Refusal> {
+        let pass = Pass { store: caller.store.id, hash: caller.hash.clone(), scopes: caller.scopes.clone() };
+        match answer(self.submit(Job::On { pass, job: Box::new(job) })?.await)? {
+            Outcome::TurnedAway => {
+                self.hints.lock().unwrap_or_else(PoisonError::into_inner).remove(&caller.hash);
+                Err(Refusal::Unauthorized)
+            }
+            outcome => Ok(outcome),
+        }
     }
 
     /// Reads on a thread that may block.
@@ -334,7 +372,7 @@ impl App {
     }
 }
 
-fn answer(outcome: Result<Result<Outcome, LaneError>, oneshot::error::RecvError>) -> Result<Outcome, Refusal> {
+fn answer(outcome: Result<Answer, oneshot::error::RecvError>) -> Result<Outcome, Refusal> {
     match outcome {
         Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(LaneError::Store(error))) => Err(failed(&error)),
@@ -395,12 +433,12 @@ fn cursor_of(page: &Page) -> Refusal {
     }
 }
 
-fn view(caller: &Caller, refund: Refund, order: Order) -> RefundView {
+fn view(caller: &Caller, refund: Refund, order: Arc<Order>) -> RefundView {
     RefundView { refund, order, live: caller.live }
 }
 
 fn shared_view(caller: &Caller, (refund, order): &(Arc<Refund>, Arc<Order>)) -> RefundView {
-    view(caller, (**refund).clone(), (**order).clone())
+    view(caller, (**refund).clone(), Arc::clone(order))
 }
 
 fn store_view(record: StoreRecord) -> StoreView {

@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod http;
 mod import;
+mod mailbox;
 mod serve;
 mod simulate;
 mod telemetry;

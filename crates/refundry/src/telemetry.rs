@@ -1,4 +1,4 @@
-//! Logs: one line an event on standard error, readable by itself and with fields. Never bodies, tokens or personal data.
+//! Logs: one line an event on standard error, readable by itself and with fields. Never bodies, tokens, personal data.
 
 use tracing_subscriber::EnvFilter;
 

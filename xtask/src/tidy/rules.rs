@@ -16,6 +16,7 @@ const LINE_WIDTH_MAX: usize = 120;
 const FILE_LINES_MAX: usize = 900;
 const CLOCK_HOME: &str = "crates/refundry-engine/src/clock.rs";
 const STORE: &str = "crates/refundry-store/";
+const PLANTING_TESTS: &str = "crates/refundry-engine/tests/";
 const DIALECTS: &[&str] = &["native", "shoplazza", "shopline", "digital_river"];
 
 fn module_comment(path: &str, text: &str) -> Vec<Finding> {
@@ -57,7 +58,8 @@ fn file_length(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn sql_in_store(path: &str, text: &str) -> Vec<Finding> {
-    if path.starts_with(STORE) {
+    // The engine's tests plant errors behind the store's back, which is the one thing its functions cannot do.
+    if path.starts_with(STORE) || path.starts_with(PLANTING_TESTS) {
         return Vec::new();
     }
     let literals = RustText::new(text).string_literals();

@@ -112,7 +112,7 @@ fn by_items() -> Case {
 /// Sins of any request, before and after those of its family.
 const BEFORE: [Sin; 2] = [
     ("refundable_stale", |case| case.request.refundable_before = Some(dec("999.99"))),
-    ("order_disputed", |case| case.facts.order.disputed = true),
+    ("order_disputed", |case| std::sync::Arc::make_mut(&mut case.facts.order).disputed = true),
 ];
 const CURRENCIES: [Sin; 3] = [
     ("currency_differs", |case| case.request.currency = CurrencyAsk::Is("EUR".to_owned())),
@@ -178,7 +178,7 @@ fn parts_family() -> Vec<Sin> {
     ];
     let state: [Sin; 2] = [
         ("order_unpaid", |case| {
-            for payment in &mut case.facts.order.payments {
+            for payment in &mut std::sync::Arc::make_mut(&mut case.facts.order).payments {
                 payment.captured = Amount::ZERO;
                 payment.own_captured = Amount::ZERO;
             }

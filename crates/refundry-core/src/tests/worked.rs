@@ -13,6 +13,7 @@ use crate::command::{
 };
 use crate::decide::News;
 use crate::money::{Amount, Decimal};
+use crate::order::Order;
 use crate::refund::Restock;
 use crate::rejection::Rejection;
 
@@ -302,7 +303,8 @@ fn take_units(case: &Value) -> Ran {
         last = Some(book);
     }
     let book = last.expect("a case");
-    let sold = Sold { order: book.facts.order.clone(), rates: std::collections::BTreeMap::new(), before: Vec::new() };
+    let sold =
+        Sold { order: Order::clone(&book.facts.order), rates: std::collections::BTreeMap::new(), before: Vec::new() };
     Ran { sold, before: book.clone(), book, steps, spare: Amount::ZERO, discount: Amount::ZERO }
 }
 
@@ -343,7 +345,8 @@ fn fold_events(case: &Value) -> Ran {
             hear(&mut book, refund, kind, reference);
         }
     }
-    let sold = Sold { order: book.facts.order.clone(), rates: std::collections::BTreeMap::new(), before: Vec::new() };
+    let sold =
+        Sold { order: Order::clone(&book.facts.order), rates: std::collections::BTreeMap::new(), before: Vec::new() };
     Ran { sold, before, book, steps, spare: captured - charged, discount: Amount::ZERO }
 }
 

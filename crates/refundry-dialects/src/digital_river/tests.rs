@@ -1,5 +1,7 @@
 //! Requests and refusals as bytes; the published figures from JSON to JSON.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use refundry_core::balances::Facts;
@@ -542,11 +544,11 @@ fn after(body: &str, news: [News; 2]) -> Value {
     let mut facts = published();
     let mut second = facts.order.payments[0].clone();
     second.external_id = Some("c2".to_owned());
-    for (payment, captured) in [(&mut facts.order.payments[0], 2000), (&mut second, 701)] {
+    for (payment, captured) in [(&mut Arc::make_mut(&mut facts.order).payments[0], 2000), (&mut second, 701)] {
         payment.captured = Amount::minor(captured);
         payment.own_captured = payment.captured;
     }
-    facts.order.payments.push(second);
+    Arc::make_mut(&mut facts.order).payments.push(second);
     let mut facts = Facts::fresh(facts.order);
     let Ok(Call::CreateRefund { command, .. }) = decode(&Endpoint::CreateRefund, &request(&[], "", body.as_bytes()))
     else {

@@ -1,6 +1,7 @@
 //! Reply → wire: the created record, the refunded order, the list. Figures come from the reply as they were stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use refundry_core::balances::{Balances, Facts};
 use refundry_core::limits::AMOUNT_MINOR_MAX;
@@ -69,7 +70,7 @@ fn envelope(version: Version, message: &str, data: &Value) -> Value {
     json!({ "code": version.success(), "message": message, "data": data })
 }
 
-fn alone(refund: &Refund, order: &Order) -> OrderView {
+fn alone(refund: &Refund, order: &Arc<Order>) -> OrderView {
     let mut balances = Balances::fresh(order);
     balances.refunds = refund.number;
     for leg in &refund.legs {
@@ -82,7 +83,7 @@ fn alone(refund: &Refund, order: &Order) -> OrderView {
             }
         }
     }
-    OrderView { facts: Facts { order: order.clone(), balances }, document: String::new() }
+    OrderView { facts: Facts { order: Arc::clone(order), balances }, document: String::new() }
 }
 
 /// Prints an amount of the order's currency: two decimals, or as many as the currency has.

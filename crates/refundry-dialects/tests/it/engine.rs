@@ -3,6 +3,8 @@
 //! It decides nothing itself: money comes from `core`, words from the dialects. What a real engine adds (transactions,
 //! gateways, workers) is left out, so that a golden file shows the rules and the wire and nothing else.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use refundry_core::balances::Facts;
@@ -299,7 +301,7 @@ impl Engine {
         let mut facts = self.orders[index].facts.clone();
         if units.is_empty() {
             for line in 0..facts.order.lines.len() {
-                facts.order.lines[line].shipped += facts.units_left(line, Bucket::Waiting);
+                Arc::make_mut(&mut facts.order).lines[line].shipped += facts.units_left(line, Bucket::Waiting);
             }
         }
         for (entry, (reference, shipped)) in units.iter().enumerate() {
@@ -311,9 +313,9 @@ impl Engine {
                 let asked = i64::from(*shipped);
                 return Err(rejected(Rejection::QuantityExceeded { entry, line: text, asked, available }));
             }
-            facts.order.lines[line].shipped += shipped;
+            Arc::make_mut(&mut facts.order).lines[line].shipped += shipped;
         }
-        facts.order.updated_ms = self.now_ms;
+        Arc::make_mut(&mut facts.order).updated_ms = self.now_ms;
         self.orders[index].facts = facts;
         Ok(self.order_reply(index, false))
     }
@@ -326,10 +328,10 @@ impl Engine {
             let field = "currency".to_owned();
             return Err(Refusal::Intake(Box::new(IntakeFault::Contradictory { field, reason })));
         }
-        facts.order.payments.push(Payment { id: self.next_id(), ..payment });
+        Arc::make_mut(&mut facts.order).payments.push(Payment { id: self.next_id(), ..payment });
         facts.order.validate().map_err(|fault| Refusal::Intake(Box::new(IntakeFault::Fault(fault))))?;
         facts.balances.fit(&facts.order);
-        facts.order.updated_ms = self.now_ms;
+        Arc::make_mut(&mut facts.order).updated_ms = self.now_ms;
         self.orders[index].facts = facts;
         Ok(self.order_reply(index, false))
     }
@@ -353,7 +355,7 @@ impl Engine {
 
     /// Index of the order a caller names: the platform's id wins over our number.
     pub(crate) fn find_order(&self, reference: &Reference) -> Option<usize> {
-        let orders = || self.orders.iter().map(|view| &view.facts.order);
+        let orders = || self.orders.iter().map(|view| &*view.facts.order);
         let external = |order: &Order| order.external_id.as_deref() == Some(reference.text.as_str());
         orders().position(external).or_else(|| orders().position(|order| reference.ours == Some(order.id)))
     }

@@ -28,7 +28,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
     if let Some(other) = before.as_ref().filter(|before| before.order.origin != order.origin) {
         return Err(IntakeFault::Clash { order: other.order.id });
     }
-    give_numbers(engine, &mut order, before.as_ref().map(|facts| &facts.order));
+    give_numbers(engine, &mut order, before.as_ref().map(|facts| &*facts.order));
     let mut facts = Facts::fresh(order);
     if let Some(before) = &before {
         check_refunded(before, &facts.order)?;

@@ -3,14 +3,21 @@
 //! The errors are planted with `SQLite` directly, behind the store's back: each number of each row of each table is
 //! changed by one, also inside the packed columns, each flag is turned, each row dropped and doubled, one at a time.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use refundry_core::command::{Ask, RefundRequest, Target};
+use refundry_core::money::Currency;
+use refundry_core::order::{Capture, ComponentKind, ShopMoney};
+use refundry_engine::accept::Job;
 use refundry_store::audit::{AuditOptions, audit};
 use refundry_store::{Options, Store, StoreError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::Value as Json;
 
-use crate::books::{fill, plain};
-use crate::shop::{NOW_MS, Shop};
+use crate::books::{fill, ours, plain};
+use crate::shop::{Build, NOW_MS, Shop, amount, dec, declined, done, everything, named, order, part, units, unknown};
 
 /// An error that the audit need not find: which, and why it does no harm or cannot be known.
 struct Harmless {
@@ -105,6 +112,87 @@ fn right_books_have_no_findings() {
     assert!(report.refunds > 20 && report.entries > report.refunds, "{report:?}");
 }
 
+/// Many random requests, answered at random: the audit must not cry wolf.
+#[test]
+fn whatever_is_asked_and_answered_the_books_are_right() {
+    let mut dice = 7_u64;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    let shop = Shop::new();
+    for round in 0..20 {
+        let number = |roll: &mut dyn FnMut(u64) -> u64, sides| i64::try_from(roll(sides)).unwrap();
+        let name = format!("order-{round}");
+        let mut order = order(&name, ["USD", "JPY", "KWD"][usize::try_from(roll(3)).unwrap()]);
+        for line in ["a", "b", "c"] {
+            let quantity = u32::try_from(roll(7) + 1).unwrap();
+            order = order.line(line, quantity, number(&mut roll, 20_000), number(&mut roll, 2_000));
+        }
+        order = order.part(ComponentKind::Shipping, None, number(&mut roll, 900), number(&mut roll, 90)).part(
+            ComponentKind::Fee,
+            Some(1),
+            number(&mut roll, 90),
+            0,
+        );
+        let charged = order.charged().get();
+        let first = charged / 2 + number(&mut roll, 50);
+        order = order.pay("card", "simulated", first).pay_in("abroad", "EUR", charged / 3 + 1, charged - first);
+        if roll(2) == 0 {
+            order.shop = Some(ShopMoney { currency: Currency::parse("GBP").unwrap(), rate: dec("0.7713") });
+        }
+        if roll(4) == 0 {
+            order.capture = Capture::ByFulfilment;
+        }
+        let id = shop.put(order);
+        for _ in 0..12 {
+            shop.tick(1_000);
+            let request = match roll(6) {
+                0 => units("a", number(&mut roll, 4) + 1),
+                1 => units("b", 1),
+                2 => amount(&number(&mut roll, 90).to_string()),
+                3 => part(Target::Product, &number(&mut roll, 30).to_string()),
+                4 => RefundRequest::of(Ask::Percent { percent: dec("17.5"), class: None }),
+                _ if roll(5) == 0 => everything(),
+                _ => part(Target::Shipping, "1"),
+            };
+            let _ = shop.create(id, request);
+            if roll(3) == 0 {
+                shop.call(Job::Fulfil { store: shop.tenant, order: ours(id), units: vec![(named("a"), 1)] });
+            }
+            for call in shop.calls() {
+                shop.tick(10);
+                match roll(4) {
+                    0 => shop.record(&call, declined()),
+                    1 => shop.record(&call, unknown()),
+                    _ => shop.record(&call, done(&call)),
+                };
+                if roll(5) == 0 {
+                    shop.tick(10);
+                    shop.record(&call, declined());
+                }
+            }
+        }
+    }
+    assert!(shop.audit().refunds > 100);
+    shop.assert_clean();
+}
+
+/// The audit has its own list of exponents; it must know every currency that the rules take.
+#[test]
+fn amounts_of_every_currency_are_read_alike() {
+    let shop = Shop::new();
+    let letters = || b'A'..=b'Z';
+    let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let codes: Vec<String> = codes.map(|code| String::from_utf8(code.to_vec()).unwrap()).collect();
+    for code in codes.iter().filter(|code| Currency::parse(code).is_some()) {
+        let id = shop.put(order(code, code).line("hat", 1, 5_000, 0).pay("card", "simulated", 5_000));
+        shop.create(id, everything()).unwrap();
+    }
+    assert!(shop.audit().orders > 150);
+    shop.assert_clean();
+}
+
 #[test]
 fn findings_are_bounded_but_counted() {
     let shop = Shop::new();
@@ -127,34 +215,35 @@ fn every_planted_error_is_found() {
     let Shop { engine, folder, .. } = shop;
     drop(engine);
     let path = folder.path().join("shop.db");
-    let bench = Bench {
-        store: Store::open(&Options::file(&path, NOW_MS)).unwrap(),
-        options: Options::file(&path, NOW_MS),
-        raw: Connection::open(&path).unwrap(),
-    };
-    bench.raw.execute_batch("PRAGMA synchronous = OFF").unwrap();
-    let mut used = vec![0; HARMLESS.len()];
-    let mut missed = Vec::new();
-    let mut planted = 0;
-    for table in bench.tables() {
-        for plant in table.plants() {
-            planted += 1;
-            let excuse = HARMLESS.iter().position(|h| h.table == table.name && plant.is_at(h.place));
-            let excuse = excuse.filter(|_| bench.excuses(&table, &plant));
-            if !bench.finds(&table, &plant, excuse.is_some()) {
-                match excuse {
-                    Some(index) => used[index] += 1,
-                    None => missed.push(format!("{} {} {:?}", table.name, plant.place, plant.key)),
-                }
-            }
-        }
+    // Each bench plants its share of the errors in a copy of its own.
+    let copies: Vec<_> = (0..BENCHES).map(|n| folder.path().join(format!("copy-{n}.db"))).collect();
+    for copy in &copies {
+        std::fs::copy(&path, copy).unwrap();
     }
+    let results: Vec<Shares> = std::thread::scope(|scope| {
+        let benches: Vec<_> =
+            copies.iter().enumerate().map(|(n, copy)| scope.spawn(move || Bench::open(copy).work_off(n))).collect();
+        benches.into_iter().map(|bench| bench.join().unwrap()).collect()
+    });
+    let missed: Vec<String> = results.iter().flat_map(|shares| shares.missed.clone()).collect();
+    let planted: usize = results.iter().map(|shares| shares.planted).sum();
     assert!(missed.is_empty(), "{} of {planted} were not found:\n{}", missed.len(), missed.join("\n"));
-    assert!(planted > 1_000, "only {planted} errors were planted");
-    for (entry, used) in HARMLESS.iter().zip(used) {
-        assert!(used > 0, "{} {} is found after all: {}", entry.table, entry.place, entry.why);
+    assert!(planted > 4_000, "only {planted} errors were planted");
+    for (index, entry) in HARMLESS.iter().enumerate() {
+        let is_used = results.iter().any(|shares| shares.used.contains(&index));
+        assert!(is_used, "{} {} is found after all: {}", entry.table, entry.place, entry.why);
     }
-    assert_eq!(bench.findings(None), Some(0), "every planted error was taken back");
+}
+
+const BENCHES: usize = 3;
+
+/// What one bench did.
+#[derive(Default)]
+struct Shares {
+    planted: usize,
+    /// Entries of [`HARMLESS`] that were needed.
+    used: BTreeSet<usize>,
+    missed: Vec<String>,
 }
 
 #[test]
@@ -199,6 +288,32 @@ struct Plant {
 }
 
 impl Bench {
+    fn open(path: &Path) -> Bench {
+        let options = Options::file(path, NOW_MS);
+        let raw = Connection::open(path).unwrap();
+        raw.execute_batch("PRAGMA synchronous = OFF").unwrap();
+        Bench { store: Store::open(&options).unwrap(), options, raw }
+    }
+
+    /// Plants every n-th error.
+    fn work_off(&self, first: usize) -> Shares {
+        let mut shares = Shares::default();
+        for table in self.tables() {
+            for plant in table.plants().iter().skip(first).step_by(BENCHES) {
+                shares.planted += 1;
+                let excuse = HARMLESS.iter().position(|h| h.table == table.name && plant.is_at(h.place));
+                let excuse = excuse.filter(|_| self.excuses(&table, plant));
+                match excuse {
+                    _ if self.finds(&table, plant, excuse.is_some()) => {}
+                    Some(index) => drop(shares.used.insert(index)),
+                    None => shares.missed.push(format!("{} {} {:?}", table.name, plant.place, plant.key)),
+                }
+            }
+        }
+        assert_eq!(self.findings(None), Some(0), "every planted error was taken back");
+        shares
+    }
+
     fn tables(&self) -> Vec<Table> {
         let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
         let mut names = self.raw.prepare(sql).unwrap();

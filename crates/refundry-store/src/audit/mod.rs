@@ -1,6 +1,6 @@
 //! Re-derives every balance from the first journal entry on, and compares it with what is stored.
 //!
-//! The writer never checks itself, so this shares no code with it: own SQL, own reading of the packed columns, own sums.
+//! The writer never checks itself, so this shares no code with it: its own SQL, reading of packed columns, and sums.
 //! It must never use `codec.rs`, nor anything of `refundry-core` that decides, books or spreads. Where it finds a
 //! difference it says which two figures differ; it repairs nothing.
 //!

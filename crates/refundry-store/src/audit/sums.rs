@@ -57,7 +57,7 @@ pub(super) fn cumulative(total: i128, k: i128, of: i128) -> i128 {
     half_up(total.saturating_mul(k), of.max(1))
 }
 
-/// What `n` units are worth after `taken` others: along the cumulative shares as long as exactly those are held, else an
+/// What `n` units are worth after `taken` others: along the cumulative shares while exactly those are held, else an
 /// even share of what is open, odd minor units to the earlier units.
 pub(super) fn open_share(total: i128, held: i128, taken: i128, n: i128, of: i128) -> i128 {
     if held == cumulative(total, taken, of) {

@@ -1,7 +1,6 @@
 //! What `/metrics` shows: counters of requests and decisions, the writer's figures, the age of work.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -11,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use refundry_engine::Engine;
+use refundry_engine::clock::Stopwatch;
 use refundry_engine::store::{outbox, stores};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -86,13 +86,8 @@ impl Metrics {
         Self { registry, requests, seconds, accepted, refused, writer, outbox }
     }
 
-    /// When a request came in.
-    pub(crate) fn start() -> Instant {
-        Instant::now()
-    }
-
     /// A request was answered.
-    pub(crate) fn answered(&self, api: &'static str, status: u16, started: Instant) {
+    pub(crate) fn answered(&self, api: &'static str, status: u16, started: Stopwatch) {
         self.requests.get_or_create(&Answered { api, status }).inc();
         self.seconds.observe(started.elapsed().as_secs_f64());
     }

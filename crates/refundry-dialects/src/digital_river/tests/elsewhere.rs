@@ -1,5 +1,7 @@
 //! Refunds that were asked for through other APIs, or came in with an order, as they are read here.
 
+use std::sync::Arc;
+
 use refundry_core::balances::Facts;
 use refundry_core::command::{
     Ask, CreateRefund, PartAsk, PartMoney, Parts, RefundRequest, Target, Total, UnitAsk, UnitMode,
@@ -79,9 +81,9 @@ fn money_for_units_is_itemized_and_nothing_else_is() {
 #[test]
 fn orders_of_other_origins_show_our_numbers() {
     let mut facts = published();
-    facts.order.origin = Dialect::Shoplazza;
-    facts.order.lines[0].id = 100_000_000_000_000_002;
-    facts.order.payments[0].id = 100_000_000_000_000_003;
+    Arc::make_mut(&mut facts.order).origin = Dialect::Shoplazza;
+    Arc::make_mut(&mut facts.order).lines[0].id = 100_000_000_000_000_002;
+    Arc::make_mut(&mut facts.order).payments[0].id = 100_000_000_000_000_003;
     let shown = seen(&facts, Ask::Parts(Parts { units: vec![units(2)], ..Parts::default() }));
     assert_eq!(shown["id"], "ref_000000000000000007");
     assert_eq!(shown["orderId"], "ord_100000000000000001");
@@ -94,10 +96,10 @@ fn fees_of_one_item_are_one_item() {
     for name in ["battery", "recycling"] {
         let (net, tax) = (Amount::minor(100), Amount::ZERO);
         let fee = Component { kind: ComponentKind::Fee, line: Some(0), name: name.to_owned(), net, tax };
-        facts.order.components.push(fee);
+        Arc::make_mut(&mut facts.order).components.push(fee);
     }
-    facts.order.payments[0].captured = Amount::minor(2901);
-    facts.order.payments[0].own_captured = Amount::minor(2901);
+    Arc::make_mut(&mut facts.order).payments[0].captured = Amount::minor(2901);
+    Arc::make_mut(&mut facts.order).payments[0].own_captured = Amount::minor(2901);
     let mut facts = Facts::fresh(facts.order);
     let (_, body) = super::send(
         &mut facts,

@@ -468,7 +468,7 @@ fn check_legacy_keys(name: &str, order: &Value) {
 #[test]
 fn an_order_of_another_platform_is_built_from_its_facts() {
     let mut view = stored("two-lines-discount-added-tax");
-    view.facts.order.origin = Dialect::Shopline;
+    std::sync::Arc::make_mut(&mut view.facts.order).origin = Dialect::Shopline;
     let order = echo::legacy_order(&view);
     assert_eq!(order["id"], "795000000000000001");
     assert_eq!(order["line_items"][0]["id"], "795000000000000100");

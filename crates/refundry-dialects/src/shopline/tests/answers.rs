@@ -1,5 +1,7 @@
 //! Refunds as this API shows them, decided by the rules themselves.
 
+use std::sync::Arc;
+
 use refundry_core::balances::Facts;
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::{News, accept, decide, settle};
@@ -230,7 +232,7 @@ fn integer_amounts_have_at_least_two_decimals() {
 #[test]
 fn orders_of_other_origins_have_ids_in_this_shape() {
     let mut facts = facts(&small());
-    facts.order.origin = Dialect::Shoplazza;
+    Arc::make_mut(&mut facts.order).origin = Dialect::Shoplazza;
     let mut body = asked();
     body["order_id"] = json!("21000000179543520000000100");
     body["refund_line_items"][0]["line_item_id"] = json!(179_543_520_000_000_200_u64);
