@@ -1,8 +1,9 @@
 //! `README.md` is true: every command in it runs as it stands there, and answers what stands below it.
 //!
 //! The commands run in a folder that looks like a checkout after its first build, so their paths are those of the text;
-//! only the server's port is replaced. A command without an answer, or the reverse, is an error. In an answer, `…` in a
-//! string stands for any text, alone for any value, and at the end of an object, a list or headers for whatever follows.
+//! only the server's port is replaced. A command without an answer, or the reverse, is an error. In an answer, `…`
+//! inside quotes stands for any text, alone for any value, and at the end of an object, a list or headers for whatever
+//! else there is.
 
 mod pattern;
 
