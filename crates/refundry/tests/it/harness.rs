@@ -56,8 +56,10 @@ impl Process {
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let address = loop {
-            let line = lines.next().expect("the process says where it listens").expect("a line");
-            if let Some(address) = line.strip_prefix("listening on http://") {
+            let Some(line) = lines.next() else {
+                panic!("{args:?} never said where it listens: {}", child.wait().expect("it ends"));
+            };
+            if let Some(address) = line.expect("a line").strip_prefix("listening on http://") {
                 break address.to_owned();
             }
         };

@@ -237,7 +237,8 @@ fn shell(command: &str, folder: &Path) -> String {
     // A proxy of the machine's must not get between curl and a server on the same machine.
     shell.args(["-c", command]).current_dir(folder).env("no_proxy", "*").env("REFUNDRY_LOG", "warn");
     let output = shell.stdin(Stdio::null()).output().expect("there is a shell");
-    assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {}\n{complaints}", output.status);
     String::from_utf8(output.stdout).expect("UTF-8").replace("\r\n", "\n")
 }
 
