@@ -3,5 +3,6 @@
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
 mod crash;
+mod examples;
 mod harness;
 mod together;
