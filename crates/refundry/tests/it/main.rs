@@ -5,4 +5,5 @@
 mod crash;
 mod examples;
 mod harness;
+mod import;
 mod together;
