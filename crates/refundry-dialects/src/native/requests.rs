@@ -1,6 +1,6 @@
 //! What this API is sent, as the OpenAPI document shows it.
 //!
-//! Bodies are read key by key in [`super::ask`] and its neighbours, so that a refusal can name the field; tests hold
+//! Bodies are read key by key in `ask.rs` and its neighbours, so that a refusal can name the field; tests hold
 //! the keys that are read there against the ones here.
 
 use std::collections::BTreeMap;

@@ -55,7 +55,18 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     let response = respond(app, &request, broken).await;
     let dialect = dialect_of(&path);
     app.metrics.answered(dialect.code(), response.status, started);
-    finish(dialect, response)
+    let id = request_id();
+    if response.status >= 400 {
+        // The one line that a refused request leaves; what it said stays with the caller.
+        tracing::info!(
+            api = dialect.code(),
+            method = request.method,
+            status = response.status,
+            request.id = id,
+            "a request was refused"
+        );
+    }
+    finish(dialect, response, &id)
 }
 
 /// Route, body, token, scope, decode, run, encode: the first that says no decides.
@@ -200,7 +211,7 @@ fn own_pages(app: &App, path: &str) -> Option<Answer> {
 }
 
 /// Adds what every answer of a dialect carries.
-fn finish(dialect: Dialect, response: Response) -> Answer {
+fn finish(dialect: Dialect, response: Response, id: &str) -> Answer {
     let mut answer = HttpResponse::new(Full::new(Bytes::from(response.body)));
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = answer.headers_mut();
@@ -216,7 +227,7 @@ fn finish(dialect: Dialect, response: Response) -> Answer {
         Dialect::Shopline => "traceid",
         Dialect::DigitalRiver => "x-dr-requestid",
     };
-    if let Ok(value) = HeaderValue::try_from(request_id()) {
+    if let Ok(value) = HeaderValue::try_from(id) {
         headers.insert(HeaderName::from_static(name), value);
     }
     answer
