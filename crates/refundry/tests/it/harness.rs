@@ -85,6 +85,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // A test that got no answer wants to know whether there was anybody left to give one.
+        if std::thread::panicking()
+            && let Ok(Some(status)) = self.child.try_wait()
+        {
+            eprintln!("the process at {} had ended before: {status}", self.address);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -3,6 +3,8 @@
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
 mod crash;
+mod examples;
 mod harness;
 mod readme;
+mod import;
 mod together;
