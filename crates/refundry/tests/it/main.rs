@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
+mod bad_input;
 mod crash;
 mod examples;
 mod harness;
