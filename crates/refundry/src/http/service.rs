@@ -37,11 +37,8 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     if let Some(answer) = own_pages(app, &path) {
         return answer;
     }
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
+    let headers: Vec<(String, String)> =
+        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
     let body = read_body(body, limit_of(&path)).await;
     let request = Request {
         method: parts.method.as_str(),
@@ -180,6 +177,12 @@ async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     }
 }
 
+/// A header's value as text, whatever its bytes: an idempotency key that was left out would be no protection.
+fn text_of(value: &HeaderValue) -> String {
+    let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect();
+    std::str::from_utf8(value.as_bytes()).map_or_else(|_| latin(value.as_bytes()), str::to_owned)
+}
+
 /// Pages of the server itself, which belong to no API.
 fn own_pages(app: &App, path: &str) -> Option<Answer> {
     let text = |status, text: Cow<'static, str>| {
@@ -230,4 +233,16 @@ fn request_id() -> String {
         secret.chars().rev().take(16).collect()
     });
     format!("{}{:016x}", *START, COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_header_is_left_out_for_its_bytes() {
+        let read = |bytes: &[u8]| text_of(&HeaderValue::from_bytes(bytes).unwrap());
+        assert_eq!(read("Rückgabe-1".as_bytes()), "Rückgabe-1");
+        assert_eq!(read(b"R\xfcckgabe-1"), "Rückgabe-1");
+    }
 }
