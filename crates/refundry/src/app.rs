@@ -8,7 +8,7 @@ use refundry_core::command::CreateRefund;
 use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::query::Page;
+use refundry_core::query::{Page, RefundQuery};
 use refundry_core::refund::{Refund, RefundState};
 use refundry_core::rejection::Rejection;
 use refundry_dialects::{
@@ -92,12 +92,14 @@ impl App {
                 let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
-            Call::ListRefunds(query) => {
-                let cursor = cursor_of(&query.page);
-                let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
-                let (found, has_more) = page.map_err(|_| cursor)?;
-                let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
-                Ok(Reply::Refunds(RefundPage { refunds, has_more }))
+            Call::ListRefunds(query) => Ok(Reply::Refunds(self.refunds(caller, *query).await?)),
+            Call::ListRefundsOf { order, query } => {
+                let page = self.refunds(caller, *query).await?;
+                if page.refunds.is_empty() {
+                    // Empty is an answer only for an order that is there.
+                    self.order(store, order).await?;
+                }
+                Ok(Reply::Refunds(page))
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
@@ -251,6 +253,14 @@ impl App {
             Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand)) => Err(Refusal::LegNotSettleable(leg)),
             _ => Err(mismatch()),
         }
+    }
+
+    async fn refunds(&self, caller: &Caller, query: RefundQuery) -> Result<RefundPage, Refusal> {
+        let (store, cursor) = (caller.store.id, cursor_of(&query.page));
+        let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
+        let (found, has_more) = page.map_err(|_| cursor)?;
+        let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
+        Ok(RefundPage { refunds, has_more })
     }
 
     async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {

@@ -96,7 +96,8 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
 
 /// `GET orders/{order_id}/refunds.json`
 pub(super) fn list_refunds(order: &str, request: &Request<'_>) -> Result<Call, Response> {
-    Ok(Call::ListRefunds(Box::new(list_query(order, request)?)))
+    let query = Box::new(list_query(order, request)?);
+    Ok(Call::ListRefundsOf { order: ids::order_reference(order), query })
 }
 
 /// Reads the query of the list; the encoder needs it again for the links to other pages.
