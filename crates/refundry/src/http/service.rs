@@ -24,6 +24,8 @@ use crate::app::App;
 const BODY: Duration = Duration::from_secs(30);
 /// Bytes of an import over HTTP; larger ones are sent in pieces, or read by the command line.
 const IMPORT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a body beyond its limit that are read all the same, so that the client gets to see the answer.
+const SKIPPED_BYTES_MAX: usize = 64 << 20;
 /// Characters of an idempotency key.
 const KEY_CHARS_MAX: usize = 255;
 
@@ -39,17 +41,19 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     }
     let headers: Vec<(String, String)> =
         parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
-    let body = read_body(body, limit_of(&path)).await;
+    let (read, at_end) = read_body(body, limit_of(&path)).await;
     let request = Request {
         method: parts.method.as_str(),
         path: &path,
         query: parts.uri.query().unwrap_or_default(),
         headers: &headers,
-        body: body.as_deref().unwrap_or_default(),
+        body: read.as_deref().unwrap_or_default(),
         now_ms: app.engine.clock().now_ms(),
     };
-    let broken = body.as_ref().err().cloned();
+    let broken = read.as_ref().err().cloned();
     let response = respond(app, &request, broken).await;
+    // What is left of a body would be read as the next request, so the client must not send one.
+    let response = if at_end { response } else { response.with("connection", "close") };
     let dialect = dialect_of(&path);
     app.metrics.answered(dialect.code(), response.status, started);
     let id = request_id();
@@ -179,13 +183,32 @@ fn limit_of(path: &str) -> usize {
     if path == "/v1/orders/import" { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
-async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let collected = tokio::time::timeout(BODY, Limited::new(body, limit).collect()).await;
-    match collected {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Ok(Err(_)) | Err(_) => Err(Refusal::BodyBroken),
+/// The body, and whether it was read to its end.
+async fn read_body(mut body: Incoming, limit: usize) -> (Result<Bytes, Refusal>, bool) {
+    let whole = async {
+        match Limited::new(&mut body, limit).collect().await {
+            Ok(whole) => (Ok(whole.to_bytes()), true),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let at_end = skip(&mut body, SKIPPED_BYTES_MAX).await;
+                (Err(Refusal::BodyTooLarge), at_end)
+            }
+            Err(_) => (Err(Refusal::BodyBroken), false),
+        }
+    };
+    tokio::time::timeout(BODY, whole).await.unwrap_or((Err(Refusal::BodyBroken), false))
+}
+
+/// Reads on and forgets what it reads, and says whether it came to the end: most clients look for an answer only after
+/// they sent everything, and would find the connection reset instead of the reason.
+async fn skip(body: &mut Incoming, limit: usize) -> bool {
+    let mut skipped = 0;
+    while let Some(frame) = body.frame().await {
+        skipped += frame.as_ref().ok().and_then(|frame| frame.data_ref()).map_or(0, Bytes::len);
+        if frame.is_err() || skipped > limit {
+            return false;
+        }
     }
+    true
 }
 
 /// A header's value as text, whatever its bytes: an idempotency key that was left out would be no protection.
