@@ -3,6 +3,7 @@
 //! Orders of one file go to the writer window by window, so those of a window are committed together. Whatever cannot
 //! be taken in goes to a file with the reason, and the rest goes in; running it again changes nothing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use std::sync::mpsc;
 use anyhow::{Context as _, bail};
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
-use refundry_core::intake::IntakeFault;
 use refundry_core::limits::IMPORT_LINE_BYTES_MAX;
 use refundry_core::order::Dialect;
+use refundry_dialects::native::in_words;
 use refundry_dialects::read_order;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     let Some(from) = Dialect::parse(&code) else {
         bail!("--from is native, shoplazza, shopline or digital-river, not {:?}", args.from);
     };
+    check_rejects(args)?;
     let engine = idle_engine(&args.data)?;
     let store = match &args.store {
         Some(handle) => store_called(&engine, handle)?.id,
@@ -51,15 +53,28 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         rejects: Rejects { path: args.rejects.clone(), file: None },
         progress: progress(),
     };
-    for file in &args.files {
-        import.file(file).with_context(|| format!("cannot import {}", file.display()))?;
-    }
+    // What was read before a file broke still goes in, and is reported.
+    let read = args.files.iter().try_for_each(|file| {
+        let named = || format!("cannot import {}", file.display());
+        import.file(file).with_context(named)
+    });
     import.flush()?;
     import.progress.finish_and_clear();
     let Import { summary, mut rejects, .. } = import;
     rejects.close()?;
     report(&summary, &args.rejects, args.json)?;
+    read?;
     Ok(if summary.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_REJECTED) })
+}
+
+/// The rejects are written while the files are read, so they must not be one of them.
+fn check_rejects(args: &ImportArgs) -> anyhow::Result<()> {
+    let Ok(rejects) = args.rejects.canonicalize() else { return Ok(()) };
+    let same = |file: &&PathBuf| file.canonicalize().is_ok_and(|file| file == rejects);
+    match args.files.iter().find(same) {
+        Some(file) => bail!("{} would be overwritten: name another file with --rejects", file.display()),
+        None => Ok(()),
+    }
 }
 
 #[derive(Default)]
@@ -91,20 +106,29 @@ struct Piece {
 
 impl Import<'_> {
     /// A file whose first line is a whole JSON value, with more behind it, is NDJSON and is read line by line. Anything
-    /// else is read as one document; if it is none, line by line again, so that each bad line gets its own reason.
+    /// else is read as one document; if it is none, but some of its lines are, line by line again, so that each bad
+    /// line gets its own reason.
     fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut reader = open(path)?;
         let mut first = Vec::new();
         read_line(&mut reader, &mut first)?;
-        let is_line = serde_json::from_slice::<Value>(&first).is_ok_and(|value| value.is_object());
-        if is_line && !at_end(&mut reader)? {
+        if is_object(&first) && !at_end(&mut reader)? {
             return self.lines(path, &first, &mut reader);
         }
         let mut whole = first;
         reader.read_to_end(&mut whole)?;
         match serde_json::from_slice::<Value>(&whole) {
-            Ok(document) => self.document(path, document),
-            Err(_) => self.lines(path, &[], &mut BufReader::new(whole.as_slice())),
+            Ok(document) => self.document(path, 1, true, document),
+            Err(error) if whole.split(|byte| *byte == b'\n').any(is_object) || error.line() == 1 => {
+                self.lines(path, &[], &mut BufReader::new(whole.as_slice()))
+            }
+            // One long document with a mistake: its lines are no orders.
+            Err(_) if whole.trim_ascii().is_empty() => Ok(()),
+            Err(error) => {
+                let line = whole.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
+                let document = Err((format!("not JSON: {error}"), text_of(line.unwrap_or_default())));
+                self.piece(Piece { file: path.to_owned(), place: error.line(), document })
+            }
         }
     }
 
@@ -116,15 +140,22 @@ impl Import<'_> {
         }
         while !line.is_empty() {
             place += 1;
-            if !line.trim_ascii().is_empty() {
-                let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
-                let document = if line.len() > IMPORT_LINE_BYTES_MAX {
-                    reader.skip_until(b'\n')?;
-                    Err((format!("the line is longer than {IMPORT_LINE_BYTES_MAX} bytes"), String::new()))
-                } else {
-                    serde_json::from_slice(&line).map_err(|error| (format!("not JSON: {error}"), text(&line)))
-                };
-                self.piece(Piece { file: path.to_owned(), place, document })?;
+            let too_long = line.trim_ascii_end().len() > IMPORT_LINE_BYTES_MAX;
+            let cut_off = line.len() > IMPORT_LINE_BYTES_MAX && !line.ends_with(b"\n");
+            if cut_off {
+                reader.skip_until(b'\n')?;
+            }
+            if too_long {
+                let reason = format!("the line must not be longer than {IMPORT_LINE_BYTES_MAX} bytes");
+                self.piece(Piece { file: path.to_owned(), place, document: Err((reason, beginning(&line))) })?;
+            } else if !line.trim_ascii().is_empty() {
+                match serde_json::from_slice(&line) {
+                    Ok(document) => self.document(path, place, false, document)?,
+                    Err(error) => {
+                        let document = Err((format!("not JSON: {error}"), text_of(&line)));
+                        self.piece(Piece { file: path.to_owned(), place, document })?;
+                    }
+                }
             }
             line.clear();
             read_line(reader, &mut line)?;
@@ -132,19 +163,20 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// One order, a list of orders, or an object that holds such a list.
-    fn document(&mut self, path: &Path, document: Value) -> anyhow::Result<()> {
+    /// One order, a list of orders, or an object that holds such a list. Orders of a list that is a whole file are
+    /// counted from `place`; those of a line all stand in that line.
+    fn document(&mut self, path: &Path, place: usize, counted: bool, document: Value) -> anyhow::Result<()> {
         let listed = match document {
             Value::Array(orders) => orders,
-            Value::Object(mut map) => match map.remove("orders").or_else(|| take_list(&mut map, "data")) {
-                Some(Value::Array(orders)) => orders,
-                Some(other) => vec![other],
+            Value::Object(mut map) => match take_list(&mut map, "orders").or_else(|| take_list(&mut map, "data")) {
+                Some(orders) => orders,
                 None => vec![Value::Object(map)],
             },
             other => vec![other],
         };
         for (index, order) in listed.into_iter().enumerate() {
-            self.piece(Piece { file: path.to_owned(), place: index + 1, document: Ok(order) })?;
+            let place = if counted { place + index } else { place };
+            self.piece(Piece { file: path.to_owned(), place, document: Ok(order) })?;
         }
         Ok(())
     }
@@ -158,15 +190,16 @@ impl Import<'_> {
     fn flush(&mut self) -> anyhow::Result<()> {
         let (sender, receiver) = mpsc::channel();
         let pieces = std::mem::take(&mut self.window);
+        let mut refused = BTreeMap::new();
         for (index, piece) in pieces.iter().enumerate() {
             let read = match &piece.document {
-                Ok(document) => read_order(self.from, document, self.engine.clock().now_ms()).map_err(|f| describe(&f)),
+                Ok(document) => read_order(self.from, document, self.engine.clock().now_ms()).map_err(|f| in_words(&f)),
                 Err((reason, _)) => Err(reason.clone()),
             };
             let intake = match read {
                 Ok(intake) => Box::new(intake),
                 Err(reason) => {
-                    self.reject(piece, &reason)?;
+                    refused.insert(index, reason);
                     continue;
                 }
             };
@@ -185,11 +218,15 @@ impl Import<'_> {
             match outcome.context("the database refused")? {
                 Outcome::Put(Ok(taken)) => self.count(taken.how),
                 Outcome::Put(Err(fault)) => {
-                    if let Some(piece) = pieces.get(index) {
-                        self.reject(piece, &describe(&fault))?;
-                    }
+                    refused.insert(index, in_words(&fault));
                 }
                 _ => bail!("the writer answered something else than was asked"),
+            }
+        }
+        // In the order of the file, whoever refused them.
+        for (index, reason) in refused {
+            if let Some(piece) = pieces.get(index) {
+                self.reject(piece, &reason)?;
             }
         }
         self.progress.inc(pieces.len() as u64);
@@ -256,12 +293,18 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
         if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(File::open(path)?) };
     let mut raw = BufReader::with_capacity(1 << 16, raw);
     let packed = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed { Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(raw))) } else { Box::new(raw) })
+    let mut plain: Box<dyn BufRead> =
+        if packed { Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(raw))) } else { Box::new(raw) };
+    // Spreadsheets and editors on Windows begin a text with a byte order mark.
+    if plain.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        plain.consume(3);
+    }
+    Ok(plain)
 }
 
-/// Reads a line with its end, or as much of one that is too long as shows that it is.
+/// Reads a line with its end, or as much of one that is too long as shows that it is: the end may be two bytes.
 fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> anyhow::Result<()> {
-    reader.take(IMPORT_LINE_BYTES_MAX as u64 + 1).read_until(b'\n', line)?;
+    reader.take(IMPORT_LINE_BYTES_MAX as u64 + 3).read_until(b'\n', line)?;
     Ok(())
 }
 
@@ -269,22 +312,25 @@ fn at_end(reader: &mut dyn BufRead) -> anyhow::Result<bool> {
     Ok(reader.fill_buf()?.is_empty())
 }
 
-fn take_list(map: &mut serde_json::Map<String, Value>, key: &str) -> Option<Value> {
-    if map.get(key).is_some_and(Value::is_array) { map.remove(key) } else { None }
+/// The list under a key; anything else there stays.
+fn take_list(map: &mut serde_json::Map<String, Value>, key: &str) -> Option<Vec<Value>> {
+    let list = map.get_mut(key)?.as_array_mut().map(std::mem::take)?;
+    map.remove(key);
+    Some(list)
 }
 
-/// A fault in words: what is wrong, and where.
-pub(crate) fn describe(fault: &IntakeFault) -> String {
-    match fault {
-        IntakeFault::Unreadable { field, reason } if field.is_empty() => reason.clone(),
-        IntakeFault::Unreadable { field, reason } => format!("{field}: {reason}"),
-        IntakeFault::Contradictory { field, reason } => format!("{field} contradicts the rest: {reason}"),
-        IntakeFault::Fault(fault) => format!("the order breaks a limit: {fault:?}"),
-        IntakeFault::Clash { order } => {
-            format!("its id belongs to order {order}, which came from another platform")
-        }
-        IntakeFault::ChangesRefunded { what } => format!("{what} was refunded already and cannot be changed"),
-    }
+fn is_object(line: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(line).is_ok_and(|value| value.is_object())
+}
+
+fn text_of(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim_end().to_owned()
+}
+
+/// As much of a line that is too long as shows which it is.
+fn beginning(line: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 200;
+    format!("{}…", text_of(line.get(..SHOWN_BYTES).unwrap_or(line)))
 }
 
 fn progress() -> ProgressBar {

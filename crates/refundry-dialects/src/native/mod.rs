@@ -180,3 +180,8 @@ pub fn refuse(endpoint: Option<&Endpoint>, _request: &Request<'_>, refusal: &Ref
 pub fn read_order(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault> {
     order::read(document, now_ms)
 }
+
+/// Why an order could not be taken in, in the words that this API uses; the same for orders of every format.
+pub fn in_words(fault: &IntakeFault) -> String {
+    reject::import_fault(0, fault).detail
+}

@@ -346,14 +346,21 @@ impl<'a> Replay<'a> {
         let Some(line) = self.facts.lines.get(units.line) else { return };
         let refunded = self.units(units.line);
         let (taken, upto) = (refunded.0 + refunded.1, first + units.quantity);
-        let share = |account, held: i128| {
-            let charged = self.opened(account);
-            let upto_n = |n| open_share(charged, held, taken, n, line.quantity).min(charged - held);
-            upto_n(upto) - upto_n(first)
-        };
         let held = self.held(units.line);
-        let net = ("net", units.net, share(Account::Net(units.line), held.0));
-        let tax = ("tax", units.tax, share(Account::Tax(units.line), held.1));
+        let charged = (self.opened(Account::Net(units.line)), self.opened(Account::Tax(units.line)));
+        let by_gross = self.shares_gross_prices(line.quantity - taken, charged.0 - held.0);
+        let share = |n| {
+            let tax = open_share(charged.1, held.1, taken, n, line.quantity);
+            let net = if by_gross {
+                open_share(charged.0 + charged.1, held.0 + held.1, taken, n, line.quantity) - tax
+            } else {
+                open_share(charged.0, held.0, taken, n, line.quantity)
+            };
+            (net.min(charged.0 - held.0), tax.min(charged.1 - held.1))
+        };
+        let (start, end) = (share(first), share(upto));
+        let net = ("net", units.net, end.0 - start.0);
+        let tax = ("tax", units.tax, end.1 - start.1);
         for (part, stored, expected) in [net, tax] {
             // What counts as captured grows with shipping, so a share may have been cut short.
             if !(self.facts.by_fulfilment && stored <= expected) {
@@ -366,11 +373,22 @@ impl<'a> Replay<'a> {
         place.same("unit_shares", what, ("the refund", units.discount), ("the line", after(upto) - after(first)));
     }
 
+    /// Where prices include their tax, units are shared out by their gross price and the tax inside is taken off; only
+    /// where less than four minor units of net a unit are open are net and tax shared apart.
+    fn shares_gross_prices(&self, open_units: i128, open_net: i128) -> bool {
+        self.facts.taxes_included && open_units > 0 && open_net / open_units >= 4
+    }
+
     /// The nearest limit, as it stood before the refund: payments go before components where both leave the same.
     fn check_cap(&self, place: &mut Place<'_>, refund: &Refund) {
         let (by_payment, index, left) = refund.cap;
         let room = |p: usize| self.pair(p).captured - self.pair(p).held;
-        let payments = refund.legs.iter().map(|leg| (room(leg.payment) - leg.amount, (true, leg.payment)));
+        let payments = refund.legs.iter().map(|leg| {
+            // A caller may name a payment twice.
+            let same = refund.legs.iter().filter(|other| other.payment == leg.payment);
+            let taken: i128 = same.map(|other| other.amount).sum();
+            (room(leg.payment) - taken, (true, leg.payment))
+        });
         let components = refund.allocations.iter().map(|a| {
             let same = refund.allocations.iter().filter(|b| b.component == a.component);
             let taken: i128 = same.map(|b| b.net + b.tax).sum();

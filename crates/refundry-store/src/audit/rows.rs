@@ -19,6 +19,7 @@ pub(super) struct Facts {
     pub(super) currency: String,
     /// The shop's exponent, and the rate.
     pub(super) shop: Option<(u32, Rate)>,
+    pub(super) taxes_included: bool,
     pub(super) by_fulfilment: bool,
     pub(super) lines: Vec<Line>,
     pub(super) components: Vec<Component>,
@@ -244,6 +245,7 @@ fn read_facts(text: &str) -> Read<Facts> {
         exponent: known_exponent(&at.field("currency")?)?,
         currency,
         shop,
+        taxes_included: at.field("included")?.flag()?,
         by_fulfilment: at.field("by_fulfilment")?.flag()?,
         lines: at.field("lines")?.each(read_line)?,
         components: at.field("components")?.each(read_component)?,

@@ -85,6 +85,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // A test that got no answer wants to know whether there was anybody left to give one.
+        if std::thread::panicking()
+            && let Ok(Some(status)) = self.child.try_wait()
+        {
+            eprintln!("the process at {} had ended before: {status}", self.address);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -152,6 +158,18 @@ impl Client {
     }
 
     fn exchange(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut bytes = Vec::new();
+        write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)?;
+        for (name, value) in headers {
+            write!(bytes, "{name}: {value}\r\n")?;
+        }
+        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
+        bytes.extend_from_slice(body);
+        self.raw(&bytes)
+    }
+
+    /// Sends these very bytes, which need not be a request.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> std::io::Result<Answer> {
         let mut stream = if let Some(stream) = self.stream.take() {
             stream
         } else {
@@ -160,15 +178,8 @@ impl Client {
             stream.set_read_timeout(Some(PATIENCE))?;
             BufReader::new(stream)
         };
-        let mut bytes = Vec::new();
-        write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)?;
-        for (name, value) in headers {
-            write!(bytes, "{name}: {value}\r\n")?;
-        }
-        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
-        bytes.extend_from_slice(body);
         // A server that refuses a body early may close before it read everything; its answer counts.
-        let written = stream.get_mut().write_all(&bytes);
+        let written = stream.get_mut().write_all(bytes);
         let answer = read_answer(&mut stream);
         let answer = match (answer, written) {
             (Ok(answer), _) => answer,
