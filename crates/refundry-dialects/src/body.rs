@@ -95,10 +95,14 @@ impl<'a> Fields<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
-    /// A text.
+    /// A text without NUL, which no store of text takes.
     pub fn text(&self, key: &str) -> Result<Option<&'a str>, Malformed> {
         let wrong = || self.fault(key, Fault::Type("a string"));
-        self.value(key).map(|value| value.as_str().ok_or_else(wrong)).transpose()
+        let text = self.value(key).map(|value| value.as_str().ok_or_else(wrong)).transpose()?;
+        if text.is_some_and(|text| text.contains('\0')) {
+            return Err(self.fault(key, Fault::Value("a text without NUL characters".to_owned())));
+        }
+        Ok(text)
     }
 
     /// A text of at most `max` characters, empty where absent.
@@ -114,7 +118,7 @@ impl<'a> Fields<'a> {
     pub fn text_or_number(&self, key: &str) -> Result<Option<String>, Malformed> {
         match self.value(key) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::String(_)) => Ok(self.text(key)?.map(str::to_owned)),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(self.fault(key, Fault::Type("a string or a number"))),
         }
@@ -167,5 +171,22 @@ impl<'a> Fields<'a> {
         }
         let path = self.path(key);
         entries.iter().enumerate().map(|(i, entry)| Fields::of(entry, &format!("{path}[{i}]"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_with_nul_is_refused_by_name() {
+        let body = json!({"note": {"text": "a\u{0}b"}});
+        let fields = Fields::root(&body).unwrap().object("note").unwrap().unwrap();
+        let sentence = "note.text must be a text without NUL characters";
+        assert_eq!(fields.text("text").unwrap_err().sentence(), sentence);
+        assert_eq!(fields.text_or_empty("text", 10).unwrap_err().sentence(), sentence);
+        assert_eq!(fields.text_or_number("text").unwrap_err().sentence(), sentence);
     }
 }

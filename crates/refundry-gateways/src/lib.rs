@@ -19,8 +19,8 @@
 //!   differs from what was asked, the engine parks the leg for a person.
 //!
 //! Read next: [`manual`] (the smallest driver), [`simulated`] (a whole provider to try things on), [`http`] (the only
-//! place that opens an outbound connection; webhooks use it too). A new provider is a new module here and a line where
-//! the [`Registry`] is filled.
+//! place that opens an outbound connection). A new provider is a new module here and a line where the [`Registry`] is
+//! filled.
 
 pub mod http;
 pub mod manual;

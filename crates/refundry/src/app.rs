@@ -8,7 +8,7 @@ use refundry_core::command::CreateRefund;
 use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::query::Page;
+use refundry_core::query::{Page, RefundQuery};
 use refundry_core::refund::{Refund, RefundState};
 use refundry_core::rejection::Rejection;
 use refundry_dialects::{
@@ -92,12 +92,14 @@ impl App {
                 let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
-            Call::ListRefunds(query) => {
-                let cursor = cursor_of(&query.page);
-                let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
-                let (found, has_more) = page.map_err(|_| cursor)?;
-                let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
-                Ok(Reply::Refunds(RefundPage { refunds, has_more }))
+            Call::ListRefunds(query) => self.list(caller, *query).await.map(Reply::Refunds),
+            Call::ListRefundsOfOrder { order, query } => {
+                let listed = self.list(caller, *query).await;
+                // Only a list with nothing in it leaves open whether there is such an order.
+                if listed.as_ref().map_or(true, |page| page.refunds.is_empty()) {
+                    self.order(store, order).await?;
+                }
+                listed.map(Reply::Refunds)
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
@@ -229,6 +231,15 @@ impl App {
         }
         self.engine.waiters().give_up(refund.id);
         Ok(())
+    }
+
+    async fn list(&self, caller: &Caller, query: RefundQuery) -> Result<RefundPage, Refusal> {
+        let store = caller.store.id;
+        let cursor = cursor_of(&query.page);
+        let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
+        let (found, has_more) = page.map_err(|_| cursor)?;
+        let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
+        Ok(RefundPage { refunds, has_more })
     }
 
     async fn settle(

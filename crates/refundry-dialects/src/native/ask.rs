@@ -16,7 +16,7 @@ use refundry_core::refund::{Class, MetaValue, Restock};
 use serde_json::Value;
 
 use super::read::{
-    code, decimal, decimal_of, id, only, reference, required_decimal, required_id, text, text_of, time, whole,
+    code, decimal, decimal_of, id, only, reference, required_decimal, required_id, text_of, time, whole,
 };
 use crate::body::{Fault, Fields, Malformed};
 use crate::wire::Request;
@@ -114,7 +114,7 @@ fn items(fields: &Fields<'_>) -> Result<Vec<ItemAsk>, Malformed> {
 
 fn item(fields: &Fields<'_>) -> Result<ItemAsk, Malformed> {
     only(fields, ITEM_KEYS)?;
-    let item = match (id(fields, "line")?, text(fields, "sku")?) {
+    let item = match (id(fields, "line")?, fields.text("sku")?) {
         (Some(line), None) => ItemName::Id(reference(line)),
         (None, Some(sku)) => ItemName::Sku(sku.to_owned()),
         (Some(_), Some(_)) | (None, None) => return Err(one_of(fields, "line", "sku")),
@@ -164,7 +164,7 @@ fn parts(of: &Fields<'_>) -> Result<Parts, Malformed> {
     }
     for entry in fields.objects("additional_named", ENTRIES_PER_REQUEST_MAX)? {
         only(&entry, NAMED_KEYS)?;
-        let name = text(&entry, "name")?.ok_or_else(|| entry.fault("name", Fault::Missing))?;
+        let name = entry.text("name")?.ok_or_else(|| entry.fault("name", Fault::Missing))?;
         parts.push(PartAsk { target: Target::Additional(name.to_owned()), money: money_of(&entry)? });
     }
     let total = total(&fields)?;
@@ -276,7 +276,7 @@ fn leg(fields: &Fields<'_>) -> Result<LegAsk, Malformed> {
 
 /// Any code is taken here; the rules compare it with the order's and say which one it must be.
 fn currency(fields: &Fields<'_>) -> Result<CurrencyAsk, Malformed> {
-    let Some(code) = text(fields, "currency")? else { return Ok(CurrencyAsk::Unsaid) };
+    let Some(code) = fields.text("currency")? else { return Ok(CurrencyAsk::Unsaid) };
     if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
         let wanted = "a code of three letters, such as \"USD\"";
         return Err(fields.fault("currency", Fault::Value(wanted.to_owned())));

@@ -10,7 +10,7 @@ use refundry_core::refund::{Bucket, Restock};
 
 use super::encode::shown;
 use super::order::{Unfit, line_named, money};
-use super::read::{code, count, id, only, reference, required_id, text, text_of, time};
+use super::read::{code, count, id, only, reference, required_id, text_of, time};
 use crate::body::{Fault, Fields, Malformed};
 
 /// Keys of a past refund.
@@ -140,7 +140,7 @@ fn allocations(of: &Fields<'_>, order: &Order) -> Result<Vec<(usize, Amount, Amo
         let kind = code(&fields, "kind", kinds, ComponentKind::parse)?;
         let kind = kind.ok_or_else(|| fields.fault("kind", Fault::Missing))?;
         let line = id(&fields, "line")?.map(|name| line_named(&fields, &order.lines, name)).transpose()?;
-        let name = text(&fields, "name")?;
+        let name = fields.text("name")?;
         let is_it = |c: &Component| c.kind == kind && c.line == line && name.is_none_or(|name| c.name == name);
         let component = order.components.iter().position(is_it);
         let none = || fields.fault("kind", Fault::Value("of a part that the order has".to_owned()));

@@ -36,24 +36,14 @@ pub(super) fn reference(text: &str) -> Reference {
     Reference { text: text.to_owned(), ours: read_id(text) }
 }
 
-/// A text without NUL, which no store of text takes.
-pub(super) fn text<'a>(fields: &Fields<'a>, key: &str) -> Result<Option<&'a str>, Malformed> {
-    let text = fields.text(key)?;
-    if text.is_some_and(|t| t.contains('\0')) {
-        return Err(fields.fault(key, Fault::Value("a text without NUL characters".to_owned())));
-    }
-    Ok(text)
-}
-
 /// A text of at most `max` characters, empty where absent.
 pub(super) fn text_of(fields: &Fields<'_>, key: &str, max: usize) -> Result<String, Malformed> {
-    text(fields, key)?;
     fields.text_or_empty(key, max)
 }
 
 /// An id: a text that is neither blank nor longer than ids may be.
 pub(super) fn id<'a>(fields: &Fields<'a>, key: &str) -> Result<Option<&'a str>, Malformed> {
-    let Some(id) = text(fields, key)?.map(str::trim) else { return Ok(None) };
+    let Some(id) = fields.text(key)?.map(str::trim) else { return Ok(None) };
     if id.is_empty() {
         return Err(fields.fault(key, Fault::Value("an id of at least one character".to_owned())));
     }
@@ -112,13 +102,13 @@ pub(super) fn count(fields: &Fields<'_>, key: &str) -> Result<Option<u32>, Malfo
 /// A currency that ISO 4217 lists.
 pub(super) fn currency(fields: &Fields<'_>, key: &str) -> Result<Option<Currency>, Malformed> {
     let wrong = || fields.fault(key, Fault::Value("a currency of ISO 4217, such as \"USD\"".to_owned()));
-    text(fields, key)?.map(|code| Currency::parse(code).ok_or_else(wrong)).transpose()
+    fields.text(key)?.map(|code| Currency::parse(code).ok_or_else(wrong)).transpose()
 }
 
 /// A time, as epoch milliseconds.
 pub(super) fn time(fields: &Fields<'_>, key: &str) -> Result<Option<i64>, Malformed> {
     let wrong = || fields.fault(key, Fault::Value("an RFC 3339 time such as \"2026-01-31T09:30:00Z\"".to_owned()));
-    text(fields, key)?.map(|text| parse_time(text).ok_or_else(wrong)).transpose()
+    fields.text(key)?.map(|text| parse_time(text).ok_or_else(wrong)).transpose()
 }
 
 /// One of a few codes.
@@ -129,5 +119,5 @@ pub(super) fn code<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Malformed> {
     let wrong = || fields.fault(key, Fault::Value(format!("one of {allowed}")));
-    text(fields, key)?.map(|text| parse(text).ok_or_else(wrong)).transpose()
+    fields.text(key)?.map(|text| parse(text).ok_or_else(wrong)).transpose()
 }

@@ -109,14 +109,16 @@ pub(super) fn list_refunds(order: &str, request: &Request<'_>) -> Result<Call, R
         }
     };
     let page = value("since_id").map_or(Page::Start, |text| Page::After(ids::refund_reference(text)));
-    Ok(Call::ListRefunds(Box::new(RefundQuery {
-        orders: Some(vec![ids::order_reference(order)]),
+    let order = ids::order_reference(order);
+    let query = RefundQuery {
+        orders: Some(vec![order.clone()]),
         sort: SortBy::Created,
         descending: false,
         page,
         limit,
         ..RefundQuery::default()
-    })))
+    };
+    Ok(Call::ListRefundsOfOrder { order, query: Box::new(query) })
 }
 
 /// `GET orders/{order_id}/refunds/{refund_id}.json`

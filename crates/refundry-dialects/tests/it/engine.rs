@@ -127,6 +127,10 @@ impl Engine {
             Call::Quote { order, request } => self.quote(&order, &request),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
+            Call::ListRefundsOfOrder { order, query } => {
+                self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
+                lists::refunds(self, &query).map(Reply::Refunds)
+            }
             Call::AnnotateRefund { refund, metadata } => self.annotate(&refund, metadata),
             Call::SettleLeg { refund, leg, succeeded, text } => self.settle_by_hand(&refund, leg, succeeded, text),
             Call::GetOrder { order } => {

@@ -37,11 +37,8 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     if let Some(answer) = own_pages(app, &path) {
         return answer;
     }
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
+    let headers: Vec<(String, String)> =
+        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), header_text(value.as_bytes()))).collect();
     let body = read_body(body, limit_of(&path)).await;
     let request = Request {
         method: parts.method.as_str(),
@@ -178,6 +175,12 @@ fn request_key(endpoint: &Endpoint, request: &Request<'_>) -> Result<Option<Requ
     Ok(Some(RequestKey { key: key.to_owned(), hash: tenants::hash(&hashed) }))
 }
 
+/// A header's value as text. None is left out: who sent an odd `Refundable-Before` or `Idempotency-Key` must not be
+/// served as if they had sent none.
+fn header_text(value: &[u8]) -> String {
+    std::str::from_utf8(value).map_or_else(|_| value.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
+}
+
 fn limit_of(path: &str) -> usize {
     if path == "/v1/orders/import" { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
@@ -241,4 +244,16 @@ fn request_id() -> String {
         secret.chars().rev().take(16).collect()
     });
     format!("{}{:016x}", *START, COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::header_text;
+
+    #[test]
+    fn no_header_is_left_out_for_its_characters() {
+        assert_eq!(header_text(b"65.00"), "65.00");
+        assert_eq!(header_text("65.00\u{20ac}".as_bytes()), "65.00\u{20ac}");
+        assert_eq!(header_text(b"\xe9"), "\u{e9}");
+    }
 }

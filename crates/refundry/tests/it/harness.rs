@@ -45,13 +45,21 @@ impl Process {
     }
 
     fn start(args: &[&str]) -> Self {
+        Self::start_in(Path::new("."), args)
+    }
+
+    /// Any server command, run in a folder.
+    pub(crate) fn start_in(folder: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(binary());
-        command.args(args).env("REFUNDRY_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(args).current_dir(folder).env("REFUNDRY_LOG", "warn");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let address = loop {
-            let line = lines.next().expect("the process says where it listens").expect("a line");
-            if let Some(address) = line.strip_prefix("listening on http://") {
+            let Some(line) = lines.next() else {
+                panic!("{args:?} never said where it listens: {}", child.wait().expect("it ends"));
+            };
+            if let Some(address) = line.expect("a line").strip_prefix("listening on http://") {
                 break address.to_owned();
             }
         };
@@ -150,6 +158,18 @@ impl Client {
     }
 
     fn exchange(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut bytes = Vec::new();
+        write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)?;
+        for (name, value) in headers {
+            write!(bytes, "{name}: {value}\r\n")?;
+        }
+        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
+        bytes.extend_from_slice(body);
+        self.raw(&bytes)
+    }
+
+    /// Sends these very bytes, which need not be a request.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> std::io::Result<Answer> {
         let mut stream = if let Some(stream) = self.stream.take() {
             stream
         } else {
@@ -158,15 +178,8 @@ impl Client {
             stream.set_read_timeout(Some(PATIENCE))?;
             BufReader::new(stream)
         };
-        let mut bytes = Vec::new();
-        write!(bytes, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address)?;
-        for (name, value) in headers {
-            write!(bytes, "{name}: {value}\r\n")?;
-        }
-        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
-        bytes.extend_from_slice(body);
         // A server that refuses a body early may close before it read everything; its answer counts.
-        let written = stream.get_mut().write_all(&bytes);
+        let written = stream.get_mut().write_all(bytes);
         let answer = read_answer(&mut stream);
         let answer = match (answer, written) {
             (Ok(answer), _) => answer,

@@ -2,8 +2,10 @@
 //!
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
+mod bad_input;
 mod crash;
 mod examples;
 mod harness;
+mod readme;
 mod import;
 mod together;

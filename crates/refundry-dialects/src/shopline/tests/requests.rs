@@ -236,7 +236,7 @@ fn lists_are_limited_and_oldest_first() {
     let path = "/admin/openapi/v20250601/orders/21057520029298437725452511/refunds.json";
     let Routed::To(endpoint) = route("GET", path) else { panic!("a path") };
     let list = |query: &str| match decode(&endpoint, &get(path, query)) {
-        Ok(Call::ListRefunds(query)) => Ok((query.limit, query.descending, query.page)),
+        Ok(Call::ListRefundsOfOrder { query, .. }) => Ok((query.limit, query.descending, query.page)),
         Ok(other) => panic!("not a list: {other:?}"),
         Err(response) => Err((response.status, json(&response))),
     };
