@@ -6,6 +6,6 @@ mod bad_input;
 mod crash;
 mod examples;
 mod harness;
-mod readme;
 mod import;
+mod readme;
 mod together;
