@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use refundry_core::command::{Ask, RefundRequest, Target};
+use refundry_core::command::{AmountIn, Ask, CurrencyAsk, LegAsk, Plan, RefundRequest, Target, Total};
 use refundry_core::money::Currency;
 use refundry_core::order::{Capture, ComponentKind, ShopMoney};
 use refundry_engine::accept::Job;
@@ -144,10 +144,12 @@ fn whatever_is_asked_and_answered_the_books_are_right() {
         if roll(4) == 0 {
             order.capture = Capture::ByFulfilment;
         }
+        order.taxes_included = roll(3) == 0;
         let id = shop.put(order);
         for _ in 0..12 {
             shop.tick(1_000);
-            let request = match roll(6) {
+            let request = match roll(7) {
+                6 => twice("card", &(number(&mut roll, 150) + 1).to_string()),
                 0 => units("a", number(&mut roll, 4) + 1),
                 1 => units("b", 1),
                 2 => amount(&number(&mut roll, 90).to_string()),
@@ -176,6 +178,23 @@ fn whatever_is_asked_and_answered_the_books_are_right() {
     }
     assert!(shop.audit().refunds > 100);
     shop.assert_clean();
+}
+
+/// Money for one line's units through one payment that is named twice.
+fn twice(payment: &str, amount: &str) -> RefundRequest {
+    let leg = LegAsk {
+        payment: Some(named(payment)),
+        channel: String::new(),
+        amount: dec(amount),
+        amount_in: AmountIn::Books,
+        currency: CurrencyAsk::Unsaid,
+        outside: false,
+    };
+    let mut request = units("c", 1);
+    if let Ask::Parts(parts) = &mut request.ask {
+        parts.total = Total::OfPayments;
+    }
+    RefundRequest { plan: Plan::Named(vec![leg.clone(), leg]), ..request }
 }
 
 /// The audit has its own list of exponents; it must know every currency that the rules take.
