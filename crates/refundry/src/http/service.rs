@@ -40,7 +40,8 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     let headers: Vec<(String, String)> = parts
         .headers
         .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        // Never left out, whatever its bytes: a request without its idempotency key would be done twice.
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let body = read_body(body, limit_of(&path)).await;
     let request = Request {
