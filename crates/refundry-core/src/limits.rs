@@ -42,6 +42,8 @@ pub const QUEUE_MAX: usize = 10_000;
 pub const KEY_LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// How long a worker may keep a leg before another one may look it up: 60 s, well above a provider call's deadline.
 pub const LEASE_MS: i64 = 60_000;
+/// How long a gateway call may take: 30 s. One that would not end within its lease is not begun.
+pub const CALL_MS: i64 = 30_000;
 /// Gateway calls in flight in one process.
 pub const CALLS_IN_FLIGHT_MAX: usize = 512;
 /// Entries of one page of a list.

@@ -7,7 +7,7 @@
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::{News, accept, decide};
 use refundry_core::intake::{Intake, IntakeFault};
-use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS};
+use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS, METADATA_PAIRS_MAX};
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
@@ -152,6 +152,8 @@ pub struct LegNews {
     pub news: News,
     /// When to ask again, epoch milliseconds.
     pub again_ms: i64,
+    /// How often the leg had been taken by then.
+    pub attempts: i64,
 }
 
 /// What became of a job.
@@ -171,8 +173,8 @@ pub enum Outcome {
     Put(Result<intake::Taken, IntakeFault>),
     /// To `Fulfil` and `AddPayment`.
     Changed(Result<Arc<Order>, intake::ChangeFault>),
-    /// To `Annotate`; `None` if there is no such refund.
-    Annotated(Option<(Arc<Refund>, Arc<Order>)>),
+    /// To `Annotate`.
+    Annotated(Result<(Arc<Refund>, Arc<Order>), AnnotateFault>),
     /// To `SettleByHand`.
     Settled(Result<(Arc<Refund>, Arc<Order>), execute::HandFault>),
     /// To `AddStore` and `AddToken`: `false` means that the name or secret is taken.
@@ -181,6 +183,15 @@ pub enum Outcome {
     Revoked(bool),
     /// To `ForgetKeys`: how many.
     Forgotten(u64),
+}
+
+/// Why metadata cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnnotateFault {
+    /// No such refund.
+    RefundUnknown,
+    /// With the pairs that it has, they would be more than [`METADATA_PAIRS_MAX`].
+    TooManyPairs,
 }
 
 /// A refund that was accepted.
@@ -271,8 +282,8 @@ impl Writer {
                 Outcome::Annotated(annotate(tx, world, *store, refund, metadata)?)
             }
             Job::SettleByHand { store, refund, leg, news } => {
-                let ids = &mut self.ids;
-                Outcome::Settled(execute::settle_by_hand(tx, world, (*store, refund, *leg), news, ids, now_ms)?)
+                let means = (&mut self.ids, &*self.queue);
+                Outcome::Settled(execute::settle_by_hand(tx, world, (*store, refund, *leg), news, means, now_ms)?)
             }
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
@@ -363,8 +374,8 @@ fn annotate(
     store: i64,
     refund: &Reference,
     metadata: &BTreeMap<String, Option<MetaValue>>,
-) -> Result<Option<Found>, StoreError> {
-    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(None) };
+) -> Result<Result<Found, AnnotateFault>, StoreError> {
+    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(AnnotateFault::RefundUnknown)) };
     let (current, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     let mut changed = (*current).clone();
     for (key, value) in metadata {
@@ -373,10 +384,14 @@ fn annotate(
             None => changed.metadata.remove(key),
         };
     }
+    // A refund that came with more may keep them, but gets no more.
+    if changed.metadata.len() > METADATA_PAIRS_MAX.max(current.metadata.len()) {
+        return Ok(Err(AnnotateFault::TooManyPairs));
+    }
     let changed = Arc::new(changed);
     refundry_store::refunds::update_metadata(tx, store, &changed)?;
     world.replace_refund(store, &changed);
-    Ok(Some((changed, order)))
+    Ok(Ok((changed, order)))
 }
 
 fn forget_keys(tx: &mut Tx<'_>, before_ms: i64) -> Result<u64, StoreError> {

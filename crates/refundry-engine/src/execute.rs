@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use refundry_core::decide::{News, settle};
-use refundry_core::limits::{CALLS_IN_FLIGHT_MAX, LEASE_MS};
+use refundry_core::limits::{CALL_MS, CALLS_IN_FLIGHT_MAX, LEASE_MS};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_gateways::{Answer, Ask, Registry, SettledBy};
-use refundry_store::{StoreError, Tx, outbox, stores};
+use refundry_store::outbox::{self, PutOff};
+use refundry_store::{StoreError, Tx, stores};
 
 use crate::accept::{LegNews, missing_refund};
 use crate::ids::Ids;
@@ -33,7 +34,7 @@ pub struct GatewayCall {
     pub ask: Ask,
     /// How often the leg was taken. From the second time on it may have been sent before: look up, do not send.
     pub attempts: i64,
-    /// Until when it is ours, epoch milliseconds. Not to be sent after that.
+    /// Until when it is ours, epoch milliseconds; see [`GatewayCall::in_time`].
     pub until_ms: i64,
 }
 
@@ -41,6 +42,14 @@ impl GatewayCall {
     /// Whether the leg must be looked up before it may be sent.
     pub fn may_have_been_sent(&self) -> bool {
         self.attempts > 1
+    }
+
+    /// Whether a call that begins now ends while the leg is ours.
+    ///
+    /// Two calls for one leg at the same time would leave it to the provider to pay once, and their answers, which may
+    /// contradict each other, would come in any order.
+    pub fn in_time(&self, now_ms: i64) -> bool {
+        now_ms + CALL_MS <= self.until_ms
     }
 
     /// Turns the gateway's answer into news of the leg.
@@ -66,7 +75,8 @@ impl GatewayCall {
         };
         let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
         let again_ms = now_ms + LADDER_MS.get(step).copied().unwrap_or(LEASE_MS);
-        LegNews { store: self.store, order: self.order, refund: refund_id, leg: leg_id, news, again_ms }
+        let (store, order, attempts) = (self.store, self.order, self.attempts);
+        LegNews { store, order, refund: refund_id, leg: leg_id, news, again_ms, attempts }
     }
 }
 
@@ -207,7 +217,8 @@ pub(crate) fn record(
     if over {
         world.finish(news.store, news.leg);
     } else {
-        world.put_off(news.store, news.leg, news.again_ms);
+        let LegNews { store, leg, again_ms: due_ms, attempts, .. } = *news;
+        world.put_off(PutOff { store, leg, due_ms, attempts });
     }
     Ok(updated)
 }
@@ -223,33 +234,37 @@ pub enum HandFault {
     NotByHand,
 }
 
-/// Settles a leg that waits for a person: one through a driver that only a person settles, or a parked one.
+/// Settles a leg that waits for a person: one through a driver that only a person settles, or that this process does
+/// not have, or a parked one.
 pub(crate) fn settle_by_hand(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, refund, leg): (i64, &Reference, Id),
     news: &News,
-    ids: &mut Ids,
+    (ids, queue): (&mut Ids, &WorkQueue),
     now_ms: i64,
 ) -> Result<Result<Found, HandFault>, StoreError> {
     let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(HandFault::RefundUnknown)) };
     let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
+    let driver = |l: &Leg| order.payments.get(l.payment).and_then(|p| queue.registry().find(&p.gateway));
+    let no_driver = refund.legs.get(index).is_some_and(|l| driver(l).is_none());
     let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
         LegState::Parked { .. } => true,
         // A leg in the outbox is a gateway's business.
         LegState::Waiting => l.route == Route::Original,
-        LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Succeeded { .. } | LegState::Failed { .. } => {
-            false
-        }
+        LegState::Sent { .. } | LegState::InDoubt { .. } => no_driver,
+        LegState::Succeeded { .. } | LegState::Failed { .. } => false,
     });
     // A person says how it ended; anything less would leave a leg that nobody asks about.
     let is_word = matches!(news, News::Succeeded { .. } | News::Failed { .. });
-    if !by_hand || !is_word || outbox::get(tx, store, leg)?.is_some() {
+    if !by_hand || !is_word || (!no_driver && outbox::get(tx, store, leg)?.is_some()) {
         return Ok(Err(HandFault::NotByHand));
     }
     let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);
     let Ok(decision) = decision else { return Ok(Err(HandFault::NotByHand)) };
+    // Without a driver it would be asked about for ever, with nobody there to answer.
+    world.finish(store, leg);
     let entry = ids.next(now_ms);
     Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)))
 }

@@ -13,6 +13,7 @@ use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Ref
 use refundry_store::{StoreError, Tx, orders, refunds};
 
 use crate::ids::Ids;
+use crate::past;
 use crate::world::World;
 
 /// What became of an order on its way in.
@@ -124,12 +125,10 @@ fn update(
     if let Err(fault) = check_kept(&before, &order) {
         return Ok(Err(fault));
     }
-    let past = refunds::of_order(tx, store, id)?;
-    let is_known = |refund: &PastRefund| match &refund.external_id {
-        Some(external) => past.iter().any(|p| p.external_id.as_ref() == Some(external)),
-        None => past.iter().any(|p| p.shape == Shape::Imported && p.created_ms == refund.created_ms),
+    let news = match past::news(&refunds::of_order(tx, store, id)?, &intake.refunds) {
+        Ok(news) => news,
+        Err(fault) => return Ok(Err(fault)),
     };
-    let news: Vec<PastRefund> = intake.refunds.iter().filter(|r| !is_known(r)).cloned().collect();
     // The platform's own clock moves with every refund; that alone is no change of ours.
     let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
     if same && news.is_empty() {
@@ -394,8 +393,12 @@ fn check_payments_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault>
         if paid.held().is_zero() && before.balances.refunds == 0 {
             continue;
         }
+        let pending = paid.pending.is_positive() || paid.own_pending.is_positive();
         let kept = after.payments.get(index).is_some_and(|now| {
+            // A leg under way is asked about where it was sent: anybody else would say that it never was.
+            let same_way = (&now.gateway, &now.reference) == (&payment.gateway, &payment.reference);
             now.id == payment.id
+                && (!pending || same_way)
                 && now.own_currency == payment.own_currency
                 && now.captured >= paid.held()
                 && now.own_captured >= paid.own_held()

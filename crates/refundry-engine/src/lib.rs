@@ -14,6 +14,7 @@ pub mod clock;
 pub mod execute;
 mod ids;
 pub mod intake;
+mod past;
 pub mod publish;
 pub mod read;
 pub mod tenants;

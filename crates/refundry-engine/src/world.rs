@@ -9,7 +9,7 @@ use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::Refund;
 use refundry_store::keys::{self, KeyRecord};
-use refundry_store::outbox::{self, OutboxRow};
+use refundry_store::outbox::{self, OutboxRow, PutOff};
 use refundry_store::{StoreError, Tx, journal, orders, refunds, tokens};
 
 use crate::accept::{Job, Pass};
@@ -26,7 +26,7 @@ pub(crate) struct World {
     entries: Vec<Entry>,
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
-    put_off: Vec<(i64, Id, i64)>,
+    put_off: Vec<PutOff>,
 }
 
 /// A refund and its order, shared with answers.
@@ -254,8 +254,8 @@ impl World {
     }
 
     /// A leg is to be asked about again later.
-    pub(crate) fn put_off(&mut self, store: i64, leg: Id, due_ms: i64) {
-        self.put_off.push((store, leg, due_ms));
+    pub(crate) fn put_off(&mut self, row: PutOff) {
+        self.put_off.push(row);
     }
 
     /// Writes every row that changed, table by table, in key order.

@@ -72,11 +72,24 @@ pub fn get(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<OutboxRow>, St
     tx.query_one(GET, &[store.into(), number(leg)?], |row| decode(row, store))
 }
 
-/// Puts off legs: store, leg, when they are due again.
-pub fn put_off(tx: &mut Tx<'_>, rows: &[(i64, Id, i64)]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 3]> = Vec::with_capacity(rows.len());
-    for (store, leg, due_ms) in rows {
-        params.push([(*store).into(), number(*leg)?, (*due_ms).into()]);
+/// A leg that nobody needs to ask about for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutOff {
+    /// The store.
+    pub store: i64,
+    /// The leg.
+    pub leg: Id,
+    /// When it is due again, epoch milliseconds.
+    pub due_ms: i64,
+    /// How often it had been taken when this was learnt. Whoever took it since holds a lease that stays as it is.
+    pub attempts: i64,
+}
+
+/// Puts off legs, except those that somebody else has taken since.
+pub fn put_off(tx: &mut Tx<'_>, rows: &[PutOff]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 4]> = Vec::with_capacity(rows.len());
+    for PutOff { store, leg, due_ms, attempts } in rows {
+        params.push([(*store).into(), number(*leg)?, (*due_ms).into(), (*attempts).into()]);
     }
     tx.execute_many(PUT_OFF, &params)?;
     Ok(())
@@ -111,7 +124,7 @@ const RECLAIM: &str = "
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
     SELECT leg_id, refund_id, order_id, due_ms, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
-const PUT_OFF: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2";
+const PUT_OFF: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND attempts = ?4";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1";
 

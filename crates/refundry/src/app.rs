@@ -7,6 +7,7 @@ use std::time::Duration;
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::limits::METADATA_PAIRS_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::query::{Page, RefundQuery};
 use refundry_core::refund::{Refund, RefundState};
@@ -14,7 +15,7 @@ use refundry_core::rejection::Rejection;
 use refundry_dialects::{
     Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Scope, StoreView, TokenView, Wait,
 };
-use refundry_engine::accept::{Accepted, Job, Outcome, Pass, RequestKey};
+use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
 use refundry_engine::execute::HandFault;
 use refundry_engine::intake::{ChangeFault, How, Taken};
 use refundry_engine::store::stores::StoreRecord;
@@ -104,8 +105,12 @@ impl App {
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
                 match self.write(caller, Job::Annotate { store, refund, metadata }).await? {
-                    Outcome::Annotated(Some(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
-                    Outcome::Annotated(None) => Err(Refusal::RefundUnknown(text)),
+                    Outcome::Annotated(Ok(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
+                    Outcome::Annotated(Err(AnnotateFault::RefundUnknown)) => Err(Refusal::RefundUnknown(text)),
+                    Outcome::Annotated(Err(AnnotateFault::TooManyPairs)) => {
+                        let reason = format!("at most {METADATA_PAIRS_MAX} pairs, with those that the refund has");
+                        Err(Refusal::Setting { field: "metadata", reason })
+                    }
                     _ => Err(mismatch()),
                 }
             }
@@ -196,17 +201,25 @@ impl App {
         if !replayed {
             self.metrics.accepted(refund.via.code());
         }
-        if wait == Wait::No {
-            let view = view(caller, refund.as_accepted(), order);
-            return Ok(Reply::Created(Box::new(RefundAnswer { view, order: None, replayed })));
-        }
-        self.wait_for(store, &refund).await?;
+        // The refund is stored. If it cannot be read again now, it is shown as it was accepted: an error would have the
+        // caller ask for the same money once more.
+        let settled = if wait == Wait::No { None } else { self.settled(store, &refund).await.ok() };
+        let (refund, after) = match settled {
+            Some((refund, after)) => (refund, Some(*after)),
+            None => (refund.as_accepted(), None),
+        };
+        let order = after.as_ref().map_or(order, |after| Arc::clone(&after.facts.order));
+        let view = view(caller, refund, order);
+        Ok(Reply::Created(Box::new(RefundAnswer { view, order: after, replayed })))
+    }
+
+    /// A refund once its legs are settled or time is up, and its order after it.
+    async fn settled(&self, store: i64, refund: &Refund) -> Result<(Refund, Box<OrderView>), Refusal> {
+        self.wait_for(store, refund).await?;
         let order = self.order(store, by_number(refund.order)).await?;
         let id = refund.id;
         let settled = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
-        let refund = settled.unwrap_or_else(|| (*refund).clone());
-        let view = view(caller, refund, Arc::clone(&order.facts.order));
-        Ok(Reply::Created(Box::new(RefundAnswer { view, order: Some(*order), replayed })))
+        Ok((settled.unwrap_or_else(|| refund.clone()), order))
     }
 
     /// Waits until a refund is settled, or time is up.
@@ -225,12 +238,12 @@ impl App {
         );
         // It may have settled before anybody waited.
         let id = refund.id;
-        let now = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
-        if now.is_some_and(|refund| refund.state() == RefundState::Pending) {
+        let now = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await;
+        if matches!(&now, Ok(Some(refund)) if refund.state() == RefundState::Pending) {
             let _ = timeout(self.wait, settled).await;
         }
         self.engine.waiters().give_up(refund.id);
-        Ok(())
+        now.map(|_| ())
     }
 
     async fn settle(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use refundry_core::limits::CALL_MS;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::clock::Clock;
@@ -54,7 +55,8 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listening address is unknown")?;
     let (stop, stopped) = watch::channel(false);
     let app = Arc::new(App::new(Arc::clone(&engine), Duration::from_millis(args.wait_ms)));
-    let transport = Transport::new(TransportLimits::default());
+    let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
+    let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
     let worker = tokio::spawn(worker::run(Arc::clone(&engine), transport, arrived, stopped.clone()));
     let upkeep = tokio::spawn(worker::upkeep(Arc::clone(&engine), stopped.clone()));
     let server = tokio::spawn(http::serve(listener, app, stopped, GRACE));

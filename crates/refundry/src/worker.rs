@@ -10,7 +10,7 @@ use refundry_engine::execute::GatewayCall;
 use refundry_engine::store::{StoreError, outbox, stores};
 use refundry_gateways::{Answer, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the outbox is looked at for legs that nobody was told of: put off, or left by a process that died.
 const LOOK: Duration = Duration::from_millis(200);
@@ -27,6 +27,9 @@ pub(crate) async fn run(
     mut stopped: watch::Receiver<bool>,
 ) {
     let flights = Arc::new(Semaphore::new(CALLS_IN_FLIGHT_MAX));
+    // On its own beat: a busy server is told of new legs all the time, and the others must have their turn too.
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*stopped.borrow() {
         for call in engine.queue().take(flights.available_permits()) {
             // Permits were counted just now, and nobody else takes any.
@@ -39,11 +42,12 @@ pub(crate) async fn run(
                 arrived.notify_one();
             });
         }
-        let nothing_came = tokio::select! {
-            told = timeout(LOOK, arrived.notified()) => told.is_err(),
+        let look = tokio::select! {
+            () = arrived.notified() => false,
+            _ = looks.tick() => true,
             _ = stopped.changed() => false,
         };
-        if nothing_came && let Err(error) = lease_due(&engine) {
+        if look && let Err(error) = lease_due(&engine) {
             tracing::error!(%error, "the outbox cannot be read");
         }
     }
@@ -94,9 +98,8 @@ fn lease_due(engine: &Engine) -> Result<(), StoreError> {
 }
 
 async fn perform(engine: &Arc<Engine>, transport: &Transport, call: GatewayCall) {
-    let now_ms = engine.clock().now_ms();
-    if now_ms >= call.until_ms {
-        // Somebody else may have it by now.
+    if !call.in_time(engine.clock().now_ms()) {
+        // Somebody else may have it before it is answered.
         engine.queue().finished(1);
         return;
     }
@@ -112,7 +115,8 @@ async fn ask(engine: &Engine, transport: &Transport, call: &GatewayCall) -> Answ
     };
     if call.may_have_been_sent() {
         let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
-        if found != Answer::NotFound {
+        // After a slow look-up it is left to whoever takes it next.
+        if found != Answer::NotFound || !call.in_time(engine.clock().now_ms()) {
             return found;
         }
     }

@@ -6,7 +6,7 @@ use refundry_core::order::{ComponentKind, Order, ShopMoney};
 use refundry_engine::intake::How;
 
 use crate::books::{past, plain};
-use crate::shop::{Build, Shop, dec, declined, order, units};
+use crate::shop::{Build, Shop, dec, declined, done, order, units, unknown};
 
 #[test]
 fn taking_in_twice_changes_nothing() {
@@ -115,5 +115,56 @@ fn shop_money_of_history_leaves_no_residue() {
     let sum = |part: fn(&refundry_core::refund::Refund) -> Amount| of_order.iter().map(part).sum::<Amount>().get();
     // 40.00 at 0.7 yen each is 28 yen.
     assert_eq!((sum(|r| r.allocations[0].shop.0), sum(|r| r.units[0].shop.0)), (28, 28));
+    shop.assert_clean();
+}
+
+#[test]
+fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent() {
+    let shop = Shop::new();
+    let id = shop.put(plain("a"));
+    shop.create(id, units("hat", 1)).unwrap();
+    let call = shop.calls().remove(0);
+    shop.record(&call, unknown()).unwrap();
+    let edits: [fn(&mut Order); 2] = [
+        |order| order.payments[0].gateway = "manual".to_owned(),
+        |order| order.payments[0].reference = "another charge".to_owned(),
+    ];
+    for edit in edits {
+        let mut changed = plain("a");
+        edit(&mut changed);
+        // The look-up would go where nobody knows of the leg, which would then be sent a second time.
+        let refused = shop.put_with(changed.clone(), Vec::new());
+        assert!(matches!(refused, Err(IntakeFault::ChangesRefunded { .. })), "{refused:?}");
+    }
+    shop.tick(1_000);
+    let again = shop.lease().remove(0);
+    assert_eq!((&again.gateway, &again.ask), (&call.gateway, &call.ask));
+    shop.record(&again, done(&again)).unwrap();
+    let mut changed = plain("a");
+    edits[1](&mut changed);
+    assert_eq!(shop.put_with(changed, Vec::new()).unwrap().how, How::Changed);
+    shop.assert_clean();
+}
+
+#[test]
+fn a_bare_total_that_grows_is_taken_for_what_it_grew_by() {
+    let bare = |net: i64, tax: i64, quantity: u32| PastRefund { external_id: None, ..past("", net, tax, quantity) };
+    let shop = Shop::new();
+    let id = shop.put_with(plain("a"), vec![bare(1_000, 100, 1)]).unwrap().order;
+    let again = shop.put_with(plain("a"), vec![bare(1_000, 100, 1)]).unwrap();
+    assert_eq!(again.how, How::Unchanged);
+
+    for _ in 0..2 {
+        shop.tick(1_000);
+        shop.put_with(plain("a"), vec![bare(3_000, 300, 3)]).unwrap();
+        let facts = shop.facts(id);
+        assert_eq!((facts.balances.refunds, facts.payments_left().get()), (2, 1_100), "3300 of 4400 went back");
+        assert_eq!(facts.units_refunded(0).all(), 3);
+        assert!(facts.balances.discrepancy.is_zero());
+    }
+    let less = shop.put_with(plain("a"), vec![bare(1_000, 100, 1)]).unwrap();
+    assert_eq!(less.how, How::Unchanged, "what was believed before stays");
+    let odd = shop.put_with(plain("a"), vec![PastRefund { units: Vec::new(), ..bare(4_000, 400, 4) }]);
+    assert!(matches!(odd, Err(IntakeFault::Contradictory { .. })), "{odd:?}");
     shop.assert_clean();
 }

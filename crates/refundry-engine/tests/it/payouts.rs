@@ -2,8 +2,8 @@
 
 use refundry_core::command::{Plan, RefundRequest};
 use refundry_core::decide::News;
-use refundry_core::refund::{LegState, RefundState};
-use refundry_engine::accept::{Job, Outcome};
+use refundry_core::refund::{LegState, MetaValue, RefundState};
+use refundry_engine::accept::{AnnotateFault, Job, Outcome};
 use refundry_engine::execute::HandFault;
 use refundry_gateways::Answer;
 
@@ -42,6 +42,8 @@ fn a_lease_that_ran_out_is_looked_up_and_not_sent_again() {
     shop.create(order, amount("10.00")).unwrap();
     let first = shop.calls().remove(0);
     assert!(!first.may_have_been_sent());
+    assert!(first.in_time(NOW_MS + 30_000));
+    assert!(!first.in_time(NOW_MS + 30_001), "it might still be under way when the next one looks it up");
 
     shop.tick(61_000);
     let second = shop.lease().remove(0);
@@ -143,4 +145,63 @@ fn settle(shop: &Shop, refund: u64, leg: u64, news: News) -> Result<RefundState,
         Outcome::Settled(settled) => settled.map(|(refund, _)| refund.state()),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn late_doubt_leaves_a_newer_lease_alone() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    shop.create(order, amount("10.00")).unwrap();
+    let first = shop.calls().remove(0);
+    shop.tick(61_000);
+    let second = shop.lease().remove(0);
+    // The first taker gives up only now. The leg is the second one's until its lease runs out.
+    shop.record(&first, unknown()).unwrap();
+    shop.tick(59_000);
+    assert!(shop.lease().is_empty());
+    shop.record(&second, unknown());
+    shop.tick(5_000);
+    assert_eq!(shop.lease().remove(0).attempts, 3);
+    shop.assert_clean();
+}
+
+#[test]
+fn a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again() {
+    for news in [success(), News::Failed { code: "lost".to_owned(), message: String::new() }] {
+        let shop = Shop::new();
+        let order = shop.put(order("a", "USD").line("hat", 1, 1_000, 0).pay("card", "no such driver", 1_000));
+        let refund = shop.create(order, amount("4.00")).unwrap().refund;
+        let call = shop.calls().remove(0);
+        shop.record(&call, unknown()).unwrap();
+        shop.tick(60_000);
+        assert_eq!(shop.lease().len(), 1, "a driver may be configured any time");
+        let failed = matches!(news, News::Failed { .. });
+        let expected = if failed { RefundState::Failed } else { RefundState::Succeeded };
+        assert_eq!(settle(&shop, refund.id, refund.legs[0].id, news), Ok(expected));
+        shop.tick(86_400_000);
+        assert!(shop.lease().is_empty());
+        assert_eq!(shop.facts(order).payments_left().get(), if failed { 1_000 } else { 600 });
+        shop.assert_clean();
+    }
+}
+
+#[test]
+fn metadata_stays_within_its_limit_however_it_comes() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let annotate = |keys: std::ops::Range<usize>, value: Option<MetaValue>| {
+        let metadata = keys.map(|n| (format!("k{n}"), value.clone())).collect();
+        match shop.call(Job::Annotate { store: shop.tenant, refund: ours(refund.id), metadata }) {
+            Outcome::Annotated(annotated) => annotated.map(|(refund, _)| refund.metadata.len()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let yes = || Some(MetaValue::Bool(true));
+    assert_eq!(annotate(0..20, yes()), Ok(20));
+    assert_eq!(annotate(20..21, yes()), Err(AnnotateFault::TooManyPairs));
+    assert_eq!(annotate(0..20, yes()), Ok(20), "the same keys again");
+    assert_eq!(annotate(0..5, None), Ok(15));
+    assert_eq!(annotate(20..25, yes()), Ok(20));
+    assert_eq!(shop.refund(refund.id).metadata.len(), 20);
 }
