@@ -75,7 +75,9 @@ fn origin(request: &Request<'_>) -> String {
     let is_host =
         |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
     let Some(host) = request.header("host").map(str::trim).filter(is_host) else { return String::new() };
-    let is_https = request.header("x-forwarded-proto").is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
+    // Of several proxies the first one is the caller's.
+    let proto = request.header("x-forwarded-proto").unwrap_or_default().split(',').next().unwrap_or_default();
+    let is_https = proto.trim().eq_ignore_ascii_case("https");
     format!("{}://{host}", if is_https { "https" } else { "http" })
 }
 
