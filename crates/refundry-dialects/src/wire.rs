@@ -22,7 +22,7 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// Query without `?`, still percent-encoded; empty where there is none.
     pub query: &'a str,
-    /// Header names in lower case, with their values; bytes that are no UTF-8 are read as Latin-1.
+    /// Header names in lower case, with their values; what is no UTF-8 is read as Latin-1.
     pub headers: &'a [(String, String)],
     /// The body.
     pub body: &'a [u8],
@@ -151,11 +151,11 @@ pub enum Call {
     },
     /// A page of refunds.
     ListRefunds(Box<RefundQuery>),
-    /// A page of the refunds of one order, which must be there.
-    ListRefundsOfOrder {
-        /// Which.
+    /// A page of one order's refunds, where the order itself is what is asked for: one that nobody knows is refused.
+    ListRefundsOf {
+        /// Which order.
         order: Reference,
-        /// Which page, of which refunds; names the order, too.
+        /// The page; names the order, too.
         query: Box<RefundQuery>,
     },
     /// Set or (`None`) remove metadata pairs of a refund; an empty map changes nothing.
@@ -241,7 +241,7 @@ pub enum Reply {
     Created(Box<RefundAnswer>),
     /// To `GetRefund`, `AnnotateRefund`, `SettleLeg`.
     Refund(Box<RefundView>),
-    /// To `ListRefunds` and `ListRefundsOfOrder`.
+    /// To `ListRefunds` and `ListRefundsOf`.
     Refunds(RefundPage),
     /// To `Quote`.
     Quoted {

@@ -92,14 +92,14 @@ impl App {
                 let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
-            Call::ListRefunds(query) => self.list(caller, *query).await.map(Reply::Refunds),
-            Call::ListRefundsOfOrder { order, query } => {
-                let listed = self.list(caller, *query).await;
-                // Only a list with nothing in it leaves open whether there is such an order.
-                if listed.as_ref().map_or(true, |page| page.refunds.is_empty()) {
+            Call::ListRefunds(query) => Ok(Reply::Refunds(self.refunds(caller, *query).await?)),
+            Call::ListRefundsOf { order, query } => {
+                let page = self.refunds(caller, *query).await?;
+                if page.refunds.is_empty() {
+                    // Empty is an answer only for an order that is there.
                     self.order(store, order).await?;
                 }
-                listed.map(Reply::Refunds)
+                Ok(Reply::Refunds(page))
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
@@ -233,15 +233,6 @@ impl App {
         Ok(())
     }
 
-    async fn list(&self, caller: &Caller, query: RefundQuery) -> Result<RefundPage, Refusal> {
-        let store = caller.store.id;
-        let cursor = cursor_of(&query.page);
-        let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
-        let (found, has_more) = page.map_err(|_| cursor)?;
-        let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
-        Ok(RefundPage { refunds, has_more })
-    }
-
     async fn settle(
         &self,
         caller: &Caller,
@@ -262,6 +253,14 @@ impl App {
             Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand)) => Err(Refusal::LegNotSettleable(leg)),
             _ => Err(mismatch()),
         }
+    }
+
+    async fn refunds(&self, caller: &Caller, query: RefundQuery) -> Result<RefundPage, Refusal> {
+        let (store, cursor) = (caller.store.id, cursor_of(&query.page));
+        let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
+        let (found, has_more) = page.map_err(|_| cursor)?;
+        let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
+        Ok(RefundPage { refunds, has_more })
     }
 
     async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {

@@ -226,6 +226,8 @@ fn overlay_stored(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
             "fulfillments" => (key.as_str(), fulfillments(value)),
             // Keys that only the modern shape has would be strangers here.
             other if modern && !order.contains_key(other) => continue,
+            // Clients declare most keys as texts, and have no room for a null that the facts can fill.
+            other if value.is_null() && order.get(other).is_some_and(|ours| !ours.is_null()) => continue,
             other => (other, value.clone()),
         };
         order.insert(key.to_owned(), value);
@@ -270,11 +272,12 @@ fn customer(stored: Option<&Value>) -> Value {
     });
     let Some(stored) = stored else { return shape };
     let mut customer = object(with_defaults(Some(&shape), stored));
-    if let Some(id) = stored.get("id").or_else(|| stored.get("user_id")) {
+    let given = |key: &str| stored.get(key).filter(|value| !value.is_null());
+    if let Some(id) = given("id").or_else(|| given("user_id")) {
         customer.insert("id".to_owned(), id.clone());
         customer.insert("user_id".to_owned(), id.clone());
     }
-    if let Some(count) = stored.get("order_count") {
+    if let Some(count) = given("order_count") {
         customer.insert("orders_count".to_owned(), count.clone());
     }
     Value::Object(customer)
@@ -298,9 +301,10 @@ fn address(stored: Option<&Value>, shipping: bool) -> Value {
     if shipping && let Some(extra) = stored.get("extra_info") {
         address.insert("extra_info".to_owned(), with_defaults(shape.get("extra_info"), extra));
     }
-    if let Some(first) = stored.get("address") {
+    let given = |key: &str| stored.get(key).filter(|value| !value.is_null());
+    if let Some(first) = given("address") {
         address.insert("address1".to_owned(), first.clone());
-        address.insert("address2".to_owned(), stored.get("address1").cloned().unwrap_or("".into()));
+        address.insert("address2".to_owned(), given("address1").cloned().unwrap_or("".into()));
     }
     Value::Object(address)
 }

@@ -16,6 +16,7 @@ use refundry_core::query::{Page, RefundQuery, SortBy};
 use refundry_core::refund::Restock;
 use serde_json::Value;
 
+use super::paging::PageInfo;
 use super::{Version, ids, reject};
 use crate::body::{self, Fault, Fields};
 use crate::text::{parse_time, query_pairs};
@@ -95,30 +96,39 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
 
 /// `GET orders/{order_id}/refunds.json`
 pub(super) fn list_refunds(order: &str, request: &Request<'_>) -> Result<Call, Response> {
+    let query = Box::new(list_query(order, request)?);
+    Ok(Call::ListRefundsOf { order: ids::order_reference(order), query })
+}
+
+/// Reads the query of the list; the encoder needs it again for the links to other pages.
+pub(super) fn list_query(order: &str, request: &Request<'_>) -> Result<RefundQuery, Response> {
     let query = query_pairs(request.query);
     let value = |key: &str| {
         let found = query.iter().find(|(name, _)| name == key).map(|(_, value)| value.trim());
         found.filter(|text| !text.is_empty())
     };
-    let limit = match value("limit") {
-        None => PAGE_DEFAULT,
+    let from = match value("page_info") {
+        None => None,
         Some(text) => {
-            let number: i64 = text.parse().map_err(|_| reject::bad_request("limit must be a whole number"))?;
-            let in_range = u32::try_from(number).ok().filter(|n| (1..=PAGE_MAX).contains(n));
-            in_range.ok_or_else(|| reject::unprocessable(format!("limit must be from 1 to {PAGE_MAX}")))?
+            let unread = || reject::unprocessable("page_info is invalid: use one that a link header gave");
+            Some(PageInfo::read(text).ok_or_else(unread)?)
         }
     };
-    let page = value("since_id").map_or(Page::Start, |text| Page::After(ids::refund_reference(text)));
-    let order = ids::order_reference(order);
-    let query = RefundQuery {
-        orders: Some(vec![order.clone()]),
+    let number = value("limit").map(str::parse::<i64>).transpose();
+    let number = number.map_err(|_| reject::bad_request("limit must be a whole number"))?;
+    let limit = number.unwrap_or(i64::from(from.as_ref().map_or(PAGE_DEFAULT, |info| info.limit)));
+    let limit = u32::try_from(limit).ok().filter(|n| (1..=PAGE_MAX).contains(n));
+    let limit = limit.ok_or_else(|| reject::unprocessable(format!("limit must be from 1 to {PAGE_MAX}")))?;
+    // A `page_info` carries where its list began, so `since_id` beside it says nothing.
+    let since = || value("since_id").map_or(Page::Start, |text| Page::After(ids::refund_reference(text)));
+    Ok(RefundQuery {
+        orders: Some(vec![ids::order_reference(order)]),
         sort: SortBy::Created,
         descending: false,
-        page,
+        page: from.map_or_else(since, |info| info.page),
         limit,
         ..RefundQuery::default()
-    };
-    Ok(Call::ListRefundsOfOrder { order, query: Box::new(query) })
+    })
 }
 
 /// `GET orders/{order_id}/refunds/{refund_id}.json`

@@ -57,7 +57,12 @@ pub(super) fn payment_id(order: &Order, payment: &Payment) -> String {
 
 /// How a refund is named to callers.
 pub(super) fn refund_id(order: &Order, refund: &Refund) -> String {
-    platform(order, refund.external_id.as_deref()).unwrap_or_else(|| shaped(REFUND, refund.id))
+    platform(order, refund.external_id.as_deref()).unwrap_or_else(|| minted_refund_id(refund))
+}
+
+/// A refund by our number alone, whatever its platform calls it.
+pub(super) fn minted_refund_id(refund: &Refund) -> String {
+    shaped(REFUND, refund.id)
 }
 
 /// How a leg is named where a refund's transaction has an id of its own, apart from the payment slip's.

@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod ids;
 mod order;
+mod paging;
 mod past;
 mod reject;
 mod sold;
@@ -108,7 +109,14 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
 pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
     match (endpoint, reply) {
         (Endpoint::CreateRefund { version }, Reply::Created(answer)) => encode::created(*version, &answer.view),
-        (Endpoint::ListRefunds { .. }, Reply::Refunds(page)) => encode::list(request, page),
+        (Endpoint::ListRefunds { order }, Reply::Refunds(page)) => {
+            let query = decode::list_query(order, request).unwrap_or_default();
+            let answer = encode::list(request, page);
+            match paging::link(request, &query, page) {
+                Some(link) => answer.with("link", link),
+                None => answer,
+            }
+        }
         (Endpoint::GetRefund { order, refund }, Reply::Refund(view)) => {
             // A refund is found by its own id alone; the order in the path must be its order.
             if ids::order_reference(order).names(view.order.id, view.order.external_id.as_deref()) {

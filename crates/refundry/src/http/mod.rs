@@ -47,7 +47,8 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: wat
             async move { Ok::<_, std::convert::Infallible>(service::answer(&app, request).await) }
         });
         let mut builder = http1::Builder::new();
-        let builder = builder.timer(TokioTimer::new()).header_read_timeout(HEADERS).pipeline_flush(true);
+        // No `pipeline_flush`: it would keep back the answer to a request that cannot be parsed.
+        let builder = builder.timer(TokioTimer::new()).header_read_timeout(HEADERS);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -24,6 +24,8 @@ use crate::app::App;
 const BODY: Duration = Duration::from_secs(30);
 /// Bytes of an import over HTTP; larger ones are sent in pieces, or read by the command line.
 const IMPORT_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a body beyond its limit that are read all the same, so that the client gets to see the answer.
+const SKIPPED_BYTES_MAX: usize = 64 << 20;
 /// Characters of an idempotency key.
 const KEY_CHARS_MAX: usize = 255;
 
@@ -38,18 +40,20 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
         return answer;
     }
     let headers: Vec<(String, String)> =
-        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), header_text(value.as_bytes()))).collect();
-    let body = read_body(body, limit_of(&path)).await;
+        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
+    let (read, at_end) = read_body(body, limit_of(&path)).await;
     let request = Request {
         method: parts.method.as_str(),
         path: &path,
         query: parts.uri.query().unwrap_or_default(),
         headers: &headers,
-        body: body.as_deref().unwrap_or_default(),
+        body: read.as_deref().unwrap_or_default(),
         now_ms: app.engine.clock().now_ms(),
     };
-    let broken = body.as_ref().err().cloned();
+    let broken = read.as_ref().err().cloned();
     let response = respond(app, &request, broken).await;
+    // What is left of a body would be read as the next request, so the client must not send one.
+    let response = if at_end { response } else { response.with("connection", "close") };
     let dialect = dialect_of(&path);
     app.metrics.answered(dialect.code(), response.status, started);
     let id = request_id();
@@ -175,23 +179,42 @@ fn request_key(endpoint: &Endpoint, request: &Request<'_>) -> Result<Option<Requ
     Ok(Some(RequestKey { key: key.to_owned(), hash: tenants::hash(&hashed) }))
 }
 
-/// A header's value as text. None is left out: who sent an odd `Refundable-Before` or `Idempotency-Key` must not be
-/// served as if they had sent none.
-fn header_text(value: &[u8]) -> String {
-    std::str::from_utf8(value).map_or_else(|_| value.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
-}
-
 fn limit_of(path: &str) -> usize {
     if path == "/v1/orders/import" { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
-async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let collected = tokio::time::timeout(BODY, Limited::new(body, limit).collect()).await;
-    match collected {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Ok(Err(_)) | Err(_) => Err(Refusal::BodyBroken),
+/// The body, and whether it was read to its end.
+async fn read_body(mut body: Incoming, limit: usize) -> (Result<Bytes, Refusal>, bool) {
+    let whole = async {
+        match Limited::new(&mut body, limit).collect().await {
+            Ok(whole) => (Ok(whole.to_bytes()), true),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let at_end = skip(&mut body, SKIPPED_BYTES_MAX).await;
+                (Err(Refusal::BodyTooLarge), at_end)
+            }
+            Err(_) => (Err(Refusal::BodyBroken), false),
+        }
+    };
+    tokio::time::timeout(BODY, whole).await.unwrap_or((Err(Refusal::BodyBroken), false))
+}
+
+/// Reads on and forgets what it reads, and says whether it came to the end: most clients look for an answer only after
+/// they sent everything, and would find the connection reset instead of the reason.
+async fn skip(body: &mut Incoming, limit: usize) -> bool {
+    let mut skipped = 0;
+    while let Some(frame) = body.frame().await {
+        skipped += frame.as_ref().ok().and_then(|frame| frame.data_ref()).map_or(0, Bytes::len);
+        if frame.is_err() || skipped > limit {
+            return false;
+        }
     }
+    true
+}
+
+/// A header's value as text, whatever its bytes: an idempotency key that was left out would be no protection.
+fn text_of(value: &HeaderValue) -> String {
+    let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect();
+    std::str::from_utf8(value.as_bytes()).map_or_else(|_| latin(value.as_bytes()), str::to_owned)
 }
 
 /// Pages of the server itself, which belong to no API.
@@ -248,12 +271,12 @@ fn request_id() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::header_text;
+    use super::*;
 
     #[test]
-    fn no_header_is_left_out_for_its_characters() {
-        assert_eq!(header_text(b"65.00"), "65.00");
-        assert_eq!(header_text("65.00\u{20ac}".as_bytes()), "65.00\u{20ac}");
-        assert_eq!(header_text(b"\xe9"), "\u{e9}");
+    fn no_header_is_left_out_for_its_bytes() {
+        let read = |bytes: &[u8]| text_of(&HeaderValue::from_bytes(bytes).unwrap());
+        assert_eq!(read("Rückgabe-1".as_bytes()), "Rückgabe-1");
+        assert_eq!(read(b"R\xfcckgabe-1"), "Rückgabe-1");
     }
 }

@@ -23,13 +23,16 @@ pub(super) fn order(view: &OrderView) -> Value {
     Value::Object(body)
 }
 
-/// What refunds change: the availability of the order and of its items, and what went back.
+/// What refunds and payments change: what was captured, what is available of the order and its items, what went back.
 fn bring_up_to_date(body: &mut Map<String, Value>, facts: &Facts) {
     let currency = facts.order.currency;
+    // A figure that the document stated must not outlive what it counted.
+    let stated = body.contains_key("refundedAmount");
     let mut put = |key: &str, value: Value| body.insert(key.to_owned(), value);
     put("availableToRefundAmount", money(facts.available(), currency));
+    put("capturedAmount", money(facts.order.captured(), currency));
     let refunded = facts.balances.succeeded();
-    if refunded.is_positive() {
+    if refunded.is_positive() || stated {
         put("refundedAmount", money(refunded, currency));
     }
     put("updatedTime", json!(rfc3339_seconds(facts.order.updated_ms.max(facts.balances.updated_ms))));

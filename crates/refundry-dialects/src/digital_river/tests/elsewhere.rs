@@ -134,3 +134,15 @@ fn an_order_is_shown_as_it_came_with_the_figures_of_today() {
     expected["updatedTime"] = shown["updatedTime"].clone();
     assert_eq!(shown, expected);
 }
+
+#[test]
+fn stated_figures_do_not_outlive_what_they_counted() {
+    let facts = published();
+    // The one refund that the document counted failed after all; the one capture was more than it knew.
+    let document = r#"{"id":"o","capturedAmount":1.0,"refundedAmount":5.0,"items":[{"id":"i1"}]}"#.to_owned();
+    let order = Box::new(OrderView { facts, document });
+    let get = Endpoint::GetOrder { order: "o".to_owned() };
+    let answer = encode(&get, &request(&[], "", b""), &Reply::Order { order, created: false });
+    let shown: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!((&shown["capturedAmount"], &shown["refundedAmount"]), (&number("27.01"), &number("0.0")));
+}

@@ -585,3 +585,24 @@ fn a_modern_document_is_echoed_in_the_legacy_shape() {
         assert_eq!(order.pointer(pointer), Some(&wanted), "{pointer}");
     }
 }
+
+#[test]
+fn nulls_of_a_document_do_not_take_the_place_of_texts() {
+    let mut view = stored("two-payments-two-refunds-already");
+    let mut document: Value = serde_json::from_str(&view.document).unwrap();
+    let order = document.pointer_mut("/order").unwrap();
+    order["customer"] = json!({ "id": null, "user_id": "u1", "order_count": null });
+    order["shipping_address"]["address"] = Value::Null;
+    order["tags"] = Value::Null;
+    view.document = document.to_string();
+    let order = echo::legacy_order(&view);
+    for (pointer, wanted) in [
+        ("/customer/id", json!("u1")),
+        ("/customer/user_id", json!("u1")),
+        ("/customer/orders_count", json!(0)),
+        ("/shipping_address/address1", json!("Apt 3B")),
+        ("/tags", json!("")),
+    ] {
+        assert_eq!(order.pointer(pointer), Some(&wanted), "{pointer}");
+    }
+}

@@ -236,7 +236,7 @@ fn lists_are_limited_and_oldest_first() {
     let path = "/admin/openapi/v20250601/orders/21057520029298437725452511/refunds.json";
     let Routed::To(endpoint) = route("GET", path) else { panic!("a path") };
     let list = |query: &str| match decode(&endpoint, &get(path, query)) {
-        Ok(Call::ListRefundsOfOrder { query, .. }) => Ok((query.limit, query.descending, query.page)),
+        Ok(Call::ListRefundsOf { query, .. }) => Ok((query.limit, query.descending, query.page)),
         Ok(other) => panic!("not a list: {other:?}"),
         Err(response) => Err((response.status, json(&response))),
     };
@@ -248,6 +248,7 @@ fn lists_are_limited_and_oldest_first() {
     assert_eq!(list("limit=ten"), error(400, "Bad Request: limit must be a whole number"));
     let after = Reference { text: "2605755870074105241861".to_owned(), ours: None };
     assert_eq!(list("since_id=2605755870074105241861"), Ok((50, false, Page::After(after))));
+    assert_eq!(list("page_info=x"), error(422, "page_info is invalid: use one that a link header gave"));
 }
 
 #[test]

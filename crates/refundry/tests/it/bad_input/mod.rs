@@ -79,13 +79,17 @@ impl World {
 
     /// Everything that a refused request must leave as it was.
     fn picture(&mut self) -> Vec<String> {
-        let paths = ["/v1/orders?limit=100", "/v1/refunds?limit=100", "/v1/tokens", "/v1/stores"];
+        // Newest first: the five orders made here, so that another one, or another refund, would push the last out.
+        let paths = ["/v1/orders?limit=5", "/v1/refunds?limit=3", "/v1/tokens", "/v1/stores"];
         let read = |path| {
             let answer = self.client.get(path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             answer.text()
         };
-        paths.into_iter().map(read).collect()
+        let picture: Vec<String> = paths.into_iter().map(read).collect();
+        let five = ["bad", "other", "yen", "unpaid", "spent"];
+        assert!(five.iter().all(|id| picture[0].contains(&format!("\"id\":\"{id}\""))), "{}", picture[0]);
+        picture
     }
 
     /// Sends every row, and says by name what is wrong with any of them.
@@ -307,12 +311,10 @@ fn unreadable() -> Vec<(&'static str, Vec<u8>)> {
 /// The message of a refusal, or why its shape is not the API's.
 fn words(path: &str, answer: &Answer) -> Result<String, String> {
     let body: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("no JSON: {error}"))?;
-    let (kind, id, message) = match path {
-        _ if path.starts_with("/v1") => ("application/problem+json", "x-request-id", problem(answer, &body)),
-        _ if path.starts_with("/openapi") => ("application/json", "request-id", shoplazza::message(&body)),
-        _ if path.starts_with("/admin") || path.starts_with("/payments_apps") => {
-            ("application/json", "traceid", shopline::message(&body))
-        }
+    let (kind, id, message) = match path.split(['/', '?']).nth(1) {
+        Some("v1") => ("application/problem+json", "x-request-id", problem(answer, &body)),
+        Some("openapi") => ("application/json", "request-id", shoplazza::message(&body)),
+        Some("admin" | "payments_apps") => ("application/json", "traceid", shopline::message(&body)),
         _ => ("application/json", "x-dr-requestid", digital_river::message(answer.status, &body)),
     };
     let message = message.filter(|message| !message.trim().is_empty()).ok_or("not the API's error body")?;
@@ -358,9 +360,18 @@ fn order(id: &str) -> Value {
     ]})
 }
 
+/// Rows of a table whose messages stand in a body of the API.
+fn fields(table: &'static str, path: &str, good: &Value, body: impl Fn(&str) -> Value) -> Vec<Row> {
+    fields_of(table, good, |what, changed, status, text| Row::post(what, path, &changed).says(status, body(text)))
+}
+
 /// Reads a table of values, each put into an otherwise good body: pointer and value in one line, status and message in
 /// the next. A value is JSON, or a text so many times: `n×2001`.
-fn fields(table: &'static str, path: &str, good: &Value, body: impl Fn(&str) -> Value) -> Vec<Row> {
+fn fields_of(
+    table: &'static str,
+    good: &Value,
+    row: impl Fn(&'static str, Value, u16, &'static str) -> Row,
+) -> Vec<Row> {
     let mut lines = table.lines().filter(|line| !line.is_empty());
     let mut rows = Vec::new();
     while let (Some(what), Some(says)) = (lines.next(), lines.next()) {
@@ -369,9 +380,8 @@ fn fields(table: &'static str, path: &str, good: &Value, body: impl Fn(&str) -> 
             Some((text, times)) => json!(text.repeat(times.parse().expect("a count"))),
             None => number(value),
         };
-        let (status, message) = says.trim().split_once(' ').expect("a status and a message");
-        let row = Row::post(what, path, &put(good, pointer, value));
-        rows.push(row.says(status.parse().expect("a status"), body(message)));
+        let (status, text) = says.trim().split_once(' ').expect("a status and a message");
+        rows.push(row(what, put(good, pointer, value), status.parse().expect("a status"), text));
     }
     assert!(!rows.is_empty(), "an empty table");
     rows

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Basics, Row, World, fields, number, put, without};
 
-const FULL: &str = "Order id must be 1 to 64 letters, digits, underscores or hyphens.";
+const BAD_ORDER_ID: &str = "Order id must be 1 to 64 letters, digits, underscores or hyphens.";
 const NOT_IN_AFTER_SALES: &str = "After-sales is not included in current order.";
 
 /// The one text of a refusal; `None` where the body has another shape.
@@ -319,7 +319,7 @@ fn order_ids(world: &World) -> Vec<Row> {
     let mut rows = Vec::new();
     let body = good(world);
     for (what, id) in odd_ids() {
-        rows.push(Row::post(what, modern(&id), &body).says(400, invalid(FULL)));
+        rows.push(Row::post(what, modern(&id), &body).says(400, invalid(BAD_ORDER_ID)));
         rows.push(Row::post(what, legacy(&id), &json!({})).says(422, errors("Invalid ID")));
     }
     rows.push(Row::post("a blank id", modern("%20"), &body).says(400, invalid("Order id is required.")));

@@ -1,0 +1,133 @@
+//! Pages of a list: the `link` header that leads on and back, and the `page_info` in it.
+//!
+//! A client that finds no `link` takes the page for all there is, and some of them match its entries to the letter.
+
+use refundry_core::query::{Page, RefundQuery};
+use refundry_core::refund::Refund;
+use serde_json::{Value, json};
+
+use super::ids;
+use crate::body;
+use crate::text::query_pairs;
+use crate::wire::{RefundPage, Request};
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// Characters of a `page_info`, of which ours have about a hundred.
+const TOKEN_CHARS_MAX: usize = 512;
+
+/// A `page_info`, read: where the page starts, and how long it is unless the caller says otherwise.
+pub(super) struct PageInfo {
+    pub(super) page: Page,
+    pub(super) limit: u32,
+}
+
+impl PageInfo {
+    /// Reads what [`link`] printed; `None` for anything else.
+    pub(super) fn read(token: &str) -> Option<Self> {
+        let info = body::parse(&from_base64(token)?).ok()?;
+        let id = ids::refund_reference(info.get("sinceId")?.as_str()?);
+        let page = match info.get("direction")?.as_str()? {
+            "next" => Page::After(id),
+            "prev" => Page::Before(id),
+            _ => return None,
+        };
+        let limit = info.get("limit").and_then(Value::as_u64).and_then(|limit| u32::try_from(limit).ok())?;
+        Some(Self { page, limit })
+    }
+}
+
+/// The `link` header of a page; `None` where it is all there is.
+pub(super) fn link(request: &Request<'_>, query: &RefundQuery, page: &RefundPage) -> Option<String> {
+    let (first, last) = (&page.refunds.first()?.refund, &page.refunds.last()?.refund);
+    // A page after or before some refund has at least that one on its other side.
+    let (back, on) = match query.page {
+        Page::Before(_) => (page.has_more, true),
+        Page::After(_) => (true, page.has_more),
+        Page::Start | Page::Skip(_) | Page::Key { .. } => (false, page.has_more),
+    };
+    let entry = |rel: &str, direction: &str, end: &Refund| {
+        format!("<{}>; rel=\"{rel}\"", url(request, query.limit, &token(end, direction, query.limit)))
+    };
+    let previous = back.then(|| entry("previous", "prev", first));
+    let next = on.then(|| entry("next", "next", last));
+    let entries: Vec<String> = previous.into_iter().chain(next).collect();
+    (!entries.is_empty()).then(|| entries.join(", "))
+}
+
+/// The refund at the end of a page is named by our number, which is unique where platform ids are not.
+fn token(end: &Refund, direction: &str, limit: u32) -> String {
+    let info = json!({ "sinceId": ids::minted_refund_id(end), "direction": direction, "limit": limit });
+    to_base64(info.to_string().as_bytes())
+}
+
+/// The address that was asked, with another query; no comma in it, because clients split the header at commas.
+fn url(request: &Request<'_>, limit: u32, token: &str) -> String {
+    let query = query_pairs(request.query);
+    let is_name = |text: &&String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b',');
+    let fields = query.iter().find(|(name, _)| name == "fields").map(|(_, value)| value).filter(is_name);
+    let fields = fields.map_or_else(String::new, |names| format!("&fields={names}"));
+    let url = format!("{}{}?limit={limit}{fields}&page_info={token}", origin(request), request.path);
+    url.replace(',', "%2C").replace('<', "%3C").replace('>', "%3E")
+}
+
+/// `https://open001.myshopline.com`, as the caller named the server; empty where no sensible name was given.
+fn origin(request: &Request<'_>) -> String {
+    let is_host =
+        |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+    let Some(host) = request.header("host").map(str::trim).filter(is_host) else { return String::new() };
+    let is_https = request.header("x-forwarded-proto").is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
+    format!("{}://{host}", if is_https { "https" } else { "http" })
+}
+
+fn to_base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            let six = (bits >> (18 - 6 * place)) & 63;
+            text.extend(usize::try_from(six).ok().and_then(|at| ALPHABET.get(at)).map(|b| char::from(*b)));
+        }
+    }
+    text
+}
+
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    if text.len() > TOKEN_CHARS_MAX {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for byte in text.bytes() {
+        let six = ALPHABET.iter().position(|b| *b == byte).and_then(|at| u32::try_from(at).ok())?;
+        (bits, held) = ((bits << 6 | six) & 0xffff, held + 6);
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_back_and_nothing_else_is() {
+        for text in ["", "f", "fo", "foo", "foob", "fooba", "{\"sinceId\":\"2605755870074105241861\"}"] {
+            assert_eq!(from_base64(&to_base64(text.as_bytes())).as_deref(), Some(text.as_bytes()), "{text}");
+        }
+        assert_eq!(to_base64(b"\xfb\xff\xfe"), "-__-");
+        let read = |json: &str| PageInfo::read(&to_base64(json.as_bytes())).map(|info| (info.page, info.limit));
+        let id = ids::refund_reference("2600120000000000000001");
+        let next = r#"{"sinceId":"2600120000000000000001","direction":"next","limit":7}"#;
+        assert_eq!(read(next), Some((Page::After(id.clone()), 7)));
+        assert_eq!(read(&next.replace("next", "prev")), Some((Page::Before(id), 7)));
+        for wrong in ["{}", "[]", "x", &next.replace("next", "up"), &next.replace('7', "-7")] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert!(PageInfo::read("$").is_none());
+        assert!(PageInfo::read(&"A".repeat(10_000)).is_none());
+    }
+}
