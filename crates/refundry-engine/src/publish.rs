@@ -4,7 +4,8 @@
 //! waiters after the commit; refunds settled by another process are found by one batched look at all that are waited
 //! for. Subscribers outside (webhooks) will read the journal from here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use refundry_core::order::Id;
@@ -17,24 +18,36 @@ pub type OnSettled = Box<dyn FnOnce() + Send>;
 /// Requests that wait for a refund to settle.
 #[derive(Default)]
 pub struct Waiters {
-    waiting: Mutex<BTreeMap<Id, Waiting>>,
+    /// By refund and ticket.
+    waiting: Mutex<BTreeMap<(Id, u64), Waiting>>,
+    tickets: AtomicU64,
 }
 
 struct Waiting {
     store: i64,
-    told: Vec<OnSettled>,
+    told: OnSettled,
+}
+
+/// Says who waits: several requests may wait for one refund.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    refund: Id,
+    number: u64,
 }
 
 impl Waiters {
     /// Waits for a refund. Whoever calls this must look at the refund afterwards once more: it may be settled already.
-    pub fn wait(&self, store: i64, refund: Id, told: OnSettled) {
+    pub fn wait(&self, store: i64, refund: Id, told: OnSettled) -> Ticket {
+        let number = self.tickets.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.entry(refund).or_insert_with(|| Waiting { store, told: Vec::new() }).told.push(told);
+        waiting.insert((refund, number), Waiting { store, told });
+        Ticket { refund, number }
     }
 
-    /// Nobody waits for this refund any more.
-    pub fn give_up(&self, refund: Id) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&refund);
+    /// This one waits no more.
+    pub fn give_up(&self, ticket: Ticket) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(&(ticket.refund, ticket.number));
     }
 
     /// Whether anybody waits.
@@ -47,17 +60,20 @@ impl Waiters {
         if refund.state() == RefundState::Pending {
             return;
         }
-        let told = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&refund.id);
-        for told in told.into_iter().flat_map(|waiting| waiting.told) {
-            told();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_refund = (refund.id, 0)..=(refund.id, u64::MAX);
+        let told: Vec<Waiting> = waiting.extract_if(of_refund, |_, _| true).map(|(_, waiting)| waiting).collect();
+        drop(waiting);
+        for waiting in told {
+            (waiting.told)();
         }
     }
 
     /// Looks at everything that is waited for: for refunds that another process settles.
     pub fn look(&self, store: &Store) -> Result<(), StoreError> {
-        let wanted: Vec<(i64, Id)> = {
+        let wanted: BTreeSet<(i64, Id)> = {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.iter().map(|(id, w)| (w.store, *id)).collect()
+            waiting.iter().map(|((refund, _), w)| (w.store, *refund)).collect()
         };
         if wanted.is_empty() {
             return Ok(());

@@ -133,7 +133,7 @@ impl App {
                 let order = self.order(store, by_number(taken.order)).await?;
                 Ok(Reply::Order { order, created: taken.how == How::Created })
             }
-            Call::ImportOrders(lines) => self.import(store, lines).await,
+            Call::ImportOrders(lines) => self.import(caller, lines).await,
             Call::Fulfil { order, units } => {
                 let outcome = self.write(caller, Job::Fulfil { store, order, units }).await?;
                 self.changed(store, outcome).await
@@ -228,7 +228,7 @@ impl App {
             return Ok(());
         }
         let (told, settled) = oneshot::channel();
-        self.engine.waiters().wait(
+        let ticket = self.engine.waiters().wait(
             store,
             refund.id,
             Box::new(move || {
@@ -242,7 +242,7 @@ impl App {
         if matches!(&now, Ok(Some(refund)) if refund.state() == RefundState::Pending) {
             let _ = timeout(self.wait, settled).await;
         }
-        self.engine.waiters().give_up(refund.id);
+        self.engine.waiters().give_up(ticket);
         now.map(|_| ())
     }
 
@@ -301,7 +301,12 @@ impl App {
     }
 
     /// Takes orders in window by window: those of one window are committed together.
-    async fn import(&self, store: i64, lines: Vec<(usize, Result<Intake, IntakeFault>)>) -> Result<Reply, Refusal> {
+    async fn import(
+        &self,
+        caller: &Caller,
+        lines: Vec<(usize, Result<Intake, IntakeFault>)>,
+    ) -> Result<Reply, Refusal> {
+        let store = caller.store.id;
         let (mut created, mut changed, mut unchanged, mut faults) = (0, 0, 0, Vec::new());
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {
@@ -310,7 +315,7 @@ impl App {
                 match line {
                     Ok(intake) => {
                         let job = Job::PutOrder { store, intake: Box::new(intake) };
-                        waiting.push((number, self.submit(job)?));
+                        waiting.push((number, self.submit(on(caller, job))?));
                     }
                     Err(fault) => faults.push((number, fault)),
                 }
@@ -321,6 +326,7 @@ impl App {
                     Outcome::Put(Ok(Taken { how: How::Changed, .. })) => changed += 1,
                     Outcome::Put(Ok(Taken { how: How::Unchanged, .. })) => unchanged += 1,
                     Outcome::Put(Err(fault)) => faults.push((number, fault)),
+                    Outcome::TurnedAway => return Err(Refusal::Unauthorized),
                     _ => return Err(mismatch()),
                 }
             }
@@ -368,8 +374,7 @@ impl App {
 
     /// Has a job done for a caller whose token is checked once more with it.
     async fn write(&self, caller: &Caller, job: Job) -> Result<Outcome, Refusal> {
-        let pass = Pass { store: caller.store.id, hash: caller.hash.clone(), scopes: caller.scopes.clone() };
-        match answer(self.submit(Job::On { pass, job: Box::new(job) })?.await)? {
+        match answer(self.submit(on(caller, job))?.await)? {
             Outcome::TurnedAway => {
                 self.hints.lock().unwrap_or_else(PoisonError::into_inner).remove(&caller.hash);
                 Err(Refusal::Unauthorized)
@@ -393,6 +398,12 @@ impl App {
             }
         }
     }
+}
+
+/// A job for a caller whose token is checked once more with it.
+fn on(caller: &Caller, job: Job) -> Job {
+    let pass = Pass { store: caller.store.id, hash: caller.hash.clone(), scopes: caller.scopes.clone() };
+    Job::On { pass, job: Box::new(job) }
 }
 
 fn answer(outcome: Result<Answer, oneshot::error::RecvError>) -> Result<Outcome, Refusal> {
