@@ -8,11 +8,11 @@ use crate::harness::{Answer, Client, Process, TOKEN, audit, order, put_orders, s
 
 const CLIENTS: usize = 64;
 
-/// Lets all clients send at the same moment, and gives their answers.
-fn at_once(server: &Process, send: impl Fn(usize, &mut Client) -> Answer + Sync) -> Vec<Answer> {
-    let barrier = Barrier::new(CLIENTS);
+/// Lets this many clients send at the same moment, and gives their answers.
+fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -> Answer + Sync) -> Vec<Answer> {
+    let barrier = Barrier::new(clients);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CLIENTS)
+        let threads: Vec<_> = (0..clients)
             .map(|number| {
                 let (barrier, send) = (&barrier, &send);
                 let mut client = server.client();
@@ -82,13 +82,12 @@ fn accepted(answers: &[Answer]) -> usize {
 fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
     let folder = tempfile::tempdir().expect("a folder");
     let provider = Process::provider();
-    let url = provider.url();
-    let server = Process::server(folder.path(), &["--simulated-url", &url]);
+    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
     let mut client = server.client();
     // 1000.00 captured; 31.00 fits 32 times and leaves 8.00.
     put_orders(&mut client, &[order("together", 1)]);
     let ids = ids(&mut client, "together");
-    let answers = at_once(&server, |number, client| refund_through(number, client, &ids, "31.00"));
+    let answers = at_once(&server, CLIENTS, |number, client| refund_through(number, client, &ids, "31.00"));
     assert_eq!(accepted(&answers), 32, "{answers:#?}");
     for answer in answers.iter().filter(|answer| !matches!(answer.status, 200 | 201)) {
         assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text());
@@ -104,13 +103,14 @@ fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
 #[test]
 fn sixty_four_clients_never_take_more_units_than_were_sold() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::server(folder.path(), &[]);
+    let provider = Process::provider();
+    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("units", 1)]);
     let ids = ids(&mut client, "units");
     let bearer = format!("Bearer {TOKEN}");
     // 100 units; 3 fit 33 times and leave one.
-    let answers = at_once(&server, |number, client| {
+    let answers = at_once(&server, CLIENTS, |number, client| {
         let headers =
             [("authorization", bearer.as_str()), ("access-token", TOKEN), ("content-type", "application/json")];
         let line = &ids.lines[0];
@@ -143,15 +143,15 @@ fn sixty_four_clients_never_take_more_units_than_were_sold() {
 #[test]
 fn a_hundred_requests_with_one_key_make_one_refund() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::server(folder.path(), &[]);
+    let provider = Process::provider();
+    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("twins", 1)]);
     let bearer = format!("Bearer {TOKEN}");
     let body = json!({"order": "twins", "ask": {"amount": "7.00"}}).to_string();
     let headers = [("authorization", bearer.as_str()), ("idempotency-key", "one and the same")];
     let send = |client: &mut Client| client.send("POST", "/v1/refunds", &headers, body.as_bytes()).expect("an answer");
-    let mut answers = at_once(&server, |_, client| send(client));
-    answers.extend((answers.len()..100).map(|_| send(&mut client)));
+    let answers = at_once(&server, 100, |_, client| send(client));
     for answer in &answers {
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.json(), answers[0].json());
