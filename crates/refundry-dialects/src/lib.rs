@@ -118,6 +118,15 @@ impl Endpoint {
         }
     }
 
+    /// What the operator should know of a request that is served to the letter although its caller probably meant
+    /// something else; `None` for almost all.
+    pub fn warning(&self, request: &Request<'_>) -> Option<&'static str> {
+        match self {
+            Self::Shoplazza(e) => shoplazza::warning(e, request),
+            Self::Native(_) | Self::Shopline(_) | Self::DigitalRiver(_) => None,
+        }
+    }
+
     /// Makes a call of a request, or the finished refusal.
     pub fn decode(&self, request: &Request<'_>) -> Result<Call, Response> {
         match self {

@@ -175,6 +175,16 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
 
+/// What the operator should know of a request that is served to the letter.
+pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static str> {
+    match endpoint {
+        Endpoint::FullRefund { .. } if decode::names_parts(request) => {
+            Some("a full order refund came with a refund object, which this version ignores: everything is refunded")
+        }
+        Endpoint::FullRefund { .. } | Endpoint::CreateRecord { .. } | Endpoint::ListRecords { .. } => None,
+    }
+}
+
 /// Writes the answer.
 pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
     let written = match (endpoint, reply) {

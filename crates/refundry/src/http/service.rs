@@ -109,6 +109,9 @@ async fn run(
         Ok(call) => call,
     };
     let key = request_key(endpoint, request)?;
+    if let Some(warning) = endpoint.warning(request) {
+        tracing::warn!(api = endpoint.dialect().code(), path = request.path, "{warning}");
+    }
     let reply = app.run(&caller, call, key).await?;
     let response = endpoint.encode(request, &reply);
     let replayed = matches!(&reply, Reply::Created(answer) if answer.replayed);

@@ -21,9 +21,8 @@ pub(super) fn read(order: Source<'_>, now_ms: i64) -> Result<(Vec<Payment>, Vec<
     let mut payments = Vec::new();
     let mut refunds = Vec::new();
     let mut itemized = false;
-    for charge in &charges {
+    for (charge, source) in primary_first(&charges, &sources)? {
         let charge = Source { fields: charge, ..order };
-        let source = source_of(charge.fields, &sources)?;
         let payment = payment(charge, source)?;
         let past = past_refunds(charge, payments.len(), now_ms)?;
         let mut returned = Amount::ZERO;
@@ -44,6 +43,31 @@ pub(super) fn read(order: Source<'_>, now_ms: i64) -> Result<(Vec<Payment>, Vec<
     }
     refunds.sort_by_key(|refund| refund.created_ms);
     Ok((payments, refunds))
+}
+
+/// A charge and the source it was made on, where the document names one.
+type Charge<'b, 'a> = (&'b Fields<'a>, Option<&'b Fields<'a>>);
+
+/// Charges with their sources, those on secondary sources last: refunds go to the primary one first, and payments are
+/// paid back in the order in which they are listed.
+fn primary_first<'b, 'a>(
+    charges: &'b [Fields<'a>],
+    sources: &'b [Fields<'a>],
+) -> Result<Vec<Charge<'b, 'a>>, IntakeFault> {
+    let (mut primary, mut secondary) = (Vec::new(), Vec::new());
+    for charge in charges {
+        let source = source_of(charge, sources)?;
+        let channel = source.map_or(Ok(None), |s| s.text("type")).map_err(unreadable)?;
+        let list = if channel.is_some_and(is_secondary) { &mut secondary } else { &mut primary };
+        list.push((charge, source));
+    }
+    primary.extend(secondary);
+    Ok(primary)
+}
+
+/// Sources that only ever pay beside another one.
+fn is_secondary(source_type: &str) -> bool {
+    matches!(source_type, "giftCard" | "customerCredit")
 }
 
 /// Adds a refund, or its leg to the refund that was made at the same instant through an earlier charge: a refund of a
@@ -71,7 +95,7 @@ fn payment(charge: Source<'_>, source: Option<&Fields<'_>>) -> Result<Payment, I
     let owner = source.map_or(Ok(None), |s| s.object("owner")).map_err(unreadable)?;
     let account = owner.map_or(Ok(None), |o| o.text("lastName")).map_err(unreadable)?;
     let kind = match channel {
-        "giftCard" | "customerCredit" => PaymentKind::GiftCard,
+        channel if is_secondary(channel) => PaymentKind::GiftCard,
         "codJapan" => PaymentKind::CashOnDelivery,
         // Wire transfer, konbini and the like are refunded through the provider, too: it collects the bank details.
         _ => PaymentKind::Online,

@@ -53,6 +53,18 @@ fn every_example_reads_and_adds_up() {
 }
 
 #[test]
+fn refunds_go_to_the_primary_charge_first_however_charges_are_listed() {
+    let mut document = example("gift-card-and-card-vat");
+    document["payment"]["charges"].as_array_mut().expect("charges").reverse();
+    let kinds = |document: &Value| {
+        let order = read(document, 0).expect("an order").order;
+        order.payments.iter().map(|payment| payment.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&document), [PaymentKind::Online, PaymentKind::GiftCard]);
+    assert_eq!(kinds(&example("gift-card-and-card-vat")), kinds(&document));
+}
+
+#[test]
 fn captures_follow_fulfilment() {
     let open = intake("one-line-captured-one-open").order;
     assert_eq!(open.capture, Capture::ByFulfilment);

@@ -421,6 +421,16 @@ fn a_record_is_created_and_listed() {
 }
 
 #[test]
+fn a_full_refund_that_names_parts_is_served_and_pointed_out() {
+    let path = "/openapi/2022-01/orders/7/refund";
+    let warned = |path: &str, body: &str| warning(&routed("POST", path), &request("POST", path, "", body)).is_some();
+    assert!(warned(path, r#"{"refund": {"refund_total": "1.00"}}"#));
+    assert!(!warned(path, "") && !warned(path, "null") && !warned(path, r#"{"note": "x"}"#));
+    assert!(!warned("/openapi/2025-06/orders/7/refund", r#"{"refund": {"refund_total": "1.00"}}"#));
+    assert!(call("POST", path, "", r#"{"refund": {"refund_total": "1.00"}}"#).is_ok());
+}
+
+#[test]
 fn a_full_refund_echoes_the_order() {
     for name in FILES {
         let mut view = stored(name);
