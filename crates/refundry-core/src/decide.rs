@@ -193,8 +193,9 @@ fn next_state(current: &LegState, news: News, now_ms: i64) -> Option<LegState> {
         LegState::Failed { .. } => false,
         LegState::Succeeded { .. } => matches!(next, LegState::Failed { .. }),
         LegState::Parked { .. } => next.is_final(),
-        // A provider that acknowledged the leg never forgets it: only its final word, or doubt, may follow.
-        LegState::Sent { .. } => !matches!(next, LegState::Waiting) && next != *current,
+        // That a provider acknowledged the leg is never unlearnt: a look-up that fails changes nothing, and a leg that
+        // it denies afterwards is a contradiction, never one to be sent again.
+        LegState::Sent { .. } => !matches!(next, LegState::Waiting | LegState::InDoubt { .. }) && next != *current,
         LegState::Waiting | LegState::InDoubt { .. } => next != *current,
     };
     allowed.then_some(next)

@@ -32,6 +32,8 @@ pub struct GatewayCall {
     pub gateway: String,
     /// What is asked of it.
     pub ask: Ask,
+    /// The provider said that it has the leg.
+    pub acknowledged: bool,
     /// How often the leg was taken. From the second time on it may have been sent before: look up, do not send.
     pub attempts: i64,
     /// Until when it is ours, epoch milliseconds; see [`GatewayCall::in_time`].
@@ -71,6 +73,9 @@ impl GatewayCall {
             Answer::Pending { reference } => News::Sent { reference },
             Answer::Declined { code, message } => News::Failed { code, message },
             Answer::Unknown { reason } => News::InDoubt { reason },
+            Answer::NotFound if self.acknowledged => {
+                News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
+            }
             Answer::NotFound => News::NotSent,
         };
         let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
@@ -157,7 +162,8 @@ pub(crate) fn call_for(
         currency: payment.own_currency.code().to_owned(),
         script: payment.account.clone(),
     };
-    GatewayCall { store, order: order.id, gateway: payment.gateway.clone(), ask, attempts, until_ms }
+    let acknowledged = matches!(leg.state, LegState::Sent { .. });
+    GatewayCall { store, order: order.id, gateway: payment.gateway.clone(), ask, acknowledged, attempts, until_ms }
 }
 
 /// Takes legs that are due, store by store.

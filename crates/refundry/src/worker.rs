@@ -115,8 +115,9 @@ async fn ask(engine: &Engine, transport: &Transport, call: &GatewayCall) -> Answ
     };
     if call.may_have_been_sent() {
         let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
-        // After a slow look-up it is left to whoever takes it next.
-        if found != Answer::NotFound || !call.in_time(engine.clock().now_ms()) {
+        // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
+        // whoever takes it next.
+        if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
             return found;
         }
     }

@@ -115,6 +115,29 @@ fn an_answer_that_contradicts_waits_for_a_person() {
 }
 
 #[test]
+fn a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person() {
+    let shop = Shop::new();
+    let order = shop.put(plain("a"));
+    shop.create(order, amount("10.00")).unwrap();
+    let first = shop.calls().remove(0);
+    assert!(!first.acknowledged);
+    shop.record(&first, Answer::Pending { reference: "r-1".to_owned() }).unwrap();
+    shop.tick(60_000);
+    let second = shop.lease().remove(0);
+    assert!(second.acknowledged);
+    assert!(shop.record(&second, unknown()).is_none(), "a look-up that fails unlearns nothing");
+    shop.tick(120_000);
+    let third = shop.lease().remove(0);
+    assert!(third.acknowledged);
+    let parked = shop.record(&third, Answer::NotFound).unwrap();
+    assert!(matches!(parked.legs[0].state, LegState::Parked { .. }));
+    shop.tick(86_400_000);
+    assert!(shop.lease().is_empty(), "nobody sends it again");
+    assert_eq!(shop.facts(order).balances.pending().get(), 1_000);
+    shop.assert_clean();
+}
+
+#[test]
 fn money_that_a_person_pays_is_settled_by_hand() {
     let shop = Shop::new();
     let order = shop
