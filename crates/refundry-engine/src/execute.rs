@@ -182,7 +182,17 @@ pub(crate) fn lease(
             break;
         }
         for row in outbox::lease(tx, store.id, holder, now_ms, until_ms, left)? {
-            let (refund, order) = world.refund(tx, store.id, row.refund)?.ok_or_else(missing_refund)?;
+            let found = world.refund(tx, store.id, row.refund).and_then(|found| found.ok_or_else(missing_refund));
+            let (refund, order) = match found {
+                Ok(found) => found,
+                // One row that cannot be read must not hold up everybody's money; it is tried again when its lease
+                // runs out, and says so each time.
+                Err(StoreError::Defect { detail }) => {
+                    tracing::error!(refund.id = row.refund, leg.id = row.leg, detail, "a leg cannot be read");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
             match leg {
                 Some(leg) => calls.push(call_for(store.id, &order, &refund, leg, row.attempts, until_ms)),

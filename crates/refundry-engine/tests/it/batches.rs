@@ -96,6 +96,20 @@ fn take_goods_away(shop: &Shop, order: Id) {
 }
 
 #[test]
+fn one_refund_that_cannot_be_read_holds_up_nobody_elses_money() {
+    let shop = Shop::open(tempfile::tempdir().unwrap(), NOW_MS, false);
+    let (good, broken) = (shop.put(plain("good")), shop.put(plain("broken")));
+    let spoilt = shop.create(broken, units("hat", 1)).unwrap().refund;
+    let sound = shop.create(good, units("hat", 1)).unwrap().refund;
+    let raw = Connection::open(shop.path()).unwrap();
+    raw.execute("UPDATE refunds SET legs = 'spoilt' WHERE id = ?1", [i64::try_from(spoilt.id).unwrap()]).unwrap();
+    let calls = shop.lease();
+    assert_eq!(calls.iter().map(|call| call.ask.refund_id).collect::<Vec<_>>(), [sound.id]);
+    shop.record(&calls[0], crate::shop::done(&calls[0])).unwrap();
+    assert_eq!(shop.facts(good).balances.succeeded().get(), 1_100);
+}
+
+#[test]
 fn numbers_go_on_above_after_a_restart_with_a_clock_set_back() {
     let shop = Shop::new();
     let order = shop.put(plain("a"));
