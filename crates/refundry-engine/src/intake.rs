@@ -10,7 +10,7 @@ use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference};
 use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
-use refundry_store::{StoreError, Tx, orders, refunds};
+use refundry_store::{StoreError, Tx, orders};
 
 use crate::ids::Ids;
 use crate::past;
@@ -125,7 +125,7 @@ fn update(
     if let Err(fault) = check_kept(&before, &order) {
         return Ok(Err(fault));
     }
-    let news = match past::news(&refunds::of_order(tx, store, id)?, &intake.refunds) {
+    let news = match past::news(&world.refunds_of(tx, store, id)?, &intake.refunds) {
         Ok(news) => news,
         Err(fault) => return Ok(Err(fault)),
     };

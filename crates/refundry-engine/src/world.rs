@@ -157,6 +157,16 @@ impl World {
         Ok(Some((refund, order)))
     }
 
+    /// All refunds of an order as the jobs so far left them, oldest first: those of this batch are not in the database
+    /// yet.
+    pub(crate) fn refunds_of(&self, tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Refund>, StoreError> {
+        let stored = refunds::of_order(tx, store, order)?.into_iter().map(|refund| (refund.id, refund));
+        let mut all: BTreeMap<Id, Refund> = stored.collect();
+        let in_hand = self.refunds.iter().filter(|((s, _), kept)| *s == store && kept.value.order == order);
+        all.extend(in_hand.map(|((_, id), kept)| (*id, Refund::clone(&kept.value))));
+        Ok(all.into_values().collect())
+    }
+
     /// Our number of the refund that a caller names.
     pub(crate) fn find_refund(
         &mut self,

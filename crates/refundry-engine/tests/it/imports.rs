@@ -1,8 +1,9 @@
 //! Orders in: twice changes nothing, and what refunds stand on stays.
 
-use refundry_core::intake::{IntakeFault, PastRefund};
+use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Order, ShopMoney};
+use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::intake::How;
 
 use crate::books::{past, plain};
@@ -143,6 +144,26 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent() {
     let mut changed = plain("a");
     edits[1](&mut changed);
     assert_eq!(shop.put_with(changed, Vec::new()).unwrap().how, How::Changed);
+    shop.assert_clean();
+}
+
+#[test]
+fn an_order_that_comes_twice_in_one_batch_is_taken_once() {
+    let shop = Shop::new();
+    let refunds = vec![PastRefund { external_id: None, ..past("", 1_000, 100, 1) }];
+    let intake = Box::new(Intake { order: plain("a"), refunds, document: String::new() });
+    let job = Job::PutOrder { store: shop.tenant, intake };
+    let taken: Vec<_> = shop
+        .together(&[job.clone(), job])
+        .into_iter()
+        .map(|outcome| match outcome {
+            Ok(Outcome::Put(Ok(taken))) => taken,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(taken.iter().map(|taken| taken.how).collect::<Vec<_>>(), [How::Created, How::Unchanged]);
+    let facts = shop.facts(taken[0].order);
+    assert_eq!((facts.balances.refunds, facts.payments_left().get()), (1, 3_300), "1100 of 4400 went back, once");
     shop.assert_clean();
 }
 
