@@ -19,8 +19,8 @@ pub struct Decision {
     pub refund: Refund,
     /// The balances after it.
     pub balances: Balances,
-    /// What happened.
-    pub happening: Happening,
+    /// What happened; `None` where no money moved, which leaves no journal entry.
+    pub happening: Option<Happening>,
     /// The movement, summing to zero.
     pub postings: Vec<Posting>,
 }
@@ -120,7 +120,7 @@ pub fn record(facts: &Facts, refund: Refund, now_ms: i64) -> Decision {
     balances.customized |= refund.units.is_empty();
     balances.updated_ms = now_ms;
     let postings = journal::acceptance(&facts.order, &refund);
-    Decision { refund, balances, happening: Happening::RefundAccepted, postings }
+    Decision { refund, balances, happening: Some(Happening::RefundAccepted), postings }
 }
 
 /// What is known of a leg after it was sent or looked up.
@@ -174,8 +174,7 @@ pub fn settle(facts: &Facts, refund: &Refund, leg: usize, news: News, now_ms: i6
         LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => {
             let refund = with_leg(refund, leg, next, now_ms);
             let balances = Balances { updated_ms: now_ms, ..facts.balances.clone() };
-            // Nothing moved; the happening is kept for the refund's own history.
-            Ok(Decision { refund, balances, happening: Happening::RefundAccepted, postings: Vec::new() })
+            Ok(Decision { refund, balances, happening: None, postings: Vec::new() })
         }
     }
 }
@@ -211,7 +210,7 @@ fn succeed(facts: &Facts, refund: &Refund, index: usize, next: LegState, now_ms:
     paid.succeeded += leg.amount;
     paid.own_succeeded += leg.own_amount;
     let postings = journal::success(&facts.order, leg);
-    Decision { refund, balances, happening: Happening::LegSucceeded, postings }
+    Decision { refund, balances, happening: Some(Happening::LegSucceeded), postings }
 }
 
 fn fail(facts: &Facts, before: &Refund, index: usize, next: LegState, now_ms: i64) -> Decision {
@@ -239,7 +238,7 @@ fn fail(facts: &Facts, before: &Refund, index: usize, next: LegState, now_ms: i6
         reopen_units(&mut refund, &mut balances);
     }
     let postings = journal::failure(&facts.order, &leg, late, &returned, discrepancy);
-    Decision { refund, balances, happening: Happening::LegFailed, postings }
+    Decision { refund, balances, happening: Some(Happening::LegFailed), postings }
 }
 
 /// What a failing leg gives back to each allocation (component, net, tax), and to the discrepancy.

@@ -219,7 +219,7 @@ impl World {
         kept.touch();
         let shared = Arc::clone(&kept.value.order);
         let refund = Arc::new(refund);
-        if !postings.is_empty() {
+        if let Some(happening) = happening {
             let refund = Some(refund.id);
             self.entries.push(Entry { store, order, id: entry, refund, happened_ms: now_ms, happening, postings });
         }
