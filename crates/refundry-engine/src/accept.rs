@@ -12,16 +12,17 @@ use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
-use refundry_store::keys::KeyRecord;
-use refundry_store::outbox::OutboxRow;
+use refundry_store::keys::{self, KeyRecord};
+use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::stores::StoreRecord;
 use refundry_store::tokens::TokenRecord;
 use refundry_store::{Batch, StoreError, Tx};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::execute::{GatewayCall, WorkQueue};
+use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::ids::Ids;
 use crate::publish::Waiters;
 use crate::world::{Found, World};
@@ -46,13 +47,18 @@ pub enum Job {
         /// The caller's idempotency key, if one came.
         key: Option<RequestKey>,
     },
-    /// Take legs that are due, in all stores.
+    /// Take legs of a store that are due.
     Lease {
+        /// The store.
+        store: i64,
         /// Most of them.
         limit: i64,
     },
-    /// Take over what other processes leased: only for one that knows it is alone.
-    Reclaim,
+    /// Take over what other processes leased in a store: only for one that knows it is alone.
+    Reclaim {
+        /// The store.
+        store: i64,
+    },
     /// Record what is known of a leg.
     Record(LegNews),
     /// Take an order in, or bring a known one up to date.
@@ -113,8 +119,70 @@ pub enum Job {
         /// First digits of the hash.
         id: String,
     },
-    /// Forget idempotency keys that are too old to count.
-    ForgetKeys,
+    /// Forget idempotency keys of a store that are too old to count.
+    ForgetKeys {
+        /// The store.
+        store: i64,
+    },
+}
+
+impl Job {
+    /// Which of `count` lanes does this. Locks keep two lanes apart on one order; this only spares them the wait.
+    pub(crate) fn lane(&self, distributed: bool, count: usize) -> usize {
+        if count < 2 {
+            return 0;
+        }
+        if distributed {
+            return spread(&self.store(), count);
+        }
+        match self {
+            Self::On { job, .. } => job.lane(distributed, count),
+            Self::Create { command, .. } => by_name(&command.order, count),
+            Self::Record(news) => news.lane % count,
+            Self::PutOrder { intake, .. } => {
+                intake::reference(&intake.order).map_or(0, |reference| by_name(&reference, count))
+            }
+            Self::Fulfil { order, .. } | Self::AddPayment { order, .. } => by_name(order, count),
+            Self::Annotate { refund, .. } | Self::SettleByHand { refund, .. } => by_name(refund, count),
+            Self::Lease { store, .. } => spread(store, count),
+            Self::Reclaim { .. }
+            | Self::AddStore(_)
+            | Self::AddToken(_)
+            | Self::RevokeToken { .. }
+            | Self::ForgetKeys { .. } => 0,
+        }
+    }
+
+    /// The store whose rows it touches; 0 for those that belong to none.
+    pub(crate) fn store(&self) -> i64 {
+        match self {
+            Self::On { job, .. } => job.store(),
+            Self::Record(news) => news.store,
+            Self::Create { store, .. }
+            | Self::Lease { store, .. }
+            | Self::Reclaim { store }
+            | Self::PutOrder { store, .. }
+            | Self::Fulfil { store, .. }
+            | Self::AddPayment { store, .. }
+            | Self::Annotate { store, .. }
+            | Self::SettleByHand { store, .. }
+            | Self::RevokeToken { store, .. }
+            | Self::ForgetKeys { store } => *store,
+            Self::AddToken(record) => record.store,
+            Self::AddStore(_) => 0,
+        }
+    }
+}
+
+fn by_name(reference: &Reference, count: usize) -> usize {
+    if reference.text.is_empty() { spread(&reference.ours, count) } else { spread(&reference.text, count) }
+}
+
+fn spread(key: &impl Hash, count: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    // What is below the count fits where the count did.
+    usize::try_from(hasher.finish() % count as u64).unwrap_or(0)
 }
 
 /// What a caller was let in with: it must still hold when the job is done.
@@ -154,6 +222,8 @@ pub struct LegNews {
     pub again_ms: i64,
     /// How often the leg had been taken by then.
     pub attempts: i64,
+    /// The lane that leased the leg, and so has the order at hand.
+    pub lane: usize,
 }
 
 /// What became of a job.
@@ -207,11 +277,15 @@ pub struct Accepted {
     pub(crate) calls: Vec<GatewayCall>,
 }
 
-/// The one writer.
+/// What runs the batches of one lane.
 pub(crate) struct Writer {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) holder: String,
+    /// Number of its lane.
+    pub(crate) lane: usize,
+    /// A transaction holds one store.
+    pub(crate) distributed: bool,
     pub(crate) queue: Arc<WorkQueue>,
     pub(crate) waiters: Arc<Waiters>,
     /// The last transaction did not commit, as far as this side knows.
@@ -221,6 +295,10 @@ pub(crate) struct Writer {
 impl Batch for Writer {
     type Job = Job;
     type Outcome = Outcome;
+
+    fn group(&self, job: &Job) -> i64 {
+        if self.distributed { job.store() } else { 0 }
+    }
 
     fn run(&mut self, tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
         let now_ms = self.clock.now_ms();
@@ -265,8 +343,11 @@ impl Writer {
             Job::Create { store, command, key } => {
                 Outcome::Created(self.create(tx, world, *store, command, key.as_ref(), now_ms)?)
             }
-            Job::Lease { limit } => Outcome::Leased(execute::lease(tx, world, &self.holder, now_ms, *limit)?),
-            Job::Reclaim => Outcome::Reclaimed(execute::reclaim(tx, &self.holder, now_ms)?),
+            Job::Lease { store, limit } => {
+                let by = Lessee { holder: &self.holder, lane: self.lane };
+                Outcome::Leased(execute::lease(tx, world, *store, by, now_ms, *limit)?)
+            }
+            Job::Reclaim { store } => Outcome::Reclaimed(outbox::reclaim(tx, *store, &self.holder, now_ms)?),
             Job::Record(news) => Outcome::Recorded(execute::record(tx, world, news, &mut self.ids, now_ms)?),
             Job::PutOrder { store, intake } => {
                 Outcome::Put(intake::put(tx, world, *store, intake, &mut self.ids, now_ms)?)
@@ -288,7 +369,7 @@ impl Writer {
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
             Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),
-            Job::ForgetKeys => Outcome::Forgotten(forget_keys(tx, now_ms - KEY_LIFE_MS)?),
+            Job::ForgetKeys { store } => Outcome::Forgotten(keys::forget(tx, *store, now_ms - KEY_LIFE_MS)?),
         })
     }
 
@@ -345,7 +426,8 @@ impl Writer {
     ) -> Vec<GatewayCall> {
         let mut calls = Vec::new();
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
-            let call = execute::call_for(store, order, refund, leg, 1, now_ms + LEASE_MS);
+            let lease = Lease { lane: self.lane, attempts: 1, until_ms: now_ms + LEASE_MS };
+            let call = execute::call_for(store, order, refund, leg, lease);
             if self.queue.settled_by_person(&call.gateway) {
                 continue;
             }
@@ -392,14 +474,6 @@ fn annotate(
     refundry_store::refunds::update_metadata(tx, store, &changed)?;
     world.replace_refund(store, &changed);
     Ok(Ok((changed, order)))
-}
-
-fn forget_keys(tx: &mut Tx<'_>, before_ms: i64) -> Result<u64, StoreError> {
-    let mut forgotten = 0;
-    for store in refundry_store::stores::list(tx)? {
-        forgotten += refundry_store::keys::forget(tx, store.id, before_ms)?;
-    }
-    Ok(forgotten)
 }
 
 pub(crate) fn missing_refund() -> StoreError {

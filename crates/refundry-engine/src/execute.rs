@@ -9,8 +9,8 @@ use refundry_core::limits::{CALL_MS, CALLS_IN_FLIGHT_MAX, LEASE_MS};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_gateways::{Answer, Ask, Registry, SettledBy};
-use refundry_store::outbox::{self, PutOff};
-use refundry_store::{StoreError, Tx, stores};
+use refundry_store::outbox::{self, OutboxRow, PutOff};
+use refundry_store::{StoreError, Tx, orders, refunds};
 
 use crate::accept::{LegNews, missing_refund};
 use crate::ids::Ids;
@@ -38,6 +38,8 @@ pub struct GatewayCall {
     pub attempts: i64,
     /// Until when it is ours, epoch milliseconds; see [`GatewayCall::in_time`].
     pub until_ms: i64,
+    /// The lane that leased it.
+    pub lane: usize,
 }
 
 impl GatewayCall {
@@ -80,8 +82,8 @@ impl GatewayCall {
         };
         let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
         let again_ms = now_ms + LADDER_MS.get(step).copied().unwrap_or(LEASE_MS);
-        let (store, order, attempts) = (self.store, self.order, self.attempts);
-        LegNews { store, order, refund: refund_id, leg: leg_id, news, again_ms, attempts }
+        let (store, order, attempts, lane) = (self.store, self.order, self.attempts, self.lane);
+        LegNews { store, order, refund: refund_id, leg: leg_id, news, again_ms, attempts, lane }
     }
 }
 
@@ -144,14 +146,19 @@ impl WorkQueue {
     }
 }
 
-pub(crate) fn call_for(
-    store: i64,
-    order: &Order,
-    refund: &Refund,
-    leg: &Leg,
-    attempts: i64,
-    until_ms: i64,
-) -> GatewayCall {
+/// How a leg was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease {
+    /// By which lane of this process.
+    pub(crate) lane: usize,
+    /// How often it was, this time included.
+    pub(crate) attempts: i64,
+    /// Until when, epoch milliseconds.
+    pub(crate) until_ms: i64,
+}
+
+pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, lease: Lease) -> GatewayCall {
+    let Lease { lane, attempts, until_ms } = lease;
     let payment = order.payments.get(leg.payment).expect("a leg names a payment of its order");
     let ask = Ask {
         leg_id: leg.id,
@@ -163,53 +170,67 @@ pub(crate) fn call_for(
         script: payment.account.clone(),
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });
-    GatewayCall { store, order: order.id, gateway: payment.gateway.clone(), ask, acknowledged, attempts, until_ms }
+    GatewayCall {
+        store,
+        order: order.id,
+        gateway: payment.gateway.clone(),
+        ask,
+        acknowledged,
+        attempts,
+        until_ms,
+        lane,
+    }
 }
 
-/// Takes legs that are due, store by store.
+/// Who takes legs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lessee<'h> {
+    /// The process.
+    pub(crate) holder: &'h str,
+    /// Its lane.
+    pub(crate) lane: usize,
+}
+
+/// Takes legs of a store that are due.
+///
+/// Their orders are not held: what is read of them here decides nothing, and orders are held in key order only. A leg
+/// that was settled a moment ago by somebody else is looked up in vain, at worst.
 pub(crate) fn lease(
     tx: &mut Tx<'_>,
     world: &mut World,
-    holder: &str,
+    store: i64,
+    by: Lessee<'_>,
     now_ms: i64,
     limit: i64,
 ) -> Result<Vec<GatewayCall>, StoreError> {
     let until_ms = now_ms + LEASE_MS;
     let mut calls = Vec::new();
-    for store in stores::list(tx)? {
-        let left = limit - i64::try_from(calls.len()).unwrap_or(i64::MAX);
-        if left <= 0 {
-            break;
-        }
-        for row in outbox::lease(tx, store.id, holder, now_ms, until_ms, left)? {
-            let found = world.refund(tx, store.id, row.refund).and_then(|found| found.ok_or_else(missing_refund));
-            let (refund, order) = match found {
-                Ok(found) => found,
-                // One row that cannot be read must not hold up everybody's money; it is tried again when its lease
-                // runs out, and says so each time.
-                Err(StoreError::Defect { detail }) => {
-                    tracing::error!(refund.id = row.refund, leg.id = row.leg, detail, "a leg cannot be read");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
-            match leg {
-                Some(leg) => calls.push(call_for(store.id, &order, &refund, leg, row.attempts, until_ms)),
-                None => world.finish(store.id, row.leg),
+    for row in outbox::lease(tx, store, by.holder, now_ms, until_ms, limit)? {
+        let (refund, order) = match read_leg(tx, store, &row) {
+            Ok(found) => found,
+            // One row that cannot be read must not hold up everybody's money; it is tried again when its lease runs
+            // out, and says so each time.
+            Err(StoreError::Defect { detail }) => {
+                tracing::error!(refund.id = row.refund, leg.id = row.leg, detail, "a leg cannot be read");
+                continue;
             }
+            Err(error) => return Err(error),
+        };
+        let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
+        let lease = Lease { lane: by.lane, attempts: row.attempts, until_ms };
+        match leg {
+            Some(leg) => calls.push(call_for(store, &order, &refund, leg, lease)),
+            None => world.finish(store, row.leg),
         }
     }
     Ok(calls)
 }
 
-/// Makes legs due at once that died with their process.
-pub(crate) fn reclaim(tx: &mut Tx<'_>, holder: &str, now_ms: i64) -> Result<u64, StoreError> {
-    let mut reclaimed = 0;
-    for store in stores::list(tx)? {
-        reclaimed += outbox::reclaim(tx, store.id, holder, now_ms)?;
-    }
-    Ok(reclaimed)
+fn read_leg(tx: &mut Tx<'_>, store: i64, row: &OutboxRow) -> Result<(Refund, Arc<Order>), StoreError> {
+    let refund = refunds::get(tx, store, row.refund)?.ok_or_else(missing_refund)?;
+    let facts = orders::facts(tx, store, refund.order)?;
+    let facts = facts.ok_or_else(|| StoreError::defect("an order that a refund names is not there"))?;
+    Ok((refund, facts.order))
 }
 
 /// Records what is known of a leg; `None` if that was known, or older than what is.

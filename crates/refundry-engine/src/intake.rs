@@ -10,7 +10,7 @@ use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference};
 use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
-use refundry_store::{StoreError, Tx, orders};
+use refundry_store::{StoreError, Tx};
 
 use crate::ids::Ids;
 use crate::past;
@@ -97,10 +97,8 @@ fn create(
         return Ok(Err(fault));
     }
     let id = facts.order.id;
-    orders::put(tx, store, &facts.order)?;
-    orders::put_document(tx, store, id, &intake.document)?;
     let postings = opening(None, &facts.order);
-    world.put_order(store, facts, (ids.next(now_ms), Happening::OrderOpened, postings), now_ms);
+    world.put_order(store, facts, Some(&intake.document), (ids.next(now_ms), Happening::OrderOpened, postings), now_ms);
     for past in &intake.refunds {
         take_past(tx, world, (store, id), past, ids, now_ms)?;
     }
@@ -143,10 +141,14 @@ fn update(
     if let Err(fault) = check(&facts, &news) {
         return Ok(Err(fault));
     }
-    orders::put(tx, store, &facts.order)?;
-    orders::put_document(tx, store, id, &intake.document)?;
     let postings = opening(Some(&before.order), &facts.order);
-    world.put_order(store, facts, (ids.next(now_ms), Happening::OrderChanged, postings), now_ms);
+    world.put_order(
+        store,
+        facts,
+        Some(&intake.document),
+        (ids.next(now_ms), Happening::OrderChanged, postings),
+        now_ms,
+    );
     for past in &news {
         take_past(tx, world, (store, id), past, ids, now_ms)?;
     }
@@ -487,11 +489,10 @@ fn change(
     if let Err(fault) = after.validate() {
         return Ok(Err(ChangeFault::Intake(IntakeFault::Fault(fault))));
     }
-    orders::put(tx, store, &after)?;
     let mut balances: Balances = before.balances.clone();
     balances.fit(&after);
     let postings = opening(Some(&before.order), &after);
     let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
-    world.put_order(store, Facts { order: Arc::new(after), balances }, entry, now_ms);
+    world.put_order(store, Facts { order: Arc::new(after), balances }, None, entry, now_ms);
     Ok(Ok(world.order(tx, store, id)?))
 }

@@ -39,7 +39,7 @@ pub struct Engine {
     clock: Clock,
     queue: Arc<WorkQueue>,
     waiters: Arc<Waiters>,
-    lane: Lane<Writer>,
+    lanes: Vec<Lane<Writer>>,
 }
 
 /// The writer's queue is full: nothing was stored, come back later.
@@ -47,31 +47,45 @@ pub struct Engine {
 pub struct Busy;
 
 impl Engine {
-    /// Starts the writer on a store. `queue` receives the legs that this process leases.
+    /// Starts the writers on a store: one where there is one writer, a few where rows can be locked. `queue` receives the legs that this process leases.
     pub fn start(store: Store, clock: Clock, queue: Arc<WorkQueue>) -> Result<Self, StoreError> {
         let waiters = Arc::new(Waiters::default());
         let holder = holder()?;
-        let writer = Writer {
-            clock: clock.clone(),
-            ids: Ids::new(holder.clone()),
-            holder,
-            queue: Arc::clone(&queue),
-            waiters: Arc::clone(&waiters),
-            uncommitted: false,
-        };
-        let options = LaneOptions { name: "refundry-writer".to_owned(), queue_max: QUEUE_MAX, batch_max: BATCH_MAX };
-        let lane = Lane::start(store.clone(), writer, &options)?;
-        Ok(Self { store, clock, queue, waiters, lane })
+        let count = store.lanes();
+        let mut lanes = Vec::with_capacity(count);
+        for number in 0..count {
+            let writer = Writer {
+                clock: clock.clone(),
+                // Each makes numbers under a node of its own, so that they need not agree on the next one.
+                ids: Ids::new(format!("{holder}/{number}")),
+                holder: holder.clone(),
+                lane: number,
+                distributed: store.is_distributed(),
+                queue: Arc::clone(&queue),
+                waiters: Arc::clone(&waiters),
+                uncommitted: false,
+            };
+            let name = format!("refundry-writer-{number}");
+            let options = LaneOptions { name, queue_max: QUEUE_MAX / count, batch_max: BATCH_MAX };
+            lanes.push(Lane::start(store.clone(), writer, &options)?);
+        }
+        Ok(Self { store, clock, queue, waiters, lanes })
     }
 
     /// Queues a job; `reply` is called once, after the commit, on the writer's thread.
     pub fn submit(&self, job: Job, reply: Reply<Outcome>) -> Result<(), Busy> {
-        self.lane.submit(job, reply).map_err(|_| Busy)
+        self.lane_for(&job).submit(job, reply).map_err(|_| Busy)
     }
 
     /// Queues a job and waits for what becomes of it.
     pub fn call(&self, job: Job) -> Result<Outcome, LaneError> {
-        self.lane.call(job)
+        self.lane_for(&job).call(job)
+    }
+
+    /// Jobs on one order go to one lane, where they share a transaction instead of waiting for each other's.
+    fn lane_for(&self, job: &Job) -> &Lane<Writer> {
+        let place = job.lane(self.store.is_distributed(), self.lanes.len());
+        self.lanes.get(place).or(self.lanes.first()).expect("an engine has a lane")
     }
 
     /// The store, for reading.
@@ -94,9 +108,9 @@ impl Engine {
         &self.waiters
     }
 
-    /// Counters of the writer.
-    pub fn lane_stats(&self) -> Arc<LaneStats> {
-        self.lane.stats()
+    /// Counters of the writers.
+    pub fn lane_stats(&self) -> Vec<Arc<LaneStats>> {
+        self.lanes.iter().map(Lane::stats).collect()
     }
 }
 

@@ -78,14 +78,8 @@ impl Waiters {
         if wanted.is_empty() {
             return Ok(());
         }
-        let found = store.read(|tx| {
-            let mut found = Vec::new();
-            for (store, id) in &wanted {
-                found.extend(refunds::get(tx, *store, *id)?);
-            }
-            Ok(found)
-        })?;
-        for refund in found {
+        let found = store.read(|tx| refunds::get_many(tx, &wanted.into_iter().collect::<Vec<_>>()))?;
+        for refund in found.into_iter().flatten() {
             self.tell(&Arc::new(refund));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The rows of one batch in memory: loaded once, folded job by job, written once with their final values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,12 +18,13 @@ use crate::accept::{Job, Pass};
 /// What the jobs of one batch see and leave behind.
 #[derive(Default)]
 pub(crate) struct World {
-    facts: BTreeMap<(i64, Id), Kept<Facts>>,
+    facts: BTreeMap<(i64, Id), KeptFacts>,
     refunds: BTreeMap<(i64, Id), Kept<Arc<Refund>>>,
     resolved: BTreeMap<(i64, String, Option<Id>), Option<Id>>,
     passes: BTreeMap<String, Option<(i64, String)>>,
     keys: BTreeMap<(i64, String), Option<KeyRecord>>,
     bound: Vec<(i64, String)>,
+    expired: Vec<(i64, String)>,
     entries: Vec<Entry>,
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
@@ -35,6 +37,16 @@ pub(crate) type Found = (Arc<Refund>, Arc<Order>);
 struct Kept<T> {
     value: T,
     state: Row,
+}
+
+struct KeptFacts {
+    facts: Facts,
+    /// The row of balances.
+    balances: Row,
+    /// The row of the order itself.
+    order: Row,
+    /// The document to keep for it.
+    document: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,46 +68,38 @@ struct Entry {
 
 impl World {
     /// Finds every order that the jobs name and takes them in key order, so that two writers never wait for each other
-    /// in a circle.
+    /// in a circle; then reads what the jobs need beside them, which cannot change any more.
     pub(crate) fn load(tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Self, StoreError> {
         let mut world = Self::default();
-        let mut wanted = BTreeSet::new();
-        for mut job in jobs {
-            while let Job::On { job: inner, .. } = job {
-                job = inner;
-            }
-            match job {
-                Job::Create { store, command, .. } => {
-                    wanted.extend(world.resolve(tx, *store, &command.order)?.map(|id| (*store, id)));
-                }
-                Job::Record(news) => {
-                    wanted.insert((news.store, news.order));
-                }
-                Job::Fulfil { store, order, .. } | Job::AddPayment { store, order, .. } => {
-                    wanted.extend(world.resolve(tx, *store, order)?.map(|id| (*store, id)));
-                }
-                Job::PutOrder { store, intake } => {
-                    let reference = crate::intake::reference(&intake.order);
-                    if let Some(reference) = reference {
-                        wanted.extend(world.resolve(tx, *store, &reference)?.map(|id| (*store, id)));
-                    }
-                }
-                Job::SettleByHand { store, refund, .. } | Job::Annotate { store, refund, .. } => {
-                    wanted.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
-                }
-                Job::On { .. }
-                | Job::Lease { .. }
-                | Job::Reclaim
-                | Job::AddStore(_)
-                | Job::AddToken(_)
-                | Job::RevokeToken { .. }
-                | Job::ForgetKeys => {}
-            }
+        let mut wants = Wants::default();
+        for job in jobs {
+            wants.read(tx, job)?;
         }
-        for (store, order) in wanted {
-            world.facts(tx, store, order)?;
+        let Wants { named, mut held, refunds, keys } = wants;
+        let references: Vec<(i64, &Reference)> = named.iter().map(|(store, named)| (*store, &**named)).collect();
+        let found = orders::resolve_many(tx, &references)?;
+        for ((store, reference), order) in references.iter().zip(found) {
+            held.extend(order.map(|order| (*store, order)));
+            world.resolved.insert((*store, reference.text.clone(), reference.ours), order);
+        }
+        world.hold(tx, &held.into_iter().collect::<Vec<_>>())?;
+        let refunds: Vec<(i64, Id)> = refunds.into_iter().collect();
+        for (key, refund) in refunds.iter().zip(refunds::get_many(tx, &refunds)?) {
+            world.refunds.extend(refund.map(|refund| (*key, Kept { value: Arc::new(refund), state: Row::Same })));
+        }
+        let keys: Vec<(i64, &str)> = keys.into_iter().collect();
+        for ((store, key), record) in keys.iter().zip(keys::get_many(tx, &keys)?) {
+            world.keys.insert((*store, (*key).to_owned()), record);
         }
         Ok(world)
+    }
+
+    fn hold(&mut self, tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
+        for (key, facts) in keys.iter().zip(orders::hold(tx, keys)?) {
+            let facts = facts.ok_or_else(|| StoreError::defect("an order that a row names is not there"))?;
+            self.facts.insert(*key, KeptFacts { facts, balances: Row::Same, order: Row::Same, document: None });
+        }
+        Ok(())
     }
 
     /// Whether a token still opens the same store for the same; looked up once a batch.
@@ -126,15 +130,10 @@ impl World {
 
     /// The order with its balances as the jobs so far left them. It must exist.
     pub(crate) fn facts(&mut self, tx: &mut Tx<'_>, store: i64, order: Id) -> Result<&Facts, StoreError> {
-        use std::collections::btree_map::Entry as Slot;
-        match self.facts.entry((store, order)) {
-            Slot::Occupied(kept) => Ok(&kept.into_mut().value),
-            Slot::Vacant(slot) => {
-                let facts = orders::facts(tx, store, order)?;
-                let facts = facts.ok_or_else(|| StoreError::defect("an order that a row names is not there"))?;
-                Ok(&slot.insert(Kept { value: facts, state: Row::Same }).value)
-            }
+        if !self.facts.contains_key(&(store, order)) {
+            self.hold(tx, &[(store, order)])?;
         }
+        self.facts.get(&(store, order)).map(|kept| &kept.facts).ok_or_else(|| StoreError::defect("it was just held"))
     }
 
     /// The order, shared.
@@ -188,12 +187,18 @@ impl World {
         key: &str,
         since_ms: i64,
     ) -> Result<Option<KeyRecord>, StoreError> {
-        if let Some(known) = self.keys.get(&(store, key.to_owned())) {
-            return Ok(known.clone());
+        let slot = (store, key.to_owned());
+        let known = match self.keys.get(&slot) {
+            Some(known) => known.clone(),
+            None => keys::get_many(tx, &[(store, key)])?.pop().flatten(),
+        };
+        let counts = |record: &KeyRecord| record.created_ms >= since_ms;
+        if known.as_ref().is_some_and(|record| !counts(record)) {
+            self.expired.push(slot.clone());
         }
-        let found = keys::get(tx, store, key, since_ms)?;
-        self.keys.insert((store, key.to_owned()), found.clone());
-        Ok(found)
+        let known = known.filter(counts);
+        self.keys.insert(slot, known.clone());
+        Ok(known)
     }
 
     /// Binds a key to the refund it created.
@@ -215,9 +220,9 @@ impl World {
     ) -> Found {
         let Decision { refund, balances, happening, postings } = decision;
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
-        kept.value.balances = balances;
-        kept.touch();
-        let shared = Arc::clone(&kept.value.order);
+        kept.facts.balances = balances;
+        kept.balances = kept.balances.changed();
+        let shared = Arc::clone(&kept.facts.order);
         let refund = Arc::new(refund);
         if let Some(happening) = happening {
             let refund = Some(refund.id);
@@ -240,8 +245,16 @@ impl World {
         }
     }
 
-    /// Takes in a new order, or new facts of a known one, with the entry that explains the difference.
-    pub(crate) fn put_order(&mut self, store: i64, facts: Facts, opening: (Id, Happening, Vec<Posting>), now_ms: i64) {
+    /// Takes in a new order, or new facts of a known one, with the entry that explains the difference. A `document` that
+    /// is there replaces the one before.
+    pub(crate) fn put_order(
+        &mut self,
+        store: i64,
+        facts: Facts,
+        document: Option<&str>,
+        opening: (Id, Happening, Vec<Posting>),
+        now_ms: i64,
+    ) {
         let order = facts.order.id;
         let (id, happening, postings) = opening;
         if !postings.is_empty() {
@@ -250,7 +263,17 @@ impl World {
         if let Some(reference) = crate::intake::reference(&facts.order) {
             self.resolved.insert((store, reference.text, reference.ours), Some(order));
         }
-        self.facts.insert((store, order), Kept { value: facts, state: Row::Changed });
+        let document = document.filter(|document| !document.is_empty()).map(str::to_owned);
+        let kept = match self.facts.remove(&(store, order)) {
+            None => KeptFacts { facts, balances: Row::New, order: Row::New, document },
+            Some(known) => KeptFacts {
+                facts,
+                balances: known.balances.changed(),
+                order: known.order.changed(),
+                document: document.or(known.document),
+            },
+        };
+        self.facts.insert((store, order), kept);
     }
 
     /// Puts a leg into the outbox.
@@ -270,34 +293,101 @@ impl World {
 
     /// Writes every row that changed, table by table, in key order.
     pub(crate) fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let changed: Vec<_> = self.facts.iter().filter(|(_, kept)| kept.state != Row::Same).collect();
-        let balances: Vec<_> =
-            changed.iter().map(|((store, order), kept)| (*store, *order, &kept.value.balances)).collect();
-        orders::put_balances(tx, &balances)?;
+        self.write_orders(tx)?;
         let rows = |wanted: Row| {
             let of_kind = self.refunds.iter().filter(move |(_, kept)| kept.state == wanted);
             of_kind.map(|((store, _), kept)| {
-                let facts = self.facts.get(&(*store, kept.value.order)).expect("a refund's order is in memory");
-                (*store, &*kept.value, &*facts.value.order)
+                let of_order = self.facts.get(&(*store, kept.value.order)).expect("a refund's order is in memory");
+                (*store, &*kept.value, &*of_order.facts.order)
             })
         };
         refunds::insert(tx, &rows(Row::New).collect::<Vec<_>>())?;
         refunds::update(tx, &rows(Row::Changed).collect::<Vec<_>>())?;
-        let bound = self.bound.iter().filter_map(|slot| self.keys.get(slot).cloned().flatten());
-        keys::put(tx, &bound.collect::<Vec<_>>())?;
+        let expired: Vec<(i64, &str)> = self.expired.iter().map(|(store, key)| (*store, key.as_str())).collect();
+        keys::release(tx, &expired)?;
+        // In key order, as everything that two writers may both want.
+        let bound: BTreeSet<&(i64, String)> = self.bound.iter().collect();
+        let bound = bound.into_iter().filter_map(|slot| self.keys.get(slot).cloned().flatten());
+        keys::bind(tx, &bound.collect::<Vec<_>>())?;
         let entries: Vec<journal::Entry<'_>> = self.entries.iter().map(Entry::as_row).collect();
         journal::insert(tx, &entries)?;
         outbox::insert(tx, &self.sent)?;
         outbox::put_off(tx, &self.put_off)?;
         outbox::remove(tx, &self.done)
     }
+
+    fn write_orders(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let order_rows = |wanted: Row| {
+            let of_kind = self.facts.iter().filter(move |(_, kept)| kept.order == wanted);
+            of_kind.map(|((store, _), kept)| (*store, &*kept.facts.order)).collect::<Vec<_>>()
+        };
+        orders::insert(tx, &order_rows(Row::New))?;
+        orders::update(tx, &order_rows(Row::Changed))?;
+        let documents = self
+            .facts
+            .iter()
+            .filter_map(|((store, order), kept)| kept.document.as_deref().map(|document| (*store, *order, document)));
+        orders::put_documents(tx, &documents.collect::<Vec<_>>())?;
+        let balance_rows = |wanted: Row| {
+            let of_kind = self.facts.iter().filter(move |(_, kept)| kept.balances == wanted);
+            of_kind.map(|((store, order), kept)| (*store, *order, &kept.facts.balances)).collect::<Vec<_>>()
+        };
+        orders::insert_balances(tx, &balance_rows(Row::New))?;
+        orders::update_balances(tx, &balance_rows(Row::Changed))
+    }
 }
 
-impl<T> Kept<T> {
-    fn touch(&mut self) {
-        if self.state == Row::Same {
-            self.state = Row::Changed;
+impl Row {
+    /// What it is after one more change.
+    fn changed(self) -> Row {
+        match self {
+            Row::Same | Row::Changed => Row::Changed,
+            Row::New => Row::New,
         }
+    }
+}
+
+/// What the jobs of a batch name, before anything was read.
+#[derive(Default)]
+struct Wants<'j> {
+    /// Orders by name.
+    named: Vec<(i64, Cow<'j, Reference>)>,
+    /// Orders by number, to be held.
+    held: BTreeSet<(i64, Id)>,
+    refunds: BTreeSet<(i64, Id)>,
+    keys: BTreeSet<(i64, &'j str)>,
+}
+
+impl<'j> Wants<'j> {
+    fn read(&mut self, tx: &mut Tx<'_>, job: &'j Job) -> Result<(), StoreError> {
+        match job {
+            Job::On { job, .. } => return self.read(tx, job),
+            Job::Create { store, command, key } => {
+                self.named.push((*store, Cow::Borrowed(&command.order)));
+                self.keys.extend(key.as_ref().map(|key| (*store, key.key.as_str())));
+            }
+            Job::Record(news) => {
+                self.held.insert((news.store, news.order));
+                self.refunds.insert((news.store, news.refund));
+            }
+            Job::Fulfil { store, order, .. } | Job::AddPayment { store, order, .. } => {
+                self.named.push((*store, Cow::Borrowed(order)));
+            }
+            Job::PutOrder { store, intake } => {
+                let reference = crate::intake::reference(&intake.order);
+                self.named.extend(reference.map(|reference| (*store, Cow::Owned(reference))));
+            }
+            Job::SettleByHand { store, refund, .. } | Job::Annotate { store, refund, .. } => {
+                self.held.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
+            }
+            Job::Lease { .. }
+            | Job::Reclaim { .. }
+            | Job::AddStore(_)
+            | Job::AddToken(_)
+            | Job::RevokeToken { .. }
+            | Job::ForgetKeys { .. } => {}
+        }
+        Ok(())
     }
 }
 

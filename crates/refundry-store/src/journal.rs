@@ -54,8 +54,7 @@ pub fn insert(tx: &mut Tx<'_>, entries: &[Entry<'_>]) -> Result<(), StoreError> 
             codec::pack_postings(entry.postings).into(),
         ]);
     }
-    tx.execute_many(INSERT, &params)?;
-    Ok(())
+    tx.write_many(INSERT, &params)
 }
 
 /// All entries of an order, oldest first.
@@ -67,7 +66,7 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Recorded>,
             refund: refund.map_err(|_| StoreError::defect("a refund's number is not negative"))?,
             happened_ms: row.int(2)?,
             kind: row.string(3)?,
-            postings: codec::read_postings(row.text(4)?)?,
+            postings: codec::read_postings(&row.text(4)?)?,
         })
     })
 }

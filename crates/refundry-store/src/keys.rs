@@ -20,15 +20,27 @@ pub struct KeyRecord {
     pub created_ms: i64,
 }
 
-/// What was accepted under a key, unless that was before `since_ms`.
-pub fn get(tx: &mut Tx<'_>, store: i64, key: &str, since_ms: i64) -> Result<Option<KeyRecord>, StoreError> {
-    tx.query_one(GET, &[store.into(), key.into(), since_ms.into()], |row| {
-        Ok(KeyRecord { store, key: key.to_owned(), hash: row.string(0)?, refund: id(row, 1)?, created_ms: row.int(2)? })
-    })
+/// What was accepted under keys (store, key), in their order, however long ago that was.
+pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, &str)]) -> Result<Vec<Option<KeyRecord>>, StoreError> {
+    let mut found = vec![None; keys.len()];
+    let params = keys.iter().map(|(store, key)| [(*store).into(), (*key).into()]);
+    tx.each_many(GET, &params.collect::<Vec<[Value<'_>; 2]>>(), |place, row| {
+        let (store, key) = (keys[place].0, keys[place].1.to_owned());
+        found[place] =
+            Some(KeyRecord { store, key, hash: row.string(0)?, refund: id(row, 1)?, created_ms: row.int(2)? });
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-/// Binds keys. A key that was bound too long ago to count is bound anew.
-pub fn put(tx: &mut Tx<'_>, keys: &[KeyRecord]) -> Result<(), StoreError> {
+/// Forgets single keys that were bound too long ago to count, so that they can be bound anew: store, key.
+pub fn release(tx: &mut Tx<'_>, keys: &[(i64, &str)]) -> Result<(), StoreError> {
+    let params = keys.iter().map(|(store, key)| [(*store).into(), (*key).into()]);
+    tx.write_many(RELEASE, &params.collect::<Vec<[Value<'_>; 2]>>())
+}
+
+/// Binds keys that are free. Where somebody else was faster the transaction ends as [`StoreError::Conflict`].
+pub fn bind(tx: &mut Tx<'_>, keys: &[KeyRecord]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 5]> = Vec::with_capacity(keys.len());
     for key in keys {
         params.push([
@@ -39,8 +51,7 @@ pub fn put(tx: &mut Tx<'_>, keys: &[KeyRecord]) -> Result<(), StoreError> {
             key.created_ms.into(),
         ]);
     }
-    tx.execute_many(PUT, &params)?;
-    Ok(())
+    tx.write_many(BIND, &params)
 }
 
 /// Forgets keys of one store bound before `before_ms`; gives how many.
@@ -49,9 +60,7 @@ pub fn forget(tx: &mut Tx<'_>, store: i64, before_ms: i64) -> Result<u64, StoreE
 }
 
 const GET: &str = "
-    SELECT hash, refund_id, created_ms FROM keys WHERE store = ?1 AND key = ?2 AND created_ms >= ?3";
-const PUT: &str = "
-    INSERT INTO keys (store, key, hash, refund_id, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (store, key) DO UPDATE SET
-        hash = excluded.hash, refund_id = excluded.refund_id, created_ms = excluded.created_ms";
+    SELECT hash, refund_id, created_ms FROM keys WHERE store = ?1 AND key = ?2";
+const RELEASE: &str = "DELETE FROM keys WHERE store = ?1 AND key = ?2";
+const BIND: &str = "INSERT INTO keys (store, key, hash, refund_id, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
 const FORGET: &str = "DELETE FROM keys WHERE store = ?1 AND created_ms < ?2";

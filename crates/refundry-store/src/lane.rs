@@ -28,6 +28,12 @@ pub trait Batch: Send + 'static {
     /// may panic: the transaction is rolled back, and only the job that panics alone is given up.
     fn run(&mut self, tx: &mut Tx<'_>, jobs: &[Self::Job]) -> Result<Vec<Self::Outcome>, StoreError>;
 
+    /// Jobs of different groups never share a transaction. One group, unless the database wants to be touched in one
+    /// place at a time.
+    fn group(&self, _job: &Self::Job) -> i64 {
+        0
+    }
+
     /// Called after a commit and before its callers are answered, for instance to wake workers.
     fn committed(&mut self, _jobs: &[Self::Job], _outcomes: &[Self::Outcome]) {}
 }
@@ -51,6 +57,9 @@ impl Default for LaneOptions {
         LaneOptions { name: "store-lane".to_owned(), queue_max: 4_096, batch_max: 128 }
     }
 }
+
+/// How often a batch is run again because another process took a key first.
+const OUTRUN_MAX: u32 = 3;
 
 /// One writer thread and its queue. Dropping the lane works off the queue first.
 pub struct Lane<B: Batch> {
@@ -203,13 +212,32 @@ struct Queue<B: Batch> {
 }
 
 impl<B: Batch> Shared<B> {
-    /// What waits, up to the most one transaction holds; empty when the lane is closed and worked off.
-    fn next_batch(&self) -> (Vec<B::Job>, Vec<Reply<B::Outcome>>) {
+    /// What waits of one group, up to the most one transaction holds; empty when the lane is closed and worked off.
+    fn next_batch(&self, batch: &B) -> (Vec<B::Job>, Vec<Reply<B::Outcome>>) {
         let idle = |queue: &mut Queue<B>| queue.waiting.is_empty() && !queue.closed;
         let waited = self.arrived.wait_while(lock(&self.queue), idle);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
-        let count = queue.waiting.len().min(self.batch_max);
-        let batch = queue.waiting.drain(..count).unzip();
+        let group = queue.waiting.front().map(|(job, _)| batch.group(job));
+        let others = |(job, _): &mut (B::Job, _)| Some(batch.group(job)) == group;
+        let batch = match queue.waiting.iter_mut().all(|entry| others(entry)) {
+            true => {
+                let count = queue.waiting.len().min(self.batch_max);
+                queue.waiting.drain(..count).unzip()
+            }
+            false => {
+                let mut left = self.batch_max;
+                let mut taken = Vec::new();
+                for mut entry in std::mem::take(&mut queue.waiting) {
+                    if left > 0 && others(&mut entry) {
+                        left -= 1;
+                        taken.push(entry);
+                    } else {
+                        queue.waiting.push_back(entry);
+                    }
+                }
+                taken.into_iter().unzip()
+            }
+        };
         self.stats.queued.store(queue.waiting.len() as u64, Ordering::Relaxed);
         batch
     }
@@ -225,7 +253,7 @@ struct Runner<B: Batch> {
 impl<B: Batch> Runner<B> {
     fn run(&mut self) {
         loop {
-            let (jobs, replies) = self.shared.next_batch();
+            let (jobs, replies) = self.shared.next_batch(&self.batch);
             if jobs.is_empty() {
                 return;
             }
@@ -236,11 +264,12 @@ impl<B: Batch> Runner<B> {
     /// Does all jobs in one transaction, or, if that fails by their own doing, each in its own: one bad job never takes
     /// its neighbours down.
     fn work_off(&mut self, jobs: &[B::Job], replies: Vec<Reply<B::Outcome>>) {
-        match self.commit(jobs) {
+        match self.commit_unless_outrun(jobs) {
             Ok(outcomes) => self.answer(replies, outcomes.into_iter().map(Ok)),
-            // The store has tried again already, and one by one would wait for the same lock many times over.
-            Err(LaneError::Store(StoreError::Busy)) => {
-                self.answer(replies, jobs.iter().map(|_| Err(LaneError::Store(StoreError::Busy))));
+            // None of the jobs is at fault, and the store has tried again where that can help. A commit whose answer was
+            // lost may have happened, so running its jobs again, even one by one, could do them twice.
+            Err(LaneError::Store(error)) => {
+                self.answer(replies, jobs.iter().map(|_| Err(LaneError::Store(error.clone()))));
             }
             Err(error) if jobs.len() == 1 => {
                 if matches!(error, LaneError::Poisoned { .. }) {
@@ -253,6 +282,20 @@ impl<B: Batch> Runner<B> {
                 for (job, reply) in jobs.iter().zip(replies) {
                     self.work_off(std::slice::from_ref(job), vec![reply]);
                 }
+            }
+        }
+    }
+
+    /// Runs the jobs again whole where another process took a key first: they see it then, and decide on it.
+    fn commit_unless_outrun(&mut self, jobs: &[B::Job]) -> Result<Vec<B::Outcome>, LaneError> {
+        let mut outrun = 0;
+        loop {
+            match self.commit(jobs) {
+                Err(LaneError::Store(StoreError::Conflict { .. })) if outrun < OUTRUN_MAX => outrun += 1,
+                Err(LaneError::Store(error @ StoreError::Conflict { .. })) => {
+                    return Err(LaneError::Poisoned { detail: error.to_string() });
+                }
+                result => return result,
             }
         }
     }
@@ -270,7 +313,7 @@ impl<B: Batch> Runner<B> {
         }));
         let outcomes = match result {
             Ok(Ok(outcomes)) => outcomes,
-            Ok(Err(error @ (StoreError::Defect { .. } | StoreError::Conflict { .. }))) => {
+            Ok(Err(error @ StoreError::Defect { .. })) => {
                 return Err(LaneError::Poisoned { detail: error.to_string() });
             }
             Ok(Err(error)) => return Err(LaneError::Store(error)),

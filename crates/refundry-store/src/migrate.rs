@@ -24,8 +24,14 @@ pub(crate) fn is_pending(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
     Ok(next(tx)?.is_some())
 }
 
+/// The newest migration that was applied; 0 before the first.
+pub(crate) fn version(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    Ok(tx.query_one(VERSION, &[], |row| row.opt_int(0))?.flatten().unwrap_or(0))
+}
+
 /// Applies the next migration, unless another process, which may be starting at the same time, just did.
 pub(crate) fn step(tx: &mut Tx<'_>, now_ms: i64) -> Result<(), StoreError> {
+    tx.lock_schema()?;
     let Some(migration) = next(tx)? else {
         return Ok(());
     };
@@ -46,6 +52,7 @@ const CREATE: &str = "
         applied_ms BIGINT NOT NULL
     )";
 const INSERT: &str = "INSERT INTO schema_migrations (version, name, checksum, applied_ms) VALUES (?1, ?2, ?3, ?4)";
+const VERSION: &str = "SELECT MAX(version) FROM schema_migrations";
 const LIST: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 
 /// The first migration that was not applied, after making sure that all applied ones are known.

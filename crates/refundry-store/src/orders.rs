@@ -13,46 +13,94 @@ use crate::{Row, StoreError, Tx, Value, number};
 
 /// Our number of the order that a caller names: the platform's id wins over our own number.
 pub fn resolve(tx: &mut Tx<'_>, store: i64, reference: &Reference) -> Result<Option<Id>, StoreError> {
-    let external = [store.into(), reference.text.as_str().into()];
-    if let Some(id) = tx.query_one(BY_EXTERNAL_ID, &external, |row| id(row, 0))? {
-        return Ok(Some(id));
-    }
-    let Some(ours) = reference.ours.and_then(|id| i64::try_from(id).ok()) else { return Ok(None) };
-    tx.query_one(EXISTS, &[store.into(), ours.into()], |row| id(row, 0))
+    Ok(resolve_many(tx, &[(store, reference)])?.pop().flatten())
 }
 
-/// An order with its balances, held until the end of the transaction.
+/// Our numbers of orders that callers name (store, name), in their order.
+pub fn resolve_many(tx: &mut Tx<'_>, named: &[(i64, &Reference)]) -> Result<Vec<Option<Id>>, StoreError> {
+    let mut found = vec![None; named.len()];
+    let texts = named.iter().map(|(store, reference)| [(*store).into(), reference.text.as_str().into()]);
+    tx.each_many(BY_EXTERNAL_ID, &texts.collect::<Vec<[Value<'_>; 2]>>(), |place, row| {
+        found[place] = Some(id(row, 0)?);
+        Ok(())
+    })?;
+    let unfound = named.iter().enumerate().filter(|(place, _)| found[*place].is_none());
+    let ours = unfound.filter_map(|(place, (store, reference))| {
+        let ours = i64::try_from(reference.ours?).ok()?;
+        Some((place, [(*store).into(), ours.into()]))
+    });
+    let (places, numbers): (Vec<usize>, Vec<[Value<'_>; 2]>) = ours.unzip();
+    tx.each_many(EXISTS, &numbers, |place, row| {
+        found[places[place]] = Some(id(row, 0)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// An order with its balances, as they are now; whoever decides on them uses [`hold`].
 pub fn facts(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Option<Facts>, StoreError> {
     tx.query_one(FACTS, &[store.into(), number(order)?], decode_facts)
 }
 
-/// Adds an order, or rewrites the facts of a known one (same number). Balances are apart, see [`put_balances`].
-pub fn put(tx: &mut Tx<'_>, store: i64, order: &Order) -> Result<(), StoreError> {
-    let params = [
-        store.into(),
-        number(order.id)?,
-        order.external_id.as_deref().into(),
-        order.number.as_str().into(),
-        order.created_ms.into(),
-        order.updated_ms.into(),
-        codec::pack_order(order).into(),
-    ];
-    tx.execute(PUT, &params)?;
-    let skus: BTreeSet<&str> = order.lines.iter().map(|l| l.sku.as_str()).filter(|sku| !sku.is_empty()).collect();
-    let mut rows = Vec::with_capacity(skus.len());
-    for sku in skus {
-        rows.push([store.into(), sku.into(), number(order.id)?]);
+/// Orders with their balances (store, order), held until the end of the transaction; `None` for those that are not
+/// there. Keys come in ascending order, so that two writers never wait for each other in a circle.
+///
+/// What is held is the row of balances: everybody who changes anything of an order holds it first. It is held before
+/// anything is read, because a statement that waits for a row sees the other rows as they were before.
+pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Facts>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(keys.len());
+    for (store, order) in keys {
+        params.push([(*store).into(), number(*order)?]);
     }
-    tx.execute_many(PUT_SKU, &rows)?;
-    Ok(())
+    tx.lock_many(HOLD, &params)?;
+    let mut found = vec![None; keys.len()];
+    tx.each_many(FACTS, &params, |place, row| {
+        found[place] = Some(decode_facts(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-/// Keeps the document an order was read from; an empty one is not kept.
-pub fn put_document(tx: &mut Tx<'_>, store: i64, order: Id, document: &str) -> Result<(), StoreError> {
-    if !document.is_empty() {
-        tx.execute(PUT_DOCUMENT, &[store.into(), number(order)?, document.into()])?;
+/// Adds orders: store, order. Balances are apart, see [`insert_balances`]. Where somebody else added the same platform
+/// id first, the transaction ends as [`StoreError::Conflict`].
+pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Order)]) -> Result<(), StoreError> {
+    write_orders(tx, INSERT, rows)
+}
+
+/// Rewrites the facts of orders: store, order.
+pub fn update(tx: &mut Tx<'_>, rows: &[(i64, &Order)]) -> Result<(), StoreError> {
+    write_orders(tx, UPDATE, rows)
+}
+
+fn write_orders(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, &Order)]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(rows.len());
+    let mut skus: Vec<[Value<'_>; 3]> = Vec::new();
+    for (store, order) in rows {
+        params.push([
+            (*store).into(),
+            number(order.id)?,
+            order.external_id.as_deref().into(),
+            order.number.as_str().into(),
+            order.created_ms.into(),
+            order.updated_ms.into(),
+            codec::pack_order(order).into(),
+        ]);
+        let named: BTreeSet<&str> = order.lines.iter().map(|l| l.sku.as_str()).filter(|sku| !sku.is_empty()).collect();
+        for sku in named {
+            skus.push([(*store).into(), sku.into(), number(order.id)?]);
+        }
     }
-    Ok(())
+    tx.write_many(sql, &params)?;
+    tx.write_many(PUT_SKU, &skus)
+}
+
+/// Keeps the documents that orders were read from: store, order, document.
+pub fn put_documents(tx: &mut Tx<'_>, rows: &[(i64, Id, &str)]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 3]> = Vec::with_capacity(rows.len());
+    for (store, order, document) in rows {
+        params.push([(*store).into(), number(*order)?, (*document).into()]);
+    }
+    tx.write_many(PUT_DOCUMENT, &params)
 }
 
 /// The document an order was read from; empty where there is none.
@@ -61,14 +109,22 @@ pub fn document(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<String, StoreE
     Ok(found.unwrap_or_default())
 }
 
-/// Writes balances, new or changed: store, order, sums.
-pub fn put_balances(tx: &mut Tx<'_>, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
+/// Adds balances of orders that are new: store, order, sums.
+pub fn insert_balances(tx: &mut Tx<'_>, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
+    write_balances(tx, INSERT_BALANCES, rows)
+}
+
+/// Writes balances that changed: store, order, sums.
+pub fn update_balances(tx: &mut Tx<'_>, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
+    write_balances(tx, UPDATE_BALANCES, rows)
+}
+
+fn write_balances(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 3]> = Vec::with_capacity(rows.len());
     for (store, order, balances) in rows {
         params.push([(*store).into(), number(*order)?, codec::pack_balances(balances).into()]);
     }
-    tx.execute_many(PUT_BALANCES, &params)?;
-    Ok(())
+    tx.write_many(sql, &params)
 }
 
 /// A page of orders, newest first, and whether more follow.
@@ -104,22 +160,23 @@ const EXISTS: &str = "SELECT id FROM orders WHERE store = ?1 AND id = ?2";
 const FACTS: &str = "
     SELECT o.id, o.external_id, o.number, o.created_ms, o.updated_ms, o.facts, b.sums
     FROM orders o JOIN balances b ON b.store = o.store AND b.order_id = o.id
-    WHERE o.store = ?1 AND o.id = ?2 {lock}";
-const PUT: &str = "
+    WHERE o.store = ?1 AND o.id = ?2";
+const HOLD: &str = "SELECT order_id FROM balances WHERE store = ?1 AND order_id = ?2 {lock}";
+const INSERT: &str = "
     INSERT INTO orders (store, id, external_id, number, created_ms, updated_ms, facts)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT (store, id) DO UPDATE SET
-        external_id = excluded.external_id, number = excluded.number, created_ms = excluded.created_ms,
-        updated_ms = excluded.updated_ms, facts = excluded.facts";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const UPDATE: &str = "
+    UPDATE orders
+    SET external_id = ?3, number = ?4, created_ms = ?5, updated_ms = ?6, facts = ?7
+    WHERE store = ?1 AND id = ?2";
 const PUT_SKU: &str = "
     INSERT INTO order_skus (store, sku, order_id) VALUES (?1, ?2, ?3) ON CONFLICT (store, sku, order_id) DO NOTHING";
 const PUT_DOCUMENT: &str = "
     INSERT INTO order_documents (store, order_id, document) VALUES (?1, ?2, ?3)
     ON CONFLICT (store, order_id) DO UPDATE SET document = excluded.document";
 const DOCUMENT: &str = "SELECT document FROM order_documents WHERE store = ?1 AND order_id = ?2";
-const PUT_BALANCES: &str = "
-    INSERT INTO balances (store, order_id, sums) VALUES (?1, ?2, ?3)
-    ON CONFLICT (store, order_id) DO UPDATE SET sums = excluded.sums";
+const INSERT_BALANCES: &str = "INSERT INTO balances (store, order_id, sums) VALUES (?1, ?2, ?3)";
+const UPDATE_BALANCES: &str = "UPDATE balances SET sums = ?3 WHERE store = ?1 AND order_id = ?2";
 const LIST: &str = "
     SELECT o.id, o.external_id, o.number, o.created_ms, o.updated_ms, o.facts, b.sums
     FROM orders o JOIN balances b ON b.store = o.store AND b.order_id = o.id
@@ -134,8 +191,8 @@ fn decode_facts(row: &Row<'_>) -> Result<Facts, StoreError> {
         created_ms: row.int(3)?,
         updated_ms: row.int(4)?,
     };
-    let order = codec::read_order(columns, row.text(5)?)?;
-    let mut balances = codec::read_balances(row.text(6)?)?;
+    let order = codec::read_order(columns, &row.text(5)?)?;
+    let mut balances = codec::read_balances(&row.text(6)?)?;
     balances.fit(&order);
     Ok(Facts { order: Arc::new(order), balances })
 }

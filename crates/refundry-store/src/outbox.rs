@@ -39,8 +39,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
             (*attempts).into(),
         ]);
     }
-    tx.execute_many(INSERT, &params)?;
-    Ok(())
+    tx.write_many(INSERT, &params)
 }
 
 /// Takes up to `limit` legs of a store that are due, for `holder`, until `until_ms`.
@@ -62,9 +61,17 @@ pub fn reclaim(tx: &mut Tx<'_>, store: i64, holder: &str, now_ms: i64) -> Result
     tx.execute(RECLAIM, &[store.into(), holder.into(), now_ms.into()])
 }
 
-/// When the next leg of a store is due, if any waits.
-pub fn next_due(tx: &mut Tx<'_>, store: i64) -> Result<Option<i64>, StoreError> {
-    Ok(tx.query_one(NEXT_DUE, &[store.into()], |row| row.opt_int(0))?.flatten())
+/// Which of some stores have legs that are due.
+pub fn due(tx: &mut Tx<'_>, stores: &[i64], now_ms: i64) -> Result<Vec<i64>, StoreError> {
+    let mut due = Vec::new();
+    let params = stores.iter().map(|store| [(*store).into()]);
+    tx.each_many(NEXT_DUE, &params.collect::<Vec<[Value<'_>; 1]>>(), |place, row| {
+        if row.opt_int(0)?.is_some_and(|due_ms| due_ms <= now_ms) {
+            due.push(stores[place]);
+        }
+        Ok(())
+    })?;
+    Ok(due)
 }
 
 /// A leg in the outbox, if it is still there.
@@ -91,8 +98,7 @@ pub fn put_off(tx: &mut Tx<'_>, rows: &[PutOff]) -> Result<(), StoreError> {
     for PutOff { store, leg, due_ms, attempts } in rows {
         params.push([(*store).into(), number(*leg)?, (*due_ms).into(), (*attempts).into()]);
     }
-    tx.execute_many(PUT_OFF, &params)?;
-    Ok(())
+    tx.write_many(PUT_OFF, &params)
 }
 
 /// Removes legs that need nothing more: store, leg.
@@ -101,8 +107,7 @@ pub fn remove(tx: &mut Tx<'_>, rows: &[(i64, Id)]) -> Result<(), StoreError> {
     for (store, leg) in rows {
         params.push([(*store).into(), number(*leg)?]);
     }
-    tx.execute_many(REMOVE, &params)?;
-    Ok(())
+    tx.write_many(REMOVE, &params)
 }
 
 /// Legs waiting in a store, and when the oldest of them was due.

@@ -34,8 +34,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
             codec::pack_progress(refund).into(),
         ]);
     }
-    tx.execute_many(INSERT, &params)?;
-    Ok(())
+    tx.write_many(INSERT, &params)
 }
 
 /// Writes what changed of refunds: states of legs, and the columns derived from them.
@@ -52,8 +51,7 @@ pub fn update(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
             codec::pack_progress(refund).into(),
         ]);
     }
-    tx.execute_many(UPDATE, &params)?;
-    Ok(())
+    tx.write_many(UPDATE, &params)
 }
 
 /// Writes the metadata of a refund.
@@ -66,6 +64,20 @@ pub fn update_metadata(tx: &mut Tx<'_>, store: i64, refund: &Refund) -> Result<(
 /// One refund, held until the end of the transaction.
 pub fn get(tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Option<Refund>, StoreError> {
     tx.query_one(GET, &[store.into(), number(refund)?], decode)
+}
+
+/// Refunds (store, refund), in their order.
+pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Refund>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(keys.len());
+    for (store, refund) in keys {
+        params.push([(*store).into(), number(*refund)?]);
+    }
+    let mut found = vec![None; keys.len()];
+    tx.each_many(GET, &params, |place, row| {
+        found[place] = Some(decode(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The refund that a caller names. A platform's id is unique per order only, so the newest of that name wins.
@@ -247,7 +259,7 @@ const UPDATE: &str = "
 const UPDATE_METADATA: &str = "UPDATE refunds SET metadata = ?3 WHERE store = ?1 AND id = ?2";
 const GET: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
-    FROM refunds WHERE store = ?1 AND id = ?2 {lock}";
+    FROM refunds WHERE store = ?1 AND id = ?2";
 const BY_EXTERNAL_ID: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND external_id = ?2 ORDER BY id DESC LIMIT 1";
@@ -285,5 +297,5 @@ fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
         updated_ms: row.int(4)?,
         reason: row.string(5)?,
     };
-    codec::read_refund(columns, row.text(6)?, row.text(7)?, row.text(8)?)
+    codec::read_refund(columns, &row.text(6)?, &row.text(7)?, &row.text(8)?)
 }

@@ -14,8 +14,9 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use crate::checkpoint::{Checkpointer, LogStats};
+use crate::pool::{Lent, Pool, Reusable};
 use crate::tx::unexpected;
-use crate::{Options, Row, StoreError, Tx, Value, migrate};
+use crate::{ATTEMPTS_MAX, Options, Row, StoreError, Tx, Value, migrate};
 
 /// Lists tables, without `SQLite`'s own.
 pub(crate) const TABLE_NAMES: &str =
@@ -24,13 +25,17 @@ pub(crate) const TABLE_NAMES: &str =
 /// More than all statements of the program, so that none is ever parsed twice on a connection.
 const STATEMENTS_CACHED: usize = 512;
 
-/// How often a write starts over when the database asks for it.
-const ATTEMPTS_MAX: u32 = 3;
-
 /// How long to wait between two looks at a lock that another process holds. `SQLite`'s own waits grow to 100 ms, and a
 /// server under load leaves the lock free for far less than a millisecond at a time: the command line beside it would
 /// hardly ever get its turn.
 const BUSY_POLL: Duration = Duration::from_millis(1);
+
+/// The reading connections of a file.
+struct Readers {
+    pool: Pool<Connection>,
+    path: PathBuf,
+    busy: Duration,
+}
 
 /// An open database file, or a database in memory.
 pub(crate) struct Database {
@@ -46,10 +51,10 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) fn open(options: &Options) -> Result<Database, StoreError> {
+    pub(crate) fn open(path: Option<&Path>, options: &Options) -> Result<Database, StoreError> {
         let turn = Arc::new(Mutex::new(()));
         let stats = Arc::new(LogStats::default());
-        let Some(path) = &options.path else {
+        let Some(path) = path else {
             let mut writer = Connection::open_in_memory()?;
             prepare(&mut writer, options.busy)?;
             return Ok(Database { readers: None, writer: Mutex::new(writer), turn, stats, _checkpointer: None });
@@ -61,8 +66,10 @@ impl Database {
         configure_file(&writer)?;
         let checkpointer = Checkpointer::start(connect(path, options.busy)?, &turn, &stats, options)?;
         checkpointer.watch(&mut writer)?;
+        let pool = Pool::new(options.readers_max, options.busy);
+        let readers = Readers { pool, path: path.to_owned(), busy: options.busy };
         Ok(Database {
-            readers: Some(Readers::new(path, options)),
+            readers: Some(readers),
             writer: Mutex::new(writer),
             turn,
             stats,
@@ -72,7 +79,10 @@ impl Database {
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let result = if let Some(readers) = &self.readers {
-            readers.with(|conn| transact(conn, "BEGIN", work))
+            {
+                let conn = readers.lend()?;
+                transact(&conn, "BEGIN", work)
+            }
         } else {
             let conn = self.writer();
             let _guard = QueryOnly::on(&conn)?;
@@ -112,79 +122,20 @@ impl Database {
     }
 }
 
-/// Reading connections: opened when needed, kept for the next reader, never more than the limit.
-struct Readers {
-    path: PathBuf,
-    busy: Duration,
-    max: usize,
-    pool: Mutex<Pool>,
-    returned: Condvar,
-}
-
-struct Pool {
-    idle: Vec<Connection>,
-    open: usize,
-}
-
 impl Readers {
-    fn new(path: &Path, options: &Options) -> Readers {
-        Readers {
-            path: path.to_owned(),
-            busy: options.busy,
-            max: options.readers_max.max(1),
-            pool: Mutex::new(Pool { idle: Vec::new(), open: 0 }),
-            returned: Condvar::new(),
-        }
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut lent = Lent { readers: self, conn: self.take()? };
-        let conn = match &mut lent.conn {
-            Some(conn) => conn,
-            None => lent.conn.insert(self.connect()?),
-        };
-        work(conn)
-    }
-
-    /// An idle connection, or `None` with leave to open another.
-    fn take(&self) -> Result<Option<Connection>, StoreError> {
-        let pool = lock(&self.pool);
-        let exhausted = |pool: &mut Pool| pool.idle.is_empty() && pool.open >= self.max;
-        let waited = self.returned.wait_timeout_while(pool, self.busy, exhausted);
-        let (mut pool, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        if timeout.timed_out() {
-            return Err(StoreError::Busy);
-        }
-        let conn = pool.idle.pop();
-        if conn.is_none() {
-            pool.open += 1;
-        }
-        Ok(conn)
-    }
-
-    fn connect(&self) -> Result<Connection, StoreError> {
-        let conn = connect(&self.path, self.busy)?;
-        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192;")?;
-        Ok(conn)
+    fn lend(&self) -> Result<Lent<'_, Connection>, StoreError> {
+        self.pool.lend(|| {
+            let conn = connect(&self.path, self.busy)?;
+            conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192;")?;
+            Ok(conn)
+        })
     }
 }
 
-/// Gives a connection back however its use ends: return, error or panic.
-struct Lent<'r> {
-    readers: &'r Readers,
-    conn: Option<Connection>,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        let mut pool = lock(&self.readers.pool);
-        match self.conn.take() {
-            // A connection whose rollback failed would carry an old snapshot into the next read.
-            Some(conn) if conn.is_autocommit() => pool.idle.push(conn),
-            _ => pool.open -= 1,
-        }
-        drop(pool);
-        self.readers.returned.notify_one();
+impl Reusable for Connection {
+    fn is_clean(&self) -> bool {
+        // A connection whose rollback failed would carry an old snapshot into the next read.
+        self.is_autocommit()
     }
 }
 
@@ -250,7 +201,23 @@ impl SqliteTx<'_> {
         let mut statement = self.conn.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
         while let Some(row) = rows.next()? {
-            visit(&Row(SqliteRow(row)))?;
+            visit(&Row::sqlite(row))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn each_many<'v, R: AsRef<[Value<'v>]>>(
+        &mut self,
+        sql: &str,
+        rows: &[R],
+        mut visit: impl FnMut(usize, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        for (place, params) in rows.iter().enumerate() {
+            let mut found = statement.query(params_from_iter(params.as_ref()))?;
+            while let Some(row) = found.next()? {
+                visit(place, &Row::sqlite(row))?;
+            }
         }
         Ok(())
     }
@@ -270,7 +237,7 @@ impl SqliteTx<'_> {
 }
 
 /// The `SQLite` side of [`Row`].
-pub(crate) struct SqliteRow<'r>(&'r rusqlite::Row<'r>);
+pub(crate) struct SqliteRow<'r>(pub(crate) &'r rusqlite::Row<'r>);
 
 impl SqliteRow<'_> {
     pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
@@ -345,11 +312,9 @@ fn prepare(conn: &mut Connection, busy: Duration) -> Result<(), StoreError> {
 /// Looks again every [`BUSY_POLL`] while another process holds a lock, up to about `limit` in all. It counts looks,
 /// since this crate does not read the clock.
 pub(crate) fn wait_when_busy(conn: &mut Connection, limit: Duration) -> Result<(), StoreError> {
-    let never = (Mutex::new(()), Condvar::new());
     let looks_max = limit.as_millis() / BUSY_POLL.as_millis();
     conn.busy_handler(Some(move |looks: i32| {
-        // The other process cannot wake us, so nothing is ever signalled here.
-        drop(never.1.wait_timeout(lock(&never.0), BUSY_POLL));
+        pause(BUSY_POLL);
         u128::try_from(looks).is_ok_and(|looks| looks < looks_max)
     }))?;
     Ok(())
@@ -367,6 +332,12 @@ fn configure_file(writer: &Connection) -> Result<(), StoreError> {
     writer.execute_batch("PRAGMA cache_size = -65536;")?;
     writer.query_row("PRAGMA journal_size_limit = 268435456", [], |_| Ok(()))?;
     Ok(())
+}
+
+/// Waits for a while: for what happens in another process, which cannot wake us.
+pub(crate) fn pause(time: Duration) {
+    let (never, signalled) = (Mutex::new(()), Condvar::new());
+    drop(signalled.wait_timeout(lock(&never), time));
 }
 
 /// Locks without minding that another thread panicked: what these mutexes guard is put right by drop guards.

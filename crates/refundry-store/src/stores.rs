@@ -54,7 +54,7 @@ const BY_HANDLE: &str = "
 const BY_ID: &str = "
     SELECT id, handle, name, currency, settings, created_ms FROM stores WHERE id = ?1";
 const LIST: &str = "
-    SELECT id, handle, name, currency, settings, created_ms FROM stores ORDER BY handle";
+    SELECT id, handle, name, currency, settings, created_ms FROM stores ORDER BY handle {binary}";
 const UPDATE: &str = "UPDATE stores SET name = ?2, settings = ?3 WHERE id = ?1";
 
 /// Reads the six columns of a store, from column `first` on: a token is read together with its store.

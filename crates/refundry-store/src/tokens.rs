@@ -53,7 +53,7 @@ const FIND: &str = "
     WHERE t.hash = ?1 AND t.revoked_ms IS NULL";
 const LIST: &str = "
     SELECT store, hash, label, scopes, created_ms, revoked_ms FROM tokens
-    WHERE store = ?1 ORDER BY created_ms, hash";
+    WHERE store = ?1 ORDER BY created_ms, hash {binary}";
 const REVOKE: &str = "UPDATE tokens SET revoked_ms = ?3 WHERE store = ?1 AND hash = ?2 AND revoked_ms IS NULL";
 
 const TOKEN_COLUMNS: usize = 6;

@@ -7,7 +7,8 @@ use refundry_engine::store::audit::{AuditOptions, Report, audit};
 use serde_json::json;
 
 use crate::cli::AuditArgs;
-use crate::serve::{open_existing, say};
+use crate::database::open_existing;
+use crate::serve::say;
 
 /// Audits the books of a data folder.
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{audit, bench, import, serve, simulate, telemetry, tenants};
+use crate::{audit, bench, database, import, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -21,6 +21,10 @@ struct Cli {
 enum Command {
     /// Answer requests and pay refunds out
     Serve(ServeArgs),
+    /// Pay out refunds that others accept: more workers on one database
+    Work(WorkArgs),
+    /// Bring the schema of the database up to date, and say which version it has
+    Migrate(MigrateArgs),
     /// Take orders in from files, beside a running server
     Import(ImportArgs),
     /// Re-derive every balance from the journal and report what differs, beside a running server
@@ -149,6 +153,32 @@ pub(crate) struct DataArgs {
     /// Folder of the embedded database
     #[arg(long, env = "REFUNDRY_DATA", default_value = "refundry-data", value_name = "DIR")]
     pub(crate) data: PathBuf,
+    /// A database of a PostgreSQL server instead: `postgres://user:password@host/name`, with `sslmode` and `sslrootcert`
+    #[arg(long, env = "REFUNDRY_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Most connections to that server; a third of them writes
+    #[arg(long, env = "REFUNDRY_CONNECTIONS", default_value_t = 12, value_name = "N")]
+    pub(crate) connections: usize,
+    /// That server spreads rows over machines by store: a transaction then holds one store only
+    #[arg(long, env = "REFUNDRY_DISTRIBUTED")]
+    pub(crate) distributed: bool,
+}
+
+/// How to work.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WorkArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Base URL of a simulated payment provider (see `simulate-provider`); without it, one lives inside this process
+    #[arg(long, env = "REFUNDRY_SIMULATED_URL", value_name = "URL")]
+    pub(crate) simulated_url: Option<String>,
+}
+
+/// How to migrate.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 }
 
 /// How to serve.
@@ -168,6 +198,9 @@ pub(crate) struct ServeArgs {
     /// How long a request that waits for the payment provider waits before it answers "pending", in milliseconds
     #[arg(long, env = "REFUNDRY_WAIT_MS", default_value_t = 2_000, value_name = "MS")]
     pub(crate) wait_ms: u64,
+    /// Only answer requests, and leave paying out to `refundry work`
+    #[arg(long, env = "REFUNDRY_NO_WORK")]
+    pub(crate) no_work: bool,
 }
 
 /// Runs the command line of this process.
@@ -183,7 +216,9 @@ pub(crate) fn run() -> ExitCode {
     };
     telemetry::start();
     let done = match cli.command {
-        Command::Serve(args) => serve::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Work(args) => serve::work(&args).map(|()| ExitCode::SUCCESS),
+        Command::Migrate(args) => migrate(&args).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
@@ -198,4 +233,10 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Opening a database brings it up to date; this does nothing else.
+fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
+    let store = database::open(&args.data)?;
+    serve::say(&format!("schema version {}", store.schema_version()?))
 }

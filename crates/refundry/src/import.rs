@@ -24,7 +24,8 @@ use refundry_engine::store::{LaneError, stores};
 use serde_json::{Value, json};
 
 use crate::cli::ImportArgs;
-use crate::serve::{idle_engine, say};
+use crate::database::idle_engine;
+use crate::serve::say;
 use crate::tenants::store_called;
 
 /// Orders that wait for the writer together.

@@ -4,6 +4,7 @@ mod app;
 mod audit;
 mod bench;
 mod cli;
+mod database;
 mod demo;
 mod http;
 mod import;

@@ -1,9 +1,9 @@
-//! `refundry serve`: store, engine, worker and HTTP server of one process, started and stopped in order.
+//! `refundry serve` and `refundry work`: store, engine, worker and HTTP server of one process, started and stopped in
+//! order.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,112 +11,109 @@ use anyhow::{Context as _, ensure};
 use refundry_core::limits::CALL_MS;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::clock::Clock;
-use refundry_engine::execute::WorkQueue;
-use refundry_engine::store::{Options, Store};
-use refundry_gateways::simulated::{BookKeeper, Simulated, listen};
-use refundry_gateways::{Gateway, Manual, Registry, Transport, TransportLimits};
+use refundry_engine::store::stores;
+use refundry_gateways::simulated::listen;
+use refundry_gateways::{Transport, TransportLimits};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::cli::{DataArgs, ServeArgs};
-use crate::{demo, http, worker};
+use crate::cli::{DataArgs, ServeArgs, WorkArgs};
+use crate::{database, demo, http, worker};
 
 /// How long requests under way may take to finish when the server is stopped.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves until it is told to stop (SIGINT, SIGTERM).
-pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     ensure!(
         !args.demo || args.listen.ip().is_loopback(),
         "--demo has well-known tokens, so it only listens on a loopback address, not on {}",
         args.listen
     );
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(args))
-}
-
-async fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let store = open(&args.data)?;
-    // Held until the end of the process, however it ends.
-    let _alone = lock(&args.data)?;
-    let arrived = Arc::new(Notify::new());
-    let engine = engine(store, args.simulated_url.as_deref(), &arrived)?;
-    // Nobody else pays out from this folder, so whatever is leased died with an earlier process.
-    if let Outcome::Reclaimed(legs @ 1..) = engine.call(Job::Reclaim).context("cannot take over earlier work")? {
-        tracing::info!(legs, "legs of an earlier process are looked up");
-    }
+    let started = Started::new(&args.data, args.simulated_url.as_deref(), !args.no_work)?;
     if args.demo {
-        demo::seed(&engine).context("cannot load the demo store")?;
+        demo::seed(&started.engine).context("cannot load the demo store")?;
     }
-    let listener = bind(args.listen)?;
-    let address = listener.local_addr().context("the listening address is unknown")?;
-    let (stop, stopped) = watch::channel(false);
-    let app = Arc::new(App::new(Arc::clone(&engine), Duration::from_millis(args.wait_ms)));
-    let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
-    let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
-    let worker = tokio::spawn(worker::run(Arc::clone(&engine), transport, arrived, stopped.clone()));
-    let upkeep = tokio::spawn(worker::upkeep(Arc::clone(&engine), stopped.clone()));
-    let server = tokio::spawn(http::serve(listener, app, stopped, GRACE));
-    say(&format!("listening on http://{address}"))?;
-    wait_for_stop().await?;
-    tracing::info!("stopping");
-    let _ = stop.send(true);
-    let _ = tokio::join!(server, worker, upkeep);
+    let wait = Duration::from_millis(args.wait_ms);
+    started.run(async |engine, stopped| {
+        let listener = bind(args.listen)?;
+        let address = listener.local_addr().context("the listening address is unknown")?;
+        let app = Arc::new(App::new(engine, wait));
+        let server = tokio::spawn(http::serve(listener, app, stopped, GRACE));
+        say(&format!("listening on http://{address}"))?;
+        Ok(Some(server))
+    })
+}
+
+/// Pays refunds out that others accept, until it is told to stop.
+pub(crate) fn work(args: &WorkArgs) -> anyhow::Result<()> {
+    let started = Started::new(&args.data, args.simulated_url.as_deref(), true)?;
+    started.run(async |_, _| say("working").map(|()| None))
+}
+
+/// What a process that serves or works has open.
+struct Started {
+    engine: Arc<Engine>,
+    arrived: Arc<Notify>,
+    working: bool,
+    /// Held until the end of the process, however it ends.
+    _alone: Option<File>,
+}
+
+impl Started {
+    /// Opens everything; done before there is a runtime, because the store may block.
+    fn new(data: &DataArgs, simulated_url: Option<&str>, working: bool) -> anyhow::Result<Self> {
+        let store = database::open(data)?;
+        let alone = if working { database::lock(data)? } else { None };
+        let arrived = Arc::new(Notify::new());
+        let wake = Arc::clone(&arrived);
+        let engine = database::engine(store, simulated_url, working, Box::new(move || wake.notify_one()))?;
+        if alone.is_some() {
+            reclaim(&engine).context("cannot take over earlier work")?;
+        }
+        Ok(Self { engine: Arc::new(engine), arrived, working, _alone: alone })
+    }
+
+    /// Runs what the process is for beside the worker, and stops both in order.
+    fn run(
+        self,
+        start: impl AsyncFnOnce(Arc<Engine>, watch::Receiver<bool>) -> anyhow::Result<Option<JoinHandle<()>>>,
+    ) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.context("cannot start threads")?.block_on(async {
+            let (stop, stopped) = watch::channel(false);
+            let upkeep = tokio::spawn(worker::upkeep(Arc::clone(&self.engine), stopped.clone()));
+            let worker = self.working.then(|| self.worker(&stopped));
+            let server = start(Arc::clone(&self.engine), stopped).await?;
+            wait_for_stop().await?;
+            tracing::info!("stopping");
+            let _ = stop.send(true);
+            for task in [server, worker].into_iter().flatten() {
+                task.await.context("a part of the server ended by itself")?;
+            }
+            upkeep.await.context("the upkeep ended by itself")
+        })
+    }
+
+    fn worker(&self, stopped: &watch::Receiver<bool>) -> JoinHandle<()> {
+        let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
+        let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
+        let arrived = Arc::clone(&self.arrived);
+        tokio::spawn(worker::run(Arc::clone(&self.engine), transport, arrived, stopped.clone()))
+    }
+}
+
+/// Nobody else pays out from this folder, so whatever is leased died with an earlier process.
+fn reclaim(engine: &Engine) -> anyhow::Result<()> {
+    for store in engine.store().read(stores::list)? {
+        if let Outcome::Reclaimed(legs @ 1..) = engine.call(Job::Reclaim { store: store.id })? {
+            tracing::info!(legs, store = store.handle, "legs of an earlier process are looked up");
+        }
+    }
     Ok(())
-}
-
-/// Opens the embedded database of a data folder that has one: a mistyped folder is an error, not an empty database.
-pub(crate) fn open_existing(data: &DataArgs) -> anyhow::Result<Store> {
-    let path = database(data);
-    ensure!(path.exists(), "there is no database {}", path.display());
-    open(data)
-}
-
-fn database(data: &DataArgs) -> PathBuf {
-    data.data.join("refundry.db")
-}
-
-/// Opens the embedded database of a data folder, and makes it where there is none.
-fn open(data: &DataArgs) -> anyhow::Result<Store> {
-    let path = database(data);
-    let options = Options::file(&path, Clock::System.now_ms());
-    Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))
-}
-
-/// Makes sure that one process pays out from a data folder: two would not pay twice, but wait for each other's leases.
-fn lock(data: &DataArgs) -> anyhow::Result<File> {
-    let path = data.data.join("refundry.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.try_lock().with_context(|| format!("another server uses the data folder {}", data.data.display()))?;
-    Ok(file)
-}
-
-/// An engine for a command that writes beside a running server: it leases no legs.
-pub(crate) fn idle_engine(data: &DataArgs) -> anyhow::Result<Engine> {
-    let registry = registry(None)?;
-    let queue = Arc::new(WorkQueue::new(registry, false, Box::new(|| {})));
-    Engine::start(open(data)?, Clock::System, queue).context("cannot start the engine")
-}
-
-/// Starts the engine of a server: it pays out over the drivers of this process.
-fn engine(store: Store, simulated_url: Option<&str>, arrived: &Arc<Notify>) -> anyhow::Result<Arc<Engine>> {
-    let wake = Arc::clone(arrived);
-    let queue = Arc::new(WorkQueue::new(registry(simulated_url)?, true, Box::new(move || wake.notify_one())));
-    let engine = Engine::start(store, Clock::System, queue).context("cannot start the engine")?;
-    Ok(Arc::new(engine))
-}
-
-fn registry(simulated_url: Option<&str>) -> anyhow::Result<Arc<Registry>> {
-    let simulated = match simulated_url {
-        Some(url) => Simulated::remote(url),
-        None => Simulated::local(BookKeeper::in_memory()),
-    };
-    let drivers: Vec<Box<dyn Gateway>> = vec![Box::new(simulated), Box::new(Manual)];
-    let registry = Registry::new(drivers).map_err(|taken| anyhow::anyhow!("two drivers are called {}", taken.name))?;
-    Ok(Arc::new(registry))
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -11,7 +11,8 @@ use refundry_engine::store::{stores, tokens};
 use refundry_engine::tenants;
 
 use crate::cli::{DataArgs, StoreCommand, TokenCommand};
-use crate::serve::{idle_engine, say};
+use crate::database::idle_engine;
+use crate::serve::say;
 
 /// Runs a store command.
 pub(crate) fn run_store(command: StoreCommand) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use refundry_engine::execute::GatewayCall;
 use refundry_engine::store::{StoreError, outbox, stores};
 use refundry_gateways::{Answer, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 /// How often the outbox is looked at for legs that nobody was told of: put off, or left by a process that died.
 const LOOK: Duration = Duration::from_millis(200);
@@ -27,9 +27,7 @@ pub(crate) async fn run(
     mut stopped: watch::Receiver<bool>,
 ) {
     let flights = Arc::new(Semaphore::new(CALLS_IN_FLIGHT_MAX));
-    // On its own beat: a busy server is told of new legs all the time, and the others must have their turn too.
-    let mut looks = interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let looks = tokio::spawn(look_for_due(Arc::clone(&engine), stopped.clone()));
     while !*stopped.borrow() {
         for call in engine.queue().take(flights.available_permits()) {
             // Permits were counted just now, and nobody else takes any.
@@ -42,18 +40,28 @@ pub(crate) async fn run(
                 arrived.notify_one();
             });
         }
-        let look = tokio::select! {
-            () = arrived.notified() => false,
-            _ = looks.tick() => true,
-            _ = stopped.changed() => false,
-        };
-        if look && let Err(error) = lease_due(&engine) {
-            tracing::error!(%error, "the outbox cannot be read");
+        tokio::select! {
+            () = arrived.notified() => {}
+            _ = stopped.changed() => {}
         }
     }
+    looks.abort();
     // Whoever holds all permits knows that no call is under way.
     let all = u32::try_from(CALLS_IN_FLIGHT_MAX).unwrap_or(u32::MAX);
     drop(flights.acquire_many(all).await);
+}
+
+/// Leases legs that nobody was told of, on a beat of its own: a busy worker is told of new legs all the time, and the
+/// others must have their turn too.
+async fn look_for_due(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
+    while timeout(LOOK, stopped.changed()).await.is_err() {
+        let engine = Arc::clone(&engine);
+        match tokio::task::spawn_blocking(move || lease_due(&engine)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the outbox cannot be read"),
+            Err(panic) => tracing::error!(%panic, "the outbox could not be looked at"),
+        }
+    }
 }
 
 /// Serves those who wait, and forgets what is too old to count.
@@ -69,10 +77,21 @@ pub(crate) async fn upkeep(engine: Arc<Engine>, mut stopped: watch::Receiver<boo
         }
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(CLEAN_UP_ROUNDS) {
-            // A full queue only means that the next round does it.
-            let _ = engine.submit(Job::ForgetKeys, Box::new(|_| {}));
+            let engine = Arc::clone(&engine);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || forget_keys(&engine)).await {
+                tracing::error!(%error, "old idempotency keys cannot be forgotten");
+            }
         }
     }
+}
+
+/// Forgets idempotency keys that are too old to count.
+fn forget_keys(engine: &Engine) -> Result<(), StoreError> {
+    for store in engine.store().read(stores::list)? {
+        // A full queue only means that the next round does it.
+        let _ = engine.submit(Job::ForgetKeys { store: store.id }, Box::new(|_| {}));
+    }
+    Ok(())
 }
 
 /// Leases legs that are due, if there are any; a look costs no write.
@@ -82,17 +101,13 @@ fn lease_due(engine: &Engine) -> Result<(), StoreError> {
     }
     let now_ms = engine.clock().now_ms();
     let due = engine.store().read(|tx| {
-        for store in stores::list(tx)? {
-            if outbox::next_due(tx, store.id)?.is_some_and(|due_ms| due_ms <= now_ms) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let stores: Vec<i64> = stores::list(tx)?.into_iter().map(|store| store.id).collect();
+        outbox::due(tx, &stores, now_ms)
     })?;
-    if due {
-        let limit = i64::try_from(CALLS_IN_FLIGHT_MAX).unwrap_or(i64::MAX);
+    let limit = i64::try_from(CALLS_IN_FLIGHT_MAX / due.len().max(1)).unwrap_or(i64::MAX).max(1);
+    for store in due {
         // A full queue only means that the next look leases them.
-        let _ = engine.submit(Job::Lease { limit }, Box::new(|_| {}));
+        let _ = engine.submit(Job::Lease { store, limit }, Box::new(|_| {}));
     }
     Ok(())
 }

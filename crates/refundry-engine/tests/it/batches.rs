@@ -20,7 +20,7 @@ fn twin_keys_in_one_batch_make_one_refund() {
         shop.job(order, units("hat", 1), key),
         shop.job(order, units("hat", 2), Some(("key", "other"))),
     ]);
-    assert_eq!(shop.engine.lane_stats().largest_batch.load(Ordering::Relaxed), 3);
+    assert_eq!(shop.engine.lane_stats()[0].largest_batch.load(Ordering::Relaxed), 3);
     let mut outcomes = first_batch.into_iter().map(|outcome| created(outcome.unwrap()));
     let (first, twin) = (outcomes.next().unwrap().unwrap(), outcomes.next().unwrap().unwrap());
     assert!(!first.replayed && twin.replayed);
@@ -78,7 +78,7 @@ fn one_poisoned_job_costs_its_neighbours_nothing() {
     ]);
     assert!(matches!(outcomes[1], Err(LaneError::Poisoned { .. })), "{:?}", outcomes[1]);
     assert!([0, 2].iter().all(|i| matches!(outcomes[*i], Ok(Outcome::Created(Ok(_))))), "{outcomes:?}");
-    let stats = shop.engine.lane_stats();
+    let stats = &shop.engine.lane_stats()[0];
     let counted = (stats.reruns.load(Ordering::Relaxed), stats.poisoned.load(Ordering::Relaxed));
     assert_eq!(counted, (1, 1));
     assert_eq!(shop.facts(good).balances.refunds, 2);

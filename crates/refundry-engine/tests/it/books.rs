@@ -91,6 +91,7 @@ fn shop_currency_and_failures(shop: &Shop) {
         news,
         again_ms: shop.now_ms(),
         attempts: 1,
+        lane: 0,
     };
     shop.call(Job::Record(news(News::Succeeded { reference: "r".to_owned() })));
     let again = settle(shop, id, amount("0.11"), done_all);

@@ -88,21 +88,16 @@ impl Shop {
     /// Has all jobs wait until they can be done in one transaction.
     pub(crate) fn together(&self, jobs: &[Job]) -> Vec<Result<Outcome, LaneError>> {
         let (sender, answers) = mpsc::channel();
-        let stats = self.engine.lane_stats();
         let count = jobs.len();
-        let held: Result<(), refundry_store::StoreError> = self.engine.store().write(|_| {
-            // The writer takes this one and then waits for us.
-            self.engine.submit(Job::ForgetKeys, Box::new(|_| {})).unwrap();
-            while stats.queued.load(Ordering::Relaxed) > 0 {
-                std::thread::yield_now();
-            }
-            for (index, job) in jobs.iter().cloned().enumerate() {
-                let sender = sender.clone();
-                self.engine.submit(job, Box::new(move |answer| sender.send((index, answer)).unwrap())).unwrap();
-            }
-            Ok(())
-        });
-        held.unwrap();
+        let (open, gate) = mpsc::channel::<()>();
+        // The writer answers this one, and goes on when all the others wait.
+        let held = Box::new(move |_| gate.recv().unwrap());
+        self.engine.submit(Job::ForgetKeys { store: self.tenant }, held).unwrap();
+        for (index, job) in jobs.iter().cloned().enumerate() {
+            let sender = sender.clone();
+            self.engine.submit(job, Box::new(move |answer| sender.send((index, answer)).unwrap())).unwrap();
+        }
+        open.send(()).unwrap();
         let mut outcomes: Vec<_> = answers.iter().take(count).collect();
         outcomes.sort_by_key(|(index, _)| *index);
         outcomes.into_iter().map(|(_, answer)| answer).collect()
@@ -152,7 +147,7 @@ impl Shop {
 
     /// Leases what is due.
     pub(crate) fn lease(&self) -> Vec<GatewayCall> {
-        match self.call(Job::Lease { limit: 100 }) {
+        match self.call(Job::Lease { store: self.tenant, limit: 100 }) {
             Outcome::Leased(calls) => {
                 self.calls();
                 calls

@@ -169,11 +169,11 @@ pub(super) fn sums(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Rea
 pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Read<Refund>>, StoreError> {
     tx.query(REFUNDS, &[store.into(), order.into()], |row| {
         let metadata = row.text(8)?;
-        if !metadata.is_empty() && !parse("refunds.metadata", metadata).is_ok_and(|m| m.is_object()) {
+        if !metadata.is_empty() && !parse("refunds.metadata", &metadata).is_ok_and(|m| m.is_object()) {
             return Ok(Err(Unreadable(format!("refunds.metadata of refund {} is no JSON object", row.int(0)?))));
         }
-        let body = parse("refunds.body", row.text(9)?);
-        let legs = parse("refunds.legs", row.text(10)?);
+        let body = parse("refunds.body", &row.text(9)?);
+        let legs = parse("refunds.legs", &row.text(10)?);
         let (body, legs) = match (body, legs) {
             (Ok(body), Ok(legs)) => (body, legs),
             (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
@@ -205,7 +205,7 @@ pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Rea
 pub(super) fn entries(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Read<Entry>>, StoreError> {
     tx.query(ENTRIES, &[store.into(), order.into()], |row| {
         let (id, refund, happened_ms, kind) = (row.int(0)?, row.opt_int(1)?, row.int(2)?, row.string(3)?);
-        Ok(read_postings(row.text(4)?).map(|postings| Entry { id, refund, happened_ms, kind, postings }))
+        Ok(read_postings(&row.text(4)?).map(|postings| Entry { id, refund, happened_ms, kind, postings }))
     })
 }
 

@@ -47,9 +47,9 @@ fn a_transaction_that_must_start_over_is_run_again_but_not_for_ever() {
     let result = scratch.store.write(|tx| {
         runs += 1;
         insert_pair(tx, 1)?;
-        if runs < 3 { Err(StoreError::Busy) } else { Ok(runs) }
+        if runs < 5 { Err(StoreError::Busy) } else { Ok(runs) }
     });
-    assert_eq!(result, Ok(3));
+    assert_eq!(result, Ok(5));
     assert_eq!(pair_ids(&scratch.store), [1]);
 
     let mut runs = 0;
@@ -57,7 +57,7 @@ fn a_transaction_that_must_start_over_is_run_again_but_not_for_ever() {
         runs += 1;
         Err(StoreError::Busy)
     });
-    assert_eq!((result, runs), (Err(StoreError::Busy), 3));
+    assert_eq!((result, runs), (Err(StoreError::Busy), 5));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn the_log_stays_short_under_many_small_commits() {
     assert_eq!(store.read(count_pairs), Ok(20_000));
     // Without checkpoints these commits leave 170 MB; with them, about 4.
     assert!(longest < 16_000_000, "the log grew to {longest} bytes: {:?}", store.log_stats());
-    assert!(store.log_stats().checkpoints.load(Ordering::Relaxed) > 0);
+    assert!(store.log_stats().unwrap().checkpoints.load(Ordering::Relaxed) > 0);
 }
 
 fn in_memory() -> Store {

@@ -1,6 +1,6 @@
 //! What `/metrics` shows: counters of requests and decisions, the writer's figures, the age of work.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use refundry_engine::Engine;
 use refundry_engine::clock::Stopwatch;
-use refundry_engine::store::{outbox, stores};
+use refundry_engine::store::{LaneStats, outbox, stores};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -105,14 +105,15 @@ impl Metrics {
     /// All of them, as Prometheus reads them.
     pub(crate) fn print(&self, engine: &Engine) -> String {
         let stats = engine.lane_stats();
+        let sum = |of: fn(&LaneStats) -> &AtomicU64| stats.iter().map(|lane| of(lane).load(Ordering::Relaxed)).sum();
         let show = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         };
-        show(&self.writer.batches, stats.batches.load(Ordering::Relaxed));
-        show(&self.writer.jobs, stats.jobs.load(Ordering::Relaxed));
-        show(&self.writer.queued, stats.queued.load(Ordering::Relaxed));
-        show(&self.writer.poisoned, stats.poisoned.load(Ordering::Relaxed));
-        show(&self.writer.reruns, stats.reruns.load(Ordering::Relaxed));
+        show(&self.writer.batches, sum(|lane| &lane.batches));
+        show(&self.writer.jobs, sum(|lane| &lane.jobs));
+        show(&self.writer.queued, sum(|lane| &lane.queued));
+        show(&self.writer.poisoned, sum(|lane| &lane.poisoned));
+        show(&self.writer.reruns, sum(|lane| &lane.reruns));
         self.outbox.in_hand.set(i64::try_from(engine.queue().taken()).unwrap_or(i64::MAX));
         self.look_at_outbox(engine);
         let mut text = String::new();
