@@ -197,7 +197,8 @@ impl PostgresTx<'_> {
         let Some((statement, params)) = self.for_rows(sql, rows)? else { return Ok(()) };
         let found = self.exchange(Last::Rows(&statement, &params))?.rows;
         for row in &found {
-            let place = if rows.len() == 1 { 1 } else { read::<i64>(row, row.len() - 1)?.unwrap_or(0) };
+            let place =
+                if rows.len() == 1 { 1 } else { read::<Whole>(row, row.len() - 1)?.map_or(0, |Whole(number)| number) };
             let place = usize::try_from(place - 1).map_err(|_| StoreError::defect("rows are numbered from 1"))?;
             visit(place, &Row::postgres(row))?;
         }
@@ -435,11 +436,29 @@ pub(crate) struct PostgresRow<'r>(pub(crate) &'r DriverRow);
 
 impl PostgresRow<'_> {
     pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        read(self.0, column)
+        Ok(read::<Whole>(self.0, column)?.map(|Whole(number)| number))
     }
 
     pub(crate) fn opt_text(&self, column: usize) -> Result<Option<Cow<'_, str>>, StoreError> {
         Ok(read::<&str>(self.0, column)?.map(unescaped))
+    }
+}
+
+/// A whole number of any width: columns are all `BIGINT`, but a literal in a query is as narrow as it can be.
+struct Whole(i64);
+
+impl<'r> FromSql<'r> for Whole {
+    fn from_sql(of: &Type, bytes: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        match *of {
+            Type::INT8 => i64::from_sql(of, bytes).map(Whole),
+            Type::INT4 => i32::from_sql(of, bytes).map(|number| Whole(number.into())),
+            _ => Err(format!("found {of}").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Whether it fits shows in the value: NULL has no type of its own.
+        true
     }
 }
 

@@ -7,6 +7,7 @@
 mod binaries;
 mod cluster;
 mod database;
+mod proxy;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 pub use binaries::Binaries;
 pub use cluster::{Cluster, Options, Shutdown, Tls};
 pub use database::{Database, fresh_database};
+pub use proxy::{Cut, Proxy};
 
 /// Names a running server by a URL, instead of one that is started here. Its user must be allowed to make databases.
 pub const URL_VARIABLE: &str = "REFUNDRY_TEST_POSTGRES";

@@ -6,18 +6,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use refundry_core::command::{AmountIn, Ask, CurrencyAsk, LegAsk, Plan, RefundRequest, Target, Total};
 use refundry_core::money::Currency;
-use refundry_core::order::{Capture, ComponentKind, ShopMoney};
-use refundry_engine::accept::Job;
 use refundry_store::audit::{AuditOptions, audit};
 use refundry_store::{Options, Store, StoreError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::Value as Json;
 
-use crate::books::{fill, ours, plain};
-use crate::shop::{Build, NOW_MS, Shop, amount, dec, declined, done, everything, named, order, part, units, unknown};
+use crate::books::{fill, plain, random_business};
+use crate::shop::{Backend, Build, NOW_MS, Shop, everything, order};
+
+on_both!(right_books_have_no_findings, whatever_is_asked_and_answered_the_books_are_right);
 
 /// An error that the audit need not find: which, and why it does no harm or cannot be known.
 struct Harmless {
@@ -102,9 +101,8 @@ const HARMLESS: &[Harmless] = &[
     ),
 ];
 
-#[test]
-fn right_books_have_no_findings() {
-    let shop = Shop::new();
+fn right_books_have_no_findings(on: Backend) {
+    let shop = Shop::new(on);
     fill(&shop);
     shop.assert_clean();
     let report = shop.audit();
@@ -112,95 +110,18 @@ fn right_books_have_no_findings() {
     assert!(report.refunds > 20 && report.entries > report.refunds, "{report:?}");
 }
 
-/// Many random requests, answered at random: the audit must not cry wolf.
-#[test]
-fn whatever_is_asked_and_answered_the_books_are_right() {
-    let mut dice = 7_u64;
-    let mut roll = |sides: u64| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
-    };
-    let shop = Shop::new();
-    for round in 0..20 {
-        let number = |roll: &mut dyn FnMut(u64) -> u64, sides| i64::try_from(roll(sides)).unwrap();
-        let name = format!("order-{round}");
-        let mut order = order(&name, ["USD", "JPY", "KWD"][usize::try_from(roll(3)).unwrap()]);
-        for line in ["a", "b", "c"] {
-            let quantity = u32::try_from(roll(7) + 1).unwrap();
-            order = order.line(line, quantity, number(&mut roll, 20_000), number(&mut roll, 2_000));
-        }
-        order = order.part(ComponentKind::Shipping, None, number(&mut roll, 900), number(&mut roll, 90)).part(
-            ComponentKind::Fee,
-            Some(1),
-            number(&mut roll, 90),
-            0,
-        );
-        let charged = order.charged().get();
-        let first = charged / 2 + number(&mut roll, 50);
-        order = order.pay("card", "simulated", first).pay_in("abroad", "EUR", charged / 3 + 1, charged - first);
-        if roll(2) == 0 {
-            order.shop = Some(ShopMoney { currency: Currency::parse("GBP").unwrap(), rate: dec("0.7713") });
-        }
-        if roll(4) == 0 {
-            order.capture = Capture::ByFulfilment;
-        }
-        order.taxes_included = roll(3) == 0;
-        let id = shop.put(order);
-        for _ in 0..12 {
-            shop.tick(1_000);
-            let request = match roll(7) {
-                6 => twice("card", &(number(&mut roll, 150) + 1).to_string()),
-                0 => units("a", number(&mut roll, 4) + 1),
-                1 => units("b", 1),
-                2 => amount(&number(&mut roll, 90).to_string()),
-                3 => part(Target::Product, &number(&mut roll, 30).to_string()),
-                4 => RefundRequest::of(Ask::Percent { percent: dec("17.5"), class: None }),
-                _ if roll(5) == 0 => everything(),
-                _ => part(Target::Shipping, "1"),
-            };
-            let _ = shop.create(id, request);
-            if roll(3) == 0 {
-                shop.call(Job::Fulfil { store: shop.tenant, order: ours(id), units: vec![(named("a"), 1)] });
-            }
-            for call in shop.calls() {
-                shop.tick(10);
-                match roll(4) {
-                    0 => shop.record(&call, declined()),
-                    1 => shop.record(&call, unknown()),
-                    _ => shop.record(&call, done(&call)),
-                };
-                if roll(5) == 0 {
-                    shop.tick(10);
-                    shop.record(&call, declined());
-                }
-            }
-        }
-    }
+/// The audit must not cry wolf.
+fn whatever_is_asked_and_answered_the_books_are_right(on: Backend) {
+    let shop = Shop::new(on);
+    random_business(&shop, 7);
     assert!(shop.audit().refunds > 100);
     shop.assert_clean();
-}
-
-/// Money for one line's units through one payment that is named twice.
-fn twice(payment: &str, amount: &str) -> RefundRequest {
-    let leg = LegAsk {
-        payment: Some(named(payment)),
-        channel: String::new(),
-        amount: dec(amount),
-        amount_in: AmountIn::Books,
-        currency: CurrencyAsk::Unsaid,
-        outside: false,
-    };
-    let mut request = units("c", 1);
-    if let Ask::Parts(parts) = &mut request.ask {
-        parts.total = Total::OfPayments;
-    }
-    RefundRequest { plan: Plan::Named(vec![leg.clone(), leg]), ..request }
 }
 
 /// The audit has its own list of exponents; it must know every currency that the rules take.
 #[test]
 fn amounts_of_every_currency_are_read_alike() {
-    let shop = Shop::new();
+    let shop = Shop::new(Backend::Sqlite);
     let letters = || b'A'..=b'Z';
     let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
     let codes: Vec<String> = codes.map(|code| String::from_utf8(code.to_vec()).unwrap()).collect();
@@ -214,7 +135,7 @@ fn amounts_of_every_currency_are_read_alike() {
 
 #[test]
 fn findings_are_bounded_but_counted() {
-    let shop = Shop::new();
+    let shop = Shop::new(Backend::Sqlite);
     for name in ["a", "b", "c"] {
         shop.put(plain(name));
     }
@@ -229,11 +150,12 @@ fn findings_are_bounded_but_counted() {
 
 #[test]
 fn every_planted_error_is_found() {
-    let shop = Shop::new();
+    let shop = Shop::new(Backend::Sqlite);
     fill(&shop);
-    let Shop { engine, folder, .. } = shop;
+    let path = shop.path();
+    let folder = tempfile::tempdir().unwrap();
+    let Shop { engine, place: _kept, .. } = shop;
     drop(engine);
-    let path = folder.path().join("shop.db");
     // Each bench plants its share of the errors in a copy of its own.
     let copies: Vec<_> = (0..BENCHES).map(|n| folder.path().join(format!("copy-{n}.db"))).collect();
     for copy in &copies {
@@ -267,7 +189,7 @@ struct Shares {
 
 #[test]
 fn a_mark_below_the_newest_number_is_found() {
-    let shop = Shop::new();
+    let shop = Shop::new(Backend::Sqlite);
     shop.put(plain("a"));
     let raw = Connection::open(shop.path()).unwrap();
     raw.execute("UPDATE nodes SET high_ms = high_ms - 10000", []).unwrap();
@@ -277,7 +199,7 @@ fn a_mark_below_the_newest_number_is_found() {
 
 #[test]
 fn a_schema_that_was_tampered_with_is_refused() {
-    let shop = Shop::new();
+    let shop = Shop::new(Backend::Sqlite);
     let raw = Connection::open(shop.path()).unwrap();
     raw.execute("UPDATE schema_migrations SET version = version + 1 WHERE version = 2", []).unwrap();
     let opened = Store::open(&Options::file(shop.path(), NOW_MS));

@@ -4,15 +4,22 @@ use refundry_core::order::Id;
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::Outcome;
 use refundry_store::LaneError;
-use rusqlite::Connection;
 use std::sync::atomic::Ordering;
 
 use crate::books::plain;
-use crate::shop::{NOW_MS, Shop, amount, created, everything, units};
+use crate::shop::{Backend, NOW_MS, Place, Shop, amount, created, everything, units};
 
-#[test]
-fn twin_keys_in_one_batch_make_one_refund() {
-    let shop = Shop::new();
+on_both!(
+    twin_keys_in_one_batch_make_one_refund,
+    a_refusal_binds_no_key,
+    refunds_of_one_order_in_one_batch_see_each_other,
+    one_poisoned_job_costs_its_neighbours_nothing,
+    one_refund_that_cannot_be_read_holds_up_nobody_elses_money,
+    numbers_go_on_above_after_a_restart_with_a_clock_set_back,
+);
+
+fn twin_keys_in_one_batch_make_one_refund(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let key = Some(("key", "hash"));
     let first_batch = shop.together(&[
@@ -36,9 +43,8 @@ fn twin_keys_in_one_batch_make_one_refund() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_refusal_binds_no_key() {
-    let shop = Shop::new();
+fn a_refusal_binds_no_key(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let key = Some(("key", "hash"));
     let refused = created(shop.call(shop.job(order, amount("44.01"), key)));
@@ -47,9 +53,8 @@ fn a_refusal_binds_no_key() {
     shop.assert_clean();
 }
 
-#[test]
-fn refunds_of_one_order_in_one_batch_see_each_other() {
-    let shop = Shop::new();
+fn refunds_of_one_order_in_one_batch_see_each_other(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let outcomes = shop.together(&[
         shop.job(order, units("hat", 3), None),
@@ -66,9 +71,8 @@ fn refunds_of_one_order_in_one_batch_see_each_other() {
     shop.assert_clean();
 }
 
-#[test]
-fn one_poisoned_job_costs_its_neighbours_nothing() {
-    let shop = Shop::new();
+fn one_poisoned_job_costs_its_neighbours_nothing(on: Backend) {
+    let shop = Shop::new(on);
     let (good, broken) = (shop.put(plain("good")), shop.put(plain("broken")));
     take_goods_away(&shop, broken);
     let outcomes = shop.together(&[
@@ -87,38 +91,40 @@ fn one_poisoned_job_costs_its_neighbours_nothing() {
 
 /// Leaves an order whose line has no goods, which the rules take for impossible.
 fn take_goods_away(shop: &Shop, order: Id) {
-    let raw = Connection::open(shop.path()).unwrap();
     let id = i64::try_from(order).unwrap();
-    let facts: String = raw.query_row("SELECT facts FROM orders WHERE id = ?1", [id], |row| row.get(0)).unwrap();
-    let mut facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
-    facts["components"] = serde_json::json!([]);
-    raw.execute("UPDATE orders SET facts = ?2 WHERE id = ?1", (id, facts.to_string())).unwrap();
+    let rewritten = shop.engine.store().write(|tx| {
+        let sql = "SELECT facts FROM orders WHERE id = ?1";
+        let facts = tx.query_one(sql, &[id.into()], |row| row.string(0))?.unwrap();
+        let mut facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+        facts["components"] = serde_json::json!([]);
+        tx.execute("UPDATE orders SET facts = ?2 WHERE id = ?1", &[id.into(), facts.to_string().into()])
+    });
+    assert_eq!(rewritten, Ok(1));
 }
 
-#[test]
-fn one_refund_that_cannot_be_read_holds_up_nobody_elses_money() {
-    let shop = Shop::open(tempfile::tempdir().unwrap(), NOW_MS, false);
+fn one_refund_that_cannot_be_read_holds_up_nobody_elses_money(on: Backend) {
+    let shop = Shop::open(Place::new(on), NOW_MS, false);
     let (good, broken) = (shop.put(plain("good")), shop.put(plain("broken")));
     let spoilt = shop.create(broken, units("hat", 1)).unwrap().refund;
     let sound = shop.create(good, units("hat", 1)).unwrap().refund;
-    let raw = Connection::open(shop.path()).unwrap();
-    raw.execute("UPDATE refunds SET legs = 'spoilt' WHERE id = ?1", [i64::try_from(spoilt.id).unwrap()]).unwrap();
+    let spoil = "UPDATE refunds SET legs = 'spoilt' WHERE id = ?1";
+    let spoilt = i64::try_from(spoilt.id).unwrap();
+    assert_eq!(shop.engine.store().write(|tx| tx.execute(spoil, &[spoilt.into()])), Ok(1));
     let calls = shop.lease();
     assert_eq!(calls.iter().map(|call| call.ask.refund_id).collect::<Vec<_>>(), [sound.id]);
     shop.record(&calls[0], crate::shop::done(&calls[0])).unwrap();
     assert_eq!(shop.facts(good).balances.succeeded().get(), 1_100);
 }
 
-#[test]
-fn numbers_go_on_above_after_a_restart_with_a_clock_set_back() {
-    let shop = Shop::new();
+fn numbers_go_on_above_after_a_restart_with_a_clock_set_back(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let before = shop.create(order, units("hat", 1)).unwrap().refund;
     let newest = before.legs[0].id.max(before.id);
-    let Shop { engine, folder, .. } = shop;
+    let Shop { engine, place, .. } = shop;
     drop(engine);
 
-    let shop = Shop::open(folder, NOW_MS - 3_600_000, true);
+    let shop = Shop::open(place, NOW_MS - 3_600_000, true);
     let after = shop.create(order, units("hat", 1)).unwrap().refund;
     assert!(after.id > newest, "{} is not above {newest}", after.id);
     assert_eq!(after.number, 2);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use refundry_core::command::{
-    AmountIn, Ask, CurrencyAsk, ItemAsk, ItemMoney, ItemName, LegAsk, Plan, RefundRequest, Target,
+    AmountIn, Ask, CurrencyAsk, ItemAsk, ItemMoney, ItemName, LegAsk, Plan, RefundRequest, Target, Total,
 };
 use refundry_core::decide::News;
 use refundry_core::intake::{PastRefund, PastUnits};
@@ -248,4 +248,85 @@ fn settle(
 /// An order without refunds, for tests of their own.
 pub(crate) fn plain(name: &str) -> Order {
     order(name, "USD").line("hat", 4, 4_000, 400).pay("card", "simulated", 4_400)
+}
+
+/// Many random requests, answered at random; the same seed asks and answers the same.
+pub(crate) fn random_business(shop: &Shop, seed: u64) {
+    let mut dice = seed;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    for round in 0..20 {
+        let number = |roll: &mut dyn FnMut(u64) -> u64, sides| i64::try_from(roll(sides)).unwrap();
+        let name = format!("order-{round}");
+        let mut order = order(&name, ["USD", "JPY", "KWD"][usize::try_from(roll(3)).unwrap()]);
+        for line in ["a", "b", "c"] {
+            let quantity = u32::try_from(roll(7) + 1).unwrap();
+            order = order.line(line, quantity, number(&mut roll, 20_000), number(&mut roll, 2_000));
+        }
+        order = order.part(ComponentKind::Shipping, None, number(&mut roll, 900), number(&mut roll, 90)).part(
+            ComponentKind::Fee,
+            Some(1),
+            number(&mut roll, 90),
+            0,
+        );
+        let charged = order.charged().get();
+        let first = charged / 2 + number(&mut roll, 50);
+        order = order.pay("card", "simulated", first).pay_in("abroad", "EUR", charged / 3 + 1, charged - first);
+        if roll(2) == 0 {
+            order.shop = Some(ShopMoney { currency: Currency::parse("GBP").unwrap(), rate: dec("0.7713") });
+        }
+        if roll(4) == 0 {
+            order.capture = Capture::ByFulfilment;
+        }
+        order.taxes_included = roll(3) == 0;
+        let id = shop.put(order);
+        for _ in 0..12 {
+            shop.tick(1_000);
+            let request = match roll(7) {
+                6 => twice("card", &(number(&mut roll, 150) + 1).to_string()),
+                0 => units("a", number(&mut roll, 4) + 1),
+                1 => units("b", 1),
+                2 => amount(&number(&mut roll, 90).to_string()),
+                3 => part(Target::Product, &number(&mut roll, 30).to_string()),
+                4 => RefundRequest::of(Ask::Percent { percent: dec("17.5"), class: None }),
+                _ if roll(5) == 0 => everything(),
+                _ => part(Target::Shipping, "1"),
+            };
+            let _ = shop.create(id, request);
+            if roll(3) == 0 {
+                shop.call(Job::Fulfil { store: shop.tenant, order: ours(id), units: vec![(named("a"), 1)] });
+            }
+            for call in shop.calls() {
+                shop.tick(10);
+                match roll(4) {
+                    0 => shop.record(&call, declined()),
+                    1 => shop.record(&call, unknown()),
+                    _ => shop.record(&call, done(&call)),
+                };
+                if roll(5) == 0 {
+                    shop.tick(10);
+                    shop.record(&call, declined());
+                }
+            }
+        }
+    }
+}
+
+/// Money for one line's units through one payment that is named twice.
+fn twice(payment: &str, amount: &str) -> RefundRequest {
+    let leg = LegAsk {
+        payment: Some(named(payment)),
+        channel: String::new(),
+        amount: dec(amount),
+        amount_in: AmountIn::Books,
+        currency: CurrencyAsk::Unsaid,
+        outside: false,
+    };
+    let mut request = units("c", 1);
+    if let Ask::Parts(parts) = &mut request.ask {
+        parts.total = Total::OfPayments;
+    }
+    RefundRequest { plan: Plan::Named(vec![leg.clone(), leg]), ..request }
 }

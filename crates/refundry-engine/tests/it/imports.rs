@@ -7,11 +7,22 @@ use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::intake::How;
 
 use crate::books::{past, plain};
-use crate::shop::{Build, Shop, dec, declined, done, order, units, unknown};
+use crate::shop::{Backend, Build, Shop, dec, declined, done, order, units, unknown};
 
-#[test]
-fn taking_in_twice_changes_nothing() {
-    let shop = Shop::new();
+on_both!(
+    taking_in_twice_changes_nothing,
+    a_refunded_line_keeps_its_price_and_quantity,
+    what_an_order_loses_leaves_its_books_too,
+    a_line_may_change_again_once_its_refund_failed,
+    history_that_lists_a_part_twice_is_added_up_before_it_is_believed,
+    shop_money_of_history_leaves_no_residue,
+    a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent,
+    an_order_that_comes_twice_in_one_batch_is_taken_once,
+    a_bare_total_that_grows_is_taken_for_what_it_grew_by,
+);
+
+fn taking_in_twice_changes_nothing(on: Backend) {
+    let shop = Shop::new(on);
     let history = || vec![past("p1", 1_000, 100, 1)];
     let first = shop.put_with(plain("a"), history()).unwrap();
     assert_eq!(first.how, How::Created);
@@ -27,9 +38,8 @@ fn taking_in_twice_changes_nothing() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_refunded_line_keeps_its_price_and_quantity() {
-    let shop = Shop::new();
+fn a_refunded_line_keeps_its_price_and_quantity(on: Backend) {
+    let shop = Shop::new(on);
     let id = shop.put(plain("a"));
     shop.create(id, units("hat", 1)).unwrap();
     let before = shop.facts(id);
@@ -55,9 +65,8 @@ fn a_refunded_line_keeps_its_price_and_quantity() {
     shop.assert_clean();
 }
 
-#[test]
-fn what_an_order_loses_leaves_its_books_too() {
-    let shop = Shop::new();
+fn what_an_order_loses_leaves_its_books_too(on: Backend) {
+    let shop = Shop::new(on);
     let whole = || {
         let order = order("a", "EUR").line("hat", 2, 2_000, 200).line("bag", 1, 900, 90);
         order.part(ComponentKind::Shipping, None, 500, 50).pay_in("card", "USD", 4_100, 3_740)
@@ -70,9 +79,8 @@ fn what_an_order_loses_leaves_its_books_too() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_line_may_change_again_once_its_refund_failed() {
-    let shop = Shop::new();
+fn a_line_may_change_again_once_its_refund_failed(on: Backend) {
+    let shop = Shop::new(on);
     let id = shop.put(plain("a"));
     shop.create(id, units("hat", 3)).unwrap();
     let call = shop.calls().remove(0);
@@ -85,10 +93,9 @@ fn a_line_may_change_again_once_its_refund_failed() {
     shop.assert_clean();
 }
 
-#[test]
-fn history_that_lists_a_part_twice_is_added_up_before_it_is_believed() {
+fn history_that_lists_a_part_twice_is_added_up_before_it_is_believed(on: Backend) {
     type Edit = fn(&mut PastRefund);
-    let shop = Shop::new();
+    let shop = Shop::new(on);
     let cases: [(Edit, &str); 4] = [
         (|p| p.allocations = vec![p.allocations[0]; 2], "more of a part"),
         (|p| p.legs = vec![p.legs[0]; 2], "more through a payment"),
@@ -106,9 +113,8 @@ fn history_that_lists_a_part_twice_is_added_up_before_it_is_believed() {
     assert_eq!(shop.audit().orders, 0);
 }
 
-#[test]
-fn shop_money_of_history_leaves_no_residue() {
-    let shop = Shop::new();
+fn shop_money_of_history_leaves_no_residue(on: Backend) {
+    let shop = Shop::new(on);
     let mut order = plain("a");
     order.shop = Some(ShopMoney { currency: Currency::parse("JPY").unwrap(), rate: dec("0.7") });
     let id = shop.put_with(order, (0..4).map(|n| past(&format!("p{n}"), 1_000, 100, 1)).collect()).unwrap().order;
@@ -119,9 +125,8 @@ fn shop_money_of_history_leaves_no_residue() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent() {
-    let shop = Shop::new();
+fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent(on: Backend) {
+    let shop = Shop::new(on);
     let id = shop.put(plain("a"));
     shop.create(id, units("hat", 1)).unwrap();
     let call = shop.calls().remove(0);
@@ -147,9 +152,8 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent() {
     shop.assert_clean();
 }
 
-#[test]
-fn an_order_that_comes_twice_in_one_batch_is_taken_once() {
-    let shop = Shop::new();
+fn an_order_that_comes_twice_in_one_batch_is_taken_once(on: Backend) {
+    let shop = Shop::new(on);
     let refunds = vec![PastRefund { external_id: None, ..past("", 1_000, 100, 1) }];
     let intake = Box::new(Intake { order: plain("a"), refunds, document: String::new() });
     let job = Job::PutOrder { store: shop.tenant, intake };
@@ -167,10 +171,9 @@ fn an_order_that_comes_twice_in_one_batch_is_taken_once() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_bare_total_that_grows_is_taken_for_what_it_grew_by() {
+fn a_bare_total_that_grows_is_taken_for_what_it_grew_by(on: Backend) {
     let bare = |net: i64, tax: i64, quantity: u32| PastRefund { external_id: None, ..past("", net, tax, quantity) };
-    let shop = Shop::new();
+    let shop = Shop::new(on);
     let id = shop.put_with(plain("a"), vec![bare(1_000, 100, 1)]).unwrap().order;
     let again = shop.put_with(plain("a"), vec![bare(1_000, 100, 1)]).unwrap();
     assert_eq!(again.how, How::Unchanged);

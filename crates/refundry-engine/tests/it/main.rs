@@ -1,6 +1,24 @@
-//! The engine on real files: group commit, payouts, imports, numbers, and the audit of all of it.
+//! The engine on real files and a real server: group commit, payouts, imports, numbers, and the audit of all of it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may stop a test, like the tests themselves")]
+
+/// Runs each of the named tests on both databases. A test that is not named is dead code, which is an error.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::shop::Backend::Sqlite);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::shop::Backend::Postgres);
+            })+
+        }
+    };
+}
 
 mod audit;
 mod batches;
@@ -8,3 +26,4 @@ mod books;
 mod imports;
 mod payouts;
 mod shop;
+mod twins;

@@ -8,11 +8,23 @@ use refundry_engine::execute::HandFault;
 use refundry_gateways::Answer;
 
 use crate::books::{ours, plain};
-use crate::shop::{Build, NOW_MS, Shop, amount, declined, done, named, order, unknown};
+use crate::shop::{Backend, Build, NOW_MS, Place, Shop, amount, declined, done, named, order, unknown};
 
-#[test]
-fn a_leg_is_taken_answered_and_over() {
-    let shop = Shop::open(tempfile::tempdir().unwrap(), NOW_MS, false);
+on_both!(
+    a_leg_is_taken_answered_and_over,
+    a_lease_that_ran_out_is_looked_up_and_not_sent_again,
+    doubt_is_asked_about_again_and_again,
+    a_success_that_turns_into_a_failure_gives_the_money_back,
+    an_answer_that_contradicts_waits_for_a_person,
+    a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person,
+    money_that_a_person_pays_is_settled_by_hand,
+    late_doubt_leaves_a_newer_lease_alone,
+    a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again,
+    metadata_stays_within_its_limit_however_it_comes,
+);
+
+fn a_leg_is_taken_answered_and_over(on: Backend) {
+    let shop = Shop::open(Place::new(on), NOW_MS, false);
     let order = shop.put(plain("a"));
     let refund = shop.create(order, amount("10.00")).unwrap().refund;
     assert!(shop.calls().is_empty(), "this process only takes what it leases");
@@ -35,9 +47,8 @@ fn a_leg_is_taken_answered_and_over() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_lease_that_ran_out_is_looked_up_and_not_sent_again() {
-    let shop = Shop::new();
+fn a_lease_that_ran_out_is_looked_up_and_not_sent_again(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     shop.create(order, amount("10.00")).unwrap();
     let first = shop.calls().remove(0);
@@ -56,9 +67,8 @@ fn a_lease_that_ran_out_is_looked_up_and_not_sent_again() {
     shop.assert_clean();
 }
 
-#[test]
-fn doubt_is_asked_about_again_and_again() {
-    let shop = Shop::new();
+fn doubt_is_asked_about_again_and_again(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let refund = shop.create(order, amount("10.00")).unwrap().refund;
     let call = shop.calls().remove(0);
@@ -80,9 +90,8 @@ fn doubt_is_asked_about_again_and_again() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_success_that_turns_into_a_failure_gives_the_money_back() {
-    let shop = Shop::new();
+fn a_success_that_turns_into_a_failure_gives_the_money_back(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     shop.create(order, amount("10.00")).unwrap();
     let call = shop.calls().remove(0);
@@ -94,9 +103,8 @@ fn a_success_that_turns_into_a_failure_gives_the_money_back() {
     shop.assert_clean();
 }
 
-#[test]
-fn an_answer_that_contradicts_waits_for_a_person() {
-    let shop = Shop::new();
+fn an_answer_that_contradicts_waits_for_a_person(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let refund = shop.create(order, amount("10.00")).unwrap().refund;
     let call = shop.calls().remove(0);
@@ -114,9 +122,8 @@ fn an_answer_that_contradicts_waits_for_a_person() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person() {
-    let shop = Shop::new();
+fn a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     shop.create(order, amount("10.00")).unwrap();
     let first = shop.calls().remove(0);
@@ -137,9 +144,8 @@ fn a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person() {
     shop.assert_clean();
 }
 
-#[test]
-fn money_that_a_person_pays_is_settled_by_hand() {
-    let shop = Shop::new();
+fn money_that_a_person_pays_is_settled_by_hand(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop
         .put(order("a", "USD").line("hat", 1, 2_000, 0).pay("card", "simulated", 1_000).pay("hand", "manual", 1_000));
     let through = |payment: &str| RefundRequest { plan: Plan::InOrder(vec![named(payment)]), ..amount("4.00") };
@@ -170,9 +176,8 @@ fn settle(shop: &Shop, refund: u64, leg: u64, news: News) -> Result<RefundState,
     }
 }
 
-#[test]
-fn late_doubt_leaves_a_newer_lease_alone() {
-    let shop = Shop::new();
+fn late_doubt_leaves_a_newer_lease_alone(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     shop.create(order, amount("10.00")).unwrap();
     let first = shop.calls().remove(0);
@@ -188,10 +193,9 @@ fn late_doubt_leaves_a_newer_lease_alone() {
     shop.assert_clean();
 }
 
-#[test]
-fn a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again() {
+fn a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again(on: Backend) {
     for news in [success(), News::Failed { code: "lost".to_owned(), message: String::new() }] {
-        let shop = Shop::new();
+        let shop = Shop::new(on);
         let order = shop.put(order("a", "USD").line("hat", 1, 1_000, 0).pay("card", "no such driver", 1_000));
         let refund = shop.create(order, amount("4.00")).unwrap().refund;
         let call = shop.calls().remove(0);
@@ -208,9 +212,8 @@ fn a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again() {
     }
 }
 
-#[test]
-fn metadata_stays_within_its_limit_however_it_comes() {
-    let shop = Shop::new();
+fn metadata_stays_within_its_limit_however_it_comes(on: Backend) {
+    let shop = Shop::new(on);
     let order = shop.put(plain("a"));
     let refund = shop.create(order, amount("10.00")).unwrap().refund;
     let annotate = |keys: std::ops::Range<usize>, value: Option<MetaValue>| {

@@ -22,40 +22,79 @@ use refundry_engine::intake::Taken;
 use refundry_gateways::{Answer, Manual, Registry, Simulated, simulated::BookKeeper};
 use refundry_store::audit::{AuditOptions, Report, audit};
 use refundry_store::stores::StoreRecord;
-use refundry_store::{LaneError, Options, Store};
+use refundry_store::{DatabaseUrl, LaneError, Options, Store};
+use refundry_test_postgres::{Database, fresh_database, shared_url};
 use tempfile::TempDir;
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Where a shop keeps its books.
+pub(crate) enum Place {
+    Folder(TempDir),
+    Server(Database),
+}
+
+impl Place {
+    pub(crate) fn new(on: Backend) -> Place {
+        match on {
+            Backend::Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
+            Backend::Postgres => Place::Server(fresh_database(&shared_url()).unwrap()),
+        }
+    }
+
+    fn options(&self, now_ms: i64) -> Options {
+        match self {
+            Place::Folder(folder) => Options::file(folder.path().join("shop.db"), now_ms),
+            Place::Server(database) => Options::server(DatabaseUrl::new(database.url()), now_ms),
+        }
+    }
+}
 
 pub(crate) struct Shop {
     pub(crate) engine: Engine,
     pub(crate) now: Arc<AtomicI64>,
     pub(crate) tenant: i64,
-    // After the engine, so that the files close before they are removed.
-    pub(crate) folder: TempDir,
+    // After the engine, so that the database is closed before it is removed.
+    pub(crate) place: Place,
 }
 
 impl Shop {
     /// A shop whose process takes legs for itself at once.
-    pub(crate) fn new() -> Shop {
-        Shop::open(tempfile::tempdir().unwrap(), NOW_MS, true)
+    pub(crate) fn new(on: Backend) -> Shop {
+        Shop::open(Place::new(on), NOW_MS, true)
     }
 
-    pub(crate) fn open(folder: TempDir, now_ms: i64, working: bool) -> Shop {
-        let now = Arc::new(AtomicI64::new(now_ms));
-        let store = Store::open(&Options::file(folder.path().join("shop.db"), now_ms)).unwrap();
+    /// A shop with one writer, so that what waits together is done together.
+    pub(crate) fn open(place: Place, now_ms: i64, working: bool) -> Shop {
+        let options = Options { writers_max: 2, ..place.options(now_ms) };
+        Shop::with(place, &options, working)
+    }
+
+    pub(crate) fn with(place: Place, options: &Options, working: bool) -> Shop {
+        let now = Arc::new(AtomicI64::new(options.now_ms));
+        let store = Store::open(options).unwrap();
         let drivers: Vec<Box<dyn refundry_gateways::Gateway>> =
             vec![Box::new(Manual), Box::new(Simulated::local(BookKeeper::in_memory()))];
         let registry = Arc::new(Registry::new(drivers).unwrap());
         let queue = Arc::new(WorkQueue::new(registry, working, Box::new(|| {})));
         let engine = Engine::start(store, Clock::Manual(Arc::clone(&now)), queue).unwrap();
-        let mut shop = Shop { engine, now, tenant: 0, folder };
+        let mut shop = Shop { engine, now, tenant: 0, place };
         shop.tenant = shop.add_store("shop");
         shop
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("shop.db")
+        match &self.place {
+            Place::Folder(folder) => folder.path().join("shop.db"),
+            Place::Server(_) => panic!("a server has no file"),
+        }
     }
 
     /// The number of the store with this handle, made if it is not there yet.
@@ -89,10 +128,14 @@ impl Shop {
     pub(crate) fn together(&self, jobs: &[Job]) -> Vec<Result<Outcome, LaneError>> {
         let (sender, answers) = mpsc::channel();
         let count = jobs.len();
-        let (open, gate) = mpsc::channel::<()>();
+        let ((enter, entered), (open, gate)) = (mpsc::channel(), mpsc::channel());
         // The writer answers this one, and goes on when all the others wait.
-        let held = Box::new(move |_| gate.recv().unwrap());
+        let held = Box::new(move |_| {
+            enter.send(()).unwrap();
+            gate.recv().unwrap();
+        });
         self.engine.submit(Job::ForgetKeys { store: self.tenant }, held).unwrap();
+        entered.recv().unwrap();
         for (index, job) in jobs.iter().cloned().enumerate() {
             let sender = sender.clone();
             self.engine.submit(job, Box::new(move |answer| sender.send((index, answer)).unwrap())).unwrap();

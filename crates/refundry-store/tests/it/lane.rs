@@ -6,7 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use refundry_store::{Batch, Lane, LaneError, LaneOptions, Store, StoreError, Tx};
 
-use crate::{Scratch, insert_pair, pair_ids};
+use crate::{Backend, Scratch, insert_pair, pair_ids};
+
+on_both!(
+    jobs_that_wait_together_commit_together_and_are_answered_in_order,
+    one_bad_job_in_a_hundred_takes_nobody_down,
+    a_busy_batch_is_run_again_whole_and_given_up_in_the_end,
+    a_full_queue_refuses_at_once_and_loses_nothing,
+    a_panic_in_a_reply_hurts_nobody_else,
+    answers_come_after_the_commit,
+);
 
 /// Inserts the job's number as a pair, except for the jobs that say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +130,8 @@ impl Bench {
     }
 }
 
-#[test]
-fn jobs_that_wait_together_commit_together_and_are_answered_in_order() {
-    let scratch = Scratch::new();
+fn jobs_that_wait_together_commit_together_and_are_answered_in_order(on: Backend) {
+    let scratch = Scratch::new(on);
     let bench = Bench::new(&scratch.store, &LaneOptions::default());
     let (stats, committed) = (bench.lane.stats(), Arc::clone(&bench.committed));
     bench.pile_up((0..300).map(Job::Insert));
@@ -136,12 +144,14 @@ fn jobs_that_wait_together_commit_together_and_are_answered_in_order() {
     assert_eq!((read(&stats.largest_batch), read(&stats.queued), read(&stats.reruns)), (128, 0, 0));
 }
 
-#[test]
-fn one_bad_job_in_a_hundred_takes_nobody_down() {
+fn one_bad_job_in_a_hundred_takes_nobody_down(on: Backend) {
     let conflict = "the key pairs_id is taken";
-    let wrong = "no such table: nowhere";
+    let wrong = match on {
+        Backend::Sqlite => "no such table: nowhere",
+        Backend::Postgres => "relation \"nowhere\" does not exist",
+    };
     for (bad, why) in [(Job::Panic, "poison"), (Job::WrongSql, wrong), (Job::Insert(0), conflict)] {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new(on);
         let bench = Bench::new(&scratch.store, &LaneOptions::default());
         let stats = bench.lane.stats();
         bench.pile_up((0..100).map(|id| if id == 61 { bad } else { Job::Insert(id) }));
@@ -162,9 +172,8 @@ fn one_bad_job_in_a_hundred_takes_nobody_down() {
     }
 }
 
-#[test]
-fn a_busy_batch_is_run_again_whole_and_given_up_in_the_end() {
-    let scratch = Scratch::new();
+fn a_busy_batch_is_run_again_whole_and_given_up_in_the_end(on: Backend) {
+    let scratch = Scratch::new(on);
     let bench = Bench::new(&scratch.store, &LaneOptions::default());
     let stats = bench.lane.stats();
     bench.pile_up([Job::Insert(1), Job::BusyOnce, Job::Insert(2)]);
@@ -177,9 +186,8 @@ fn a_busy_batch_is_run_again_whole_and_given_up_in_the_end() {
     assert_eq!(stats.reruns.load(Ordering::Relaxed), 0);
 }
 
-#[test]
-fn a_full_queue_refuses_at_once_and_loses_nothing() {
-    let scratch = Scratch::new();
+fn a_full_queue_refuses_at_once_and_loses_nothing(on: Backend) {
+    let scratch = Scratch::new(on);
     let options = LaneOptions { queue_max: 10, ..LaneOptions::default() };
     let bench = Bench::new(&scratch.store, &options);
     let stats = bench.lane.stats();
@@ -197,9 +205,8 @@ fn a_full_queue_refuses_at_once_and_loses_nothing() {
     assert_eq!(stats.refused.load(Ordering::Relaxed), 4);
 }
 
-#[test]
-fn a_panic_in_a_reply_hurts_nobody_else() {
-    let scratch = Scratch::new();
+fn a_panic_in_a_reply_hurts_nobody_else(on: Backend) {
+    let scratch = Scratch::new(on);
     let bench = Bench::new(&scratch.store, &LaneOptions::default());
     let stats = bench.lane.stats();
     bench.pile_up([Job::Insert(1), Job::PanicInReply(2), Job::Insert(3)]);
@@ -209,9 +216,8 @@ fn a_panic_in_a_reply_hurts_nobody_else() {
     assert_eq!(stats.reply_panics.load(Ordering::Relaxed), 1);
 }
 
-#[test]
-fn answers_come_after_the_commit() {
-    let scratch = Scratch::new();
+fn answers_come_after_the_commit(on: Backend) {
+    let scratch = Scratch::new(on);
     let bench = Bench::new(&scratch.store, &LaneOptions::default());
     let (sender, seen) = mpsc::channel();
     let reader = scratch.store.clone();

@@ -1,6 +1,5 @@
 //! Transactions, errors, snapshots, and the length of the write-ahead log.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +8,22 @@ use std::time::Duration;
 
 use refundry_store::{Options, Store, StoreError, Value};
 
-use crate::{NOW_MS, Scratch, count_pairs, insert_pair, pair_ids};
+use crate::{Backend, NOW_MS, Scratch, count_pairs, insert_pair, pair_ids};
 
-#[test]
-fn an_error_rolls_back() {
-    let scratch = Scratch::new();
+on_both!(
+    an_error_rolls_back,
+    a_panic_rolls_back_and_the_store_goes_on,
+    a_transaction_that_must_start_over_is_run_again_but_not_for_ever,
+    values_come_back_as_they_went_in,
+    errors_say_what_to_do_next,
+    a_read_sees_one_snapshot,
+    readers_are_bounded,
+    two_handles_write_the_same_file_side_by_side,
+    a_writer_beside_a_busy_one_gets_its_turn,
+);
+
+fn an_error_rolls_back(on: Backend) {
+    let scratch = Scratch::new(on);
     let result: Result<(), StoreError> = scratch.store.write(|tx| {
         insert_pair(tx, 1)?;
         Err(StoreError::defect("changed my mind"))
@@ -22,9 +32,8 @@ fn an_error_rolls_back() {
     assert!(pair_ids(&scratch.store).is_empty());
 }
 
-#[test]
-fn a_panic_rolls_back_and_the_store_goes_on() {
-    let scratch = Scratch::new();
+fn a_panic_rolls_back_and_the_store_goes_on(on: Backend) {
+    let scratch = Scratch::new(on);
     for store in [&scratch.store, &in_memory()] {
         let panic = catch_unwind(AssertUnwindSafe(|| {
             store.write::<()>(|tx| {
@@ -40,9 +49,8 @@ fn a_panic_rolls_back_and_the_store_goes_on() {
     }
 }
 
-#[test]
-fn a_transaction_that_must_start_over_is_run_again_but_not_for_ever() {
-    let scratch = Scratch::new();
+fn a_transaction_that_must_start_over_is_run_again_but_not_for_ever(on: Backend) {
+    let scratch = Scratch::new(on);
     let mut runs = 0;
     let result = scratch.store.write(|tx| {
         runs += 1;
@@ -60,9 +68,8 @@ fn a_transaction_that_must_start_over_is_run_again_but_not_for_ever() {
     assert_eq!((result, runs), (Err(StoreError::Busy), 5));
 }
 
-#[test]
-fn values_come_back_as_they_went_in() {
-    let scratch = Scratch::new();
+fn values_come_back_as_they_went_in(on: Backend) {
+    let scratch = Scratch::new(on);
     let rows: [[Value<'_>; 2]; 4] = [
         [i64::MIN.into(), "".into()],
         [i64::MAX.into(), Value::Null],
@@ -71,8 +78,8 @@ fn values_come_back_as_they_went_in() {
     ];
     let inserted = scratch.store.write(|tx| tx.execute_many("INSERT INTO pairs (id, text) VALUES (?1, ?2)", &rows));
     assert_eq!(inserted, Ok(4));
-    let read = scratch.store.read(|tx| {
-        let sql = "SELECT id, text FROM pairs ORDER BY id {lock} {skip_locked}";
+    let read = scratch.store.write(|tx| {
+        let sql = "SELECT id, text FROM pairs ORDER BY id {lock}";
         tx.query(sql, &[], |row| Ok((row.int(0)?, row.opt_string(1)?)))
     });
     let text = |text: &str| Some(text.to_owned());
@@ -80,9 +87,8 @@ fn values_come_back_as_they_went_in() {
     assert_eq!(read.unwrap(), expected);
 }
 
-#[test]
-fn errors_say_what_to_do_next() {
-    let scratch = Scratch::new();
+fn errors_say_what_to_do_next(on: Backend) {
+    let scratch = Scratch::new(on);
     let store = &scratch.store;
     store.write(|tx| insert_pair(tx, 1)).unwrap();
     let conflict = StoreError::Conflict { constraint: "pairs_id".to_owned() };
@@ -110,22 +116,8 @@ fn errors_say_what_to_do_next() {
     assert_eq!(pair_ids(store), [1]);
 }
 
-#[test]
-fn a_file_that_is_no_database_is_corrupt_and_a_place_that_cannot_be_is_unavailable() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("letter.txt");
-    fs::write(&file, "Dear customer, ".repeat(100)).unwrap();
-    let error = Store::open(&Options::file(&file, NOW_MS)).err();
-    assert!(matches!(error, Some(StoreError::Corrupt { .. })), "{error:?}");
-    assert!(fs::read_to_string(&file).unwrap().starts_with("Dear"));
-
-    let error = Store::open(&Options::file(file.join("below/store.db"), NOW_MS)).err();
-    assert!(matches!(error, Some(StoreError::Unavailable { .. })), "{error:?}");
-}
-
-#[test]
-fn a_read_sees_one_snapshot() {
-    let scratch = Scratch::new();
+fn a_read_sees_one_snapshot(on: Backend) {
+    let scratch = Scratch::new(on);
     let store = &scratch.store;
     store.write(|tx| insert_pair(tx, 1)).unwrap();
     let counts = store.read(|tx| {
@@ -137,9 +129,8 @@ fn a_read_sees_one_snapshot() {
     assert_eq!(pair_ids(store), [1, 2]);
 }
 
-#[test]
-fn readers_are_bounded() {
-    let scratch = Scratch::with(|options| {
+fn readers_are_bounded(on: Backend) {
+    let scratch = Scratch::with(on, |options| {
         options.readers_max = 2;
         options.busy = Duration::from_millis(20);
     });
@@ -148,7 +139,7 @@ fn readers_are_bounded() {
     assert_eq!(third, Ok(Err(StoreError::Busy)));
 
     // Beyond the pool, readers queue: sixteen threads share two connections.
-    let scratch = Scratch::with(|options| options.readers_max = 2);
+    let scratch = Scratch::with(on, |options| options.readers_max = 2);
     thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| assert_eq!(scratch.store.read(count_pairs), Ok(0)));
@@ -156,42 +147,8 @@ fn readers_are_bounded() {
     });
 }
 
-#[test]
-fn everything_is_there_after_reopening() {
-    let scratch = Scratch::new();
-    for id in 0..100 {
-        scratch.store.write(|tx| insert_pair(tx, id)).unwrap();
-    }
-    let log = scratch.folder.path().join("store.db-wal");
-    assert!(fs::metadata(&log).unwrap().len() > 0);
-    let options = scratch.options();
-    let Scratch { store, folder } = scratch;
-    drop(store);
-    assert!(!log.exists(), "the last to close empties the log");
-
-    let store = Store::open(&options).unwrap();
-    assert_eq!(pair_ids(&store), (0..100).collect::<Vec<_>>());
-    drop((store, folder));
-}
-
-#[test]
-fn a_copy_taken_while_running_recovers_from_its_log() {
-    let scratch = Scratch::new();
-    for id in 0..50 {
-        scratch.store.write(|tx| insert_pair(tx, id)).unwrap();
-    }
-    // What is on disk when the power fails: the files as they are, without the shared memory.
-    let crashed = tempfile::tempdir().unwrap();
-    for name in ["store.db", "store.db-wal"] {
-        fs::copy(scratch.folder.path().join(name), crashed.path().join(name)).unwrap();
-    }
-    let store = Store::open(&Options::file(crashed.path().join("store.db"), NOW_MS)).unwrap();
-    assert_eq!(pair_ids(&store), (0..50).collect::<Vec<_>>());
-}
-
-#[test]
-fn two_handles_write_the_same_file_side_by_side() {
-    let scratch = Scratch::new();
+fn two_handles_write_the_same_file_side_by_side(on: Backend) {
+    let scratch = Scratch::new(on);
     let start = Barrier::new(2);
     thread::scope(|scope| {
         for half in 0..2 {
@@ -208,21 +165,8 @@ fn two_handles_write_the_same_file_side_by_side() {
     assert_eq!(pair_ids(&scratch.store), (0..200).collect::<Vec<_>>());
 }
 
-#[test]
-fn a_writer_who_never_lets_go_is_reported_as_busy() {
-    let scratch = Scratch::new();
-    let other = Store::open(&Options { busy: Duration::from_millis(20), ..scratch.options() }).unwrap();
-    let result = scratch.store.write(|tx| {
-        insert_pair(tx, 1)?;
-        Ok(other.write(|tx| insert_pair(tx, 2)))
-    });
-    assert_eq!(result, Ok(Err(StoreError::Busy)));
-    assert_eq!(pair_ids(&other), [1]);
-}
-
-#[test]
-fn a_writer_beside_a_busy_one_gets_its_turn() {
-    let scratch = Scratch::new();
+fn a_writer_beside_a_busy_one_gets_its_turn(on: Backend) {
+    let scratch = Scratch::new(on);
     let beside = Store::open(&scratch.options()).unwrap();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -240,37 +184,6 @@ fn a_writer_beside_a_busy_one_gets_its_turn() {
         }
         done.store(true, Ordering::Relaxed);
     });
-}
-
-#[test]
-fn the_log_stays_short_under_many_small_commits() {
-    let scratch = Scratch::with(|options| {
-        options.checkpoint_pages = 100;
-        options.restart_pages = 400;
-    });
-    let store = &scratch.store;
-    let log = scratch.folder.path().join("store.db-wal");
-    let mut longest = 0;
-    for round in 0..200_i64 {
-        let write = |ids: std::ops::Range<i64>| {
-            ids.into_iter().try_for_each(|id| store.write(|tx| insert_pair(tx, round * 100 + id)))
-        };
-        // A reader now and then, whose snapshot keeps the log from starting over for half a round.
-        store
-            .read(|tx| {
-                let before = count_pairs(tx)?;
-                write(0..50)?;
-                assert_eq!(count_pairs(tx)?, before);
-                Ok(())
-            })
-            .unwrap();
-        write(50..100).unwrap();
-        longest = longest.max(fs::metadata(&log).unwrap().len());
-    }
-    assert_eq!(store.read(count_pairs), Ok(20_000));
-    // Without checkpoints these commits leave 170 MB; with them, about 4.
-    assert!(longest < 16_000_000, "the log grew to {longest} bytes: {:?}", store.log_stats());
-    assert!(store.log_stats().unwrap().checkpoints.load(Ordering::Relaxed) > 0);
 }
 
 fn in_memory() -> Store {

@@ -5,11 +5,16 @@ use refundry_store::stores::{self, StoreRecord};
 use refundry_store::tokens::{self, TokenRecord};
 use refundry_store::{Store, StoreError};
 
-use crate::{NOW_MS, Scratch};
+use crate::{Backend, NOW_MS, Scratch};
 
-#[test]
-fn stores_are_found_by_handle_and_by_id() {
-    let scratch = Scratch::new();
+on_both!(
+    stores_are_found_by_handle_and_by_id,
+    a_token_opens_its_store_until_it_is_revoked,
+    a_node_number_has_one_holder_at_a_time,
+);
+
+fn stores_are_found_by_handle_and_by_id(on: Backend) {
+    let scratch = Scratch::new(on);
     let (live, test) = (store_record(1, "shop"), store_record(2, "shop-test"));
     scratch.store.write(|tx| stores::insert(tx, &test)).unwrap();
     scratch.store.write(|tx| stores::insert(tx, &live)).unwrap();
@@ -39,9 +44,8 @@ fn stores_are_found_by_handle_and_by_id() {
     assert_eq!(changed, Ok(Some(StoreRecord { name: "New name".to_owned(), settings, ..live })));
 }
 
-#[test]
-fn a_token_opens_its_store_until_it_is_revoked() {
-    let scratch = Scratch::new();
+fn a_token_opens_its_store_until_it_is_revoked(on: Backend) {
+    let scratch = Scratch::new(on);
     let store = store_record(1, "shop");
     let token = token_record(1, "aa");
     scratch
@@ -66,9 +70,8 @@ fn a_token_opens_its_store_until_it_is_revoked() {
     assert_eq!(listed, Ok(vec![revoked, token_record(1, "bb")]));
 }
 
-#[test]
-fn a_node_number_has_one_holder_at_a_time() {
-    let scratch = Scratch::new();
+fn a_node_number_has_one_holder_at_a_time(on: Backend) {
+    let scratch = Scratch::new(on);
     let lease =
         |holder: &str, now_ms| scratch.store.write(|tx| nodes::lease(tx, holder, now_ms, now_ms + 100)).unwrap();
     let renew = |node, holder: &str, until_ms, high_ms| {
