@@ -24,7 +24,7 @@ pub mod text;
 pub mod wire;
 
 pub use wire::{
-    Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
+    Call, Header, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
     TokenView, Wait,
 };
 

@@ -1,5 +1,6 @@
 //! What every dialect speaks to the server in: requests and responses as bytes, calls and replies as domain values.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use refundry_core::quote::Quote;
 use refundry_core::refund::{MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 
+/// A header's name in lower case, and its value.
+pub type Header<'a> = (&'a str, Cow<'a, str>);
+
 /// A request as it came over the wire; the body is complete and within the limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -23,7 +27,7 @@ pub struct Request<'a> {
     /// Query without `?`, still percent-encoded; empty where there is none.
     pub query: &'a str,
     /// Header names in lower case, with their values; what is no UTF-8 is read as Latin-1.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [Header<'a>],
     /// The body.
     pub body: &'a [u8],
     /// Now, epoch milliseconds.
@@ -33,7 +37,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The first value of a header, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_ref())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use refundry_core::balances::Facts;
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
@@ -41,7 +42,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     mailbox: Mailbox,
     /// Callers whose token worked before, by its hash. A hint only: see [`App::guess`].
-    hints: Mutex<BTreeMap<String, Caller>>,
+    hints: Mutex<BTreeMap<String, Arc<Caller>>>,
     wait: Duration,
 }
 
@@ -54,34 +55,41 @@ impl App {
 
     /// The caller that a token let in before, without asking the database.
     ///
-    /// Whoever acts on it must have it checked: by the writer, in the job's own transaction ([`Job::On`]), or by
-    /// [`App::authenticate`] before anything is answered. So a revoked token never works, in whichever process it was
-    /// revoked, and most requests save a read.
-    pub(crate) fn guess(&self, token: &str) -> Option<Caller> {
+    /// Whoever acts on it must have it checked: by the writer, in the job's own transaction ([`Job::On`]); by
+    /// [`App::read`], before it reads; or by [`App::authenticate`], before anything is answered. So a revoked token
+    /// never works, in whichever process it was revoked, and most requests save a hop to another thread.
+    pub(crate) fn guess(&self, token: &str) -> Option<Arc<Caller>> {
         let hash = tenants::hash(token.as_bytes());
         self.hints.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
     }
 
     /// The caller behind a token, from the database.
-    pub(crate) fn authenticate(&self, token: &str) -> Result<Caller, Refusal> {
-        // One row by its key: the read is shorter than handing it to another thread.
-        let found = tenants::authenticate(self.engine.store(), token).map_err(|error| failed(&error))?;
-        let caller = found.ok_or(Refusal::Unauthorized)?;
+    pub(crate) async fn authenticate(&self, token: String) -> Result<Arc<Caller>, Refusal> {
+        let found = self.blocking(move |e| tenants::authenticate(e.store(), &token)).await?;
+        let caller = Arc::new(found.ok_or(Refusal::Unauthorized)?);
         let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
         if hints.len() >= HINTS_MAX {
             hints.clear();
         }
-        hints.insert(caller.hash.clone(), caller.clone());
+        hints.insert(caller.hash.clone(), Arc::clone(&caller));
         Ok(caller)
     }
 
+    /// Forgets a caller whose token does not work any more.
+    fn turned_away(&self, caller: &Caller) -> Refusal {
+        self.hints.lock().unwrap_or_else(PoisonError::into_inner).remove(&caller.hash);
+        Refusal::Unauthorized
+    }
+
     /// Does what is asked.
-    pub(crate) async fn run(&self, caller: &Caller, call: Call, key: Option<RequestKey>) -> Result<Reply, Refusal> {
+    ///
+    /// The caller may be a guess for every call that [`checks_token`] names: its token is checked before it is acted on.
+    pub(crate) async fn run(&self, caller: &Arc<Caller>, call: Call, key: Option<RequestKey>) -> Result<Reply, Refusal> {
         let store = caller.store.id;
         match call {
             Call::CreateRefund { command, wait } => self.create(caller, command, wait, key).await,
             Call::Quote { order, request } => {
-                let quoted = self.blocking(move |e| read::quote(e.store(), store, &order, &request)).await?;
+                let quoted = self.read(caller, move |e| read::quote(e.store(), store, &order, &request)).await?;
                 match quoted {
                     Ok((facts, quote)) => Ok(Reply::Quoted { facts: Box::new(facts), quote: Box::new(quote) }),
                     Err(rejection) => Err(Refusal::Rejected(Box::new(rejection))),
@@ -89,7 +97,7 @@ impl App {
             }
             Call::GetRefund { refund } => {
                 let text = refund.text.clone();
-                let found = self.blocking(move |e| read::refund(e.store(), store, &refund)).await?;
+                let found = self.read(caller, move |e| read::refund(e.store(), store, &refund)).await?;
                 let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
@@ -119,12 +127,16 @@ impl App {
         }
     }
 
-    async fn run_on_orders(&self, caller: &Caller, call: Call) -> Result<Reply, Refusal> {
+    async fn run_on_orders(&self, caller: &Arc<Caller>, call: Call) -> Result<Reply, Refusal> {
         let store = caller.store.id;
         match call {
-            Call::GetOrder { order } => Ok(Reply::Order { order: self.order(store, order).await?, created: false }),
+            Call::GetOrder { order } => {
+                let text = order.text.clone();
+                let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
+                Ok(Reply::Order { order: order_view(found, text)?, created: false })
+            }
             Call::ListOrders(query) => {
-                let (found, has_more) = self.blocking(move |e| read::list_orders(e.store(), store, &query)).await?;
+                let (found, has_more) = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
                 let orders = found.into_iter().map(|facts| OrderView { facts, document: String::new() }).collect();
                 Ok(Reply::Orders { orders, has_more })
             }
@@ -146,7 +158,7 @@ impl App {
         }
     }
 
-    async fn run_on_tenants(&self, caller: &Caller, call: Call) -> Result<Reply, Refusal> {
+    async fn run_on_tenants(&self, caller: &Arc<Caller>, call: Call) -> Result<Reply, Refusal> {
         match call {
             Call::CreateStore { handle, name, currency } => {
                 let created_ms = self.engine.clock().now_ms();
@@ -160,13 +172,13 @@ impl App {
                 Ok(Reply::Stores(made.into_iter().map(store_view).collect()))
             }
             Call::ListStores => {
-                let all = self.blocking(|e| e.store().read(stores::list)).await?;
+                let all = self.read(caller, |e| e.store().read(stores::list)).await?;
                 Ok(Reply::Stores(all.into_iter().map(store_view).collect()))
             }
             Call::CreateToken { store, label, scopes } => self.create_token(caller, store, label, scopes).await,
             Call::ListTokens => {
                 let store = caller.store.id;
-                let all = self.blocking(move |e| e.store().read(|tx| tokens::list(tx, store))).await?;
+                let all = self.read(caller, move |e| e.store().read(|tx| tokens::list(tx, store))).await?;
                 let good = all.into_iter().filter(|token| token.revoked_ms.is_none());
                 Ok(Reply::Tokens(good.map(|token| token_view(token, None)).collect()))
             }
@@ -216,10 +228,14 @@ impl App {
     /// A refund once its legs are settled or time is up, and its order after it.
     async fn settled(&self, store: i64, refund: &Refund) -> Result<(Refund, Box<OrderView>), Refusal> {
         self.wait_for(store, refund).await?;
-        let order = self.order(store, by_number(refund.order)).await?;
-        let id = refund.id;
-        let settled = self.blocking(move |e| e.store().read(|tx| refunds::get(tx, store, id))).await?;
-        Ok((settled.unwrap_or_else(|| refund.clone()), order))
+        let (id, order) = (refund.id, by_number(refund.order));
+        let (order, settled) = self
+            .blocking(move |e| {
+                let order = read::order(e.store(), store, &order)?;
+                Ok((order, e.store().read(|tx| refunds::get(tx, store, id))?))
+            })
+            .await?;
+        Ok((settled.unwrap_or_else(|| refund.clone()), order_view(order, String::new())?))
     }
 
     /// Waits until a refund is settled, or time is up.
@@ -268,9 +284,9 @@ impl App {
         }
     }
 
-    async fn refunds(&self, caller: &Caller, query: RefundQuery) -> Result<RefundPage, Refusal> {
+    async fn refunds(&self, caller: &Arc<Caller>, query: RefundQuery) -> Result<RefundPage, Refusal> {
         let (store, cursor) = (caller.store.id, cursor_of(&query.page));
-        let page = self.blocking(move |e| read::list_refunds(e.store(), store, &query)).await?;
+        let page = self.read(caller, move |e| read::list_refunds(e.store(), store, &query)).await?;
         let (found, has_more) = page.map_err(|_| cursor)?;
         let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
         Ok(RefundPage { refunds, has_more })
@@ -279,8 +295,7 @@ impl App {
     async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {
         let text = reference.text.clone();
         let found = self.blocking(move |e| read::order(e.store(), store, &reference)).await?;
-        let (facts, document) = found.ok_or(Refusal::OrderUnknown(text))?;
-        Ok(Box::new(OrderView { facts, document }))
+        order_view(found, text)
     }
 
     async fn changed(&self, store: i64, outcome: Outcome) -> Result<Reply, Refusal> {
@@ -337,7 +352,7 @@ impl App {
 
     async fn create_token(
         &self,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         store: Option<String>,
         label: String,
         scopes: Vec<Scope>,
@@ -345,7 +360,7 @@ impl App {
         let store = match store {
             None => caller.store.clone(),
             Some(handle) => {
-                let found = self.blocking(move |e| e.store().read(|tx| stores::by_handle(tx, &handle))).await?;
+                let found = self.read(caller, move |e| e.store().read(|tx| stores::by_handle(tx, &handle))).await?;
                 found.ok_or_else(|| taken("store", "the handle of a store"))?
             }
         };
@@ -375,12 +390,20 @@ impl App {
     /// Has a job done for a caller whose token is checked once more with it.
     async fn write(&self, caller: &Caller, job: Job) -> Result<Outcome, Refusal> {
         match answer(self.submit(on(caller, job))?.await)? {
-            Outcome::TurnedAway => {
-                self.hints.lock().unwrap_or_else(PoisonError::into_inner).remove(&caller.hash);
-                Err(Refusal::Unauthorized)
-            }
+            Outcome::TurnedAway => Err(self.turned_away(caller)),
             outcome => Ok(outcome),
         }
+    }
+
+    /// Reads for a caller whose token is checked first, on the same thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        caller: &Arc<Caller>,
+        work: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let known = Arc::clone(caller);
+        let checked = move |engine: &Engine| if works(engine, &known)? { work(engine).map(Some) } else { Ok(None) };
+        self.blocking(checked).await?.ok_or_else(|| self.turned_away(caller))
     }
 
     /// Reads on a thread that may block.
@@ -388,16 +411,36 @@ impl App {
         &self,
         work: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let engine = Arc::clone(&self.engine);
-        match tokio::task::spawn_blocking(move || work(&engine)).await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(failed(&error)),
-            Err(panic) => {
-                tracing::error!(%panic, "a read failed");
-                Err(Refusal::Internal)
-            }
+        match self.off_runtime(work).await {
+            Some(found) => found.map_err(|error| failed(&error)),
+            None => Err(Refusal::Internal),
         }
     }
+
+    /// Does what may block on a thread of its own kind; `None` if it panicked, which is logged.
+    ///
+    /// Every read of the database goes through here: one across the network waits for longer than the runtime's few
+    /// threads may, and its driver cannot wait on them at all.
+    pub(crate) async fn off_runtime<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Option<T> {
+        let engine = Arc::clone(&self.engine);
+        let done = tokio::task::spawn_blocking(move || work(&engine)).await;
+        done.inspect_err(|panic| tracing::error!(%panic, "a read failed")).ok()
+    }
+}
+
+/// Calls whose caller may be a guess: their first step is a job of the writer or [`App::read`], which check the token.
+/// An import may end without either, and what a dialect answers by itself never gets there.
+pub(crate) fn checks_token(call: &Call) -> bool {
+    !matches!(call, Call::ImportOrders(_) | Call::Ready(_))
+}
+
+/// Whether a token that worked before still does, and allows the same.
+fn works(engine: &Engine, caller: &Caller) -> Result<bool, StoreError> {
+    let found = engine.store().read(|tx| tokens::find(tx, &caller.hash))?;
+    Ok(found.is_some_and(|(token, store)| store.id == caller.store.id && token.scopes == caller.scopes.join(" ")))
 }
 
 /// A job for a caller whose token is checked once more with it.
@@ -450,6 +493,11 @@ fn change_refused(fault: ChangeFault) -> Refusal {
         }
         ChangeFault::Intake(fault) => Refusal::Intake(Box::new(fault)),
     }
+}
+
+fn order_view(found: Option<(Facts, String)>, named: String) -> Result<Box<OrderView>, Refusal> {
+    let (facts, document) = found.ok_or(Refusal::OrderUnknown(named))?;
+    Ok(Box::new(OrderView { facts, document }))
 }
 
 fn by_number(id: Id) -> Reference {

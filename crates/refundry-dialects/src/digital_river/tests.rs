@@ -13,12 +13,12 @@ use refundry_core::refund::{Class, MetaValue, RefundState};
 use serde_json::{Value, json};
 
 use super::{Endpoint, decode, encode, read_order, refuse, route, token};
-use crate::wire::{Call, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed};
+use crate::wire::{Call, Header, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed};
 
 mod elsewhere;
 mod refusals;
 
-fn request<'a>(headers: &'a [(String, String)], query: &'a str, body: &'a [u8]) -> Request<'a> {
+fn request<'a>(headers: &'a [Header<'a>], query: &'a str, body: &'a [u8]) -> Request<'a> {
     Request { method: "POST", path: "/refunds", query, headers, body, now_ms: 0 }
 }
 
@@ -72,7 +72,7 @@ fn paths_lead_to_endpoints() {
 
 #[test]
 fn the_key_is_a_bearer_token() {
-    let read = |value: &str| token(&request(&[("authorization".to_owned(), value.to_owned())], "", b""));
+    let read = |value: &str| token(&request(&[("authorization", value.into())], "", b""));
     assert_eq!(read("Bearer sk_test_demo"), Some("sk_test_demo".to_owned()));
     assert_eq!(read("bearer  sk_test_demo "), Some("sk_test_demo".to_owned()));
     for wrong in ["Bearer", "Bearer  ", "Basic c2s=", "sk_test_demo", ""] {
@@ -83,7 +83,7 @@ fn the_key_is_a_bearer_token() {
 #[test]
 fn versions_are_those_that_were() {
     let ask = |version: &str| {
-        let headers = [("digitalriver-version".to_owned(), version.to_owned())];
+        let headers = [("digitalriver-version", version.into())];
         decode(&Endpoint::ListRefunds, &request(&headers, "", b"")).map_err(|response| summary(&response))
     };
     assert!(ask("2020-01-07").is_ok() && ask(" 2021-12-13 ").is_ok() && ask("").is_ok());
@@ -139,7 +139,7 @@ fn asks_are_read_as_they_are_meant() {
 fn commands_carry_reason_metadata_and_expectation() {
     let body = br#"{"orderId":" ord_000000000000000042 ","currency":"eur","amount":1,"reason":"requested_by_customer",
         "metadata":{"a":"x","b":true,"c":1.50,"d":null}}"#;
-    let headers = [("refundable-before".to_owned(), "65.00".to_owned())];
+    let headers = [("refundable-before", "65.00".into())];
     let Ok(Call::CreateRefund { command, .. }) = decode(&Endpoint::CreateRefund, &request(&headers, "", body)) else {
         panic!("a command")
     };
@@ -152,7 +152,7 @@ fn commands_carry_reason_metadata_and_expectation() {
         ("c".to_owned(), MetaValue::Number("1.50".to_owned())),
     ]);
     assert_eq!(command.metadata, pairs);
-    let headers = [("refundable-before".to_owned(), "much".to_owned())];
+    let headers = [("refundable-before", "much".into())];
     let answer = decode(&Endpoint::CreateRefund, &request(&headers, "", body)).map_err(|r| summary(&r));
     let expected = "400 bad_request | invalid_parameter Refundable-Before: 'much' is not a valid amount.";
     assert_eq!(answer.unwrap_err(), expected);

@@ -1,5 +1,6 @@
 //! Reply → wire.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use refundry_core::money::{Amount, Currency};
@@ -53,8 +54,13 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
 }
 
 fn json(status: u16, body: &impl Serialize) -> Response {
+    // Room for most refunds; what it grows beyond is copied.
+    let mut text = Vec::with_capacity(2_048);
     // Wire types are structs of texts, numbers and maps with text keys: they always serialise.
-    Response::json(status, &serde_json::to_value(body).unwrap_or(Value::Null))
+    if serde_json::to_writer(&mut text, body).is_err() {
+        text = b"null".to_vec();
+    }
+    Response { status, headers: Vec::new(), content_type: "application/json", body: text }
 }
 
 /// The one thing that was made, or the list of all.
@@ -90,7 +96,7 @@ pub(super) fn token(view: &TokenView) -> wire::Token {
     }
 }
 
-fn refunds(request: &Request<'_>, page: &RefundPage) -> wire::Page<wire::Refund> {
+fn refunds<'a>(request: &Request<'_>, page: &'a RefundPage) -> wire::Page<wire::Refund<'a>> {
     let last = page.refunds.last().filter(|_| page.has_more);
     let next_cursor = last.zip(query::refunds(request).ok()).map(|(view, asked)| {
         let key_ms = match asked.sort {
@@ -108,47 +114,47 @@ pub(super) fn shown(amount: Amount, currency: Currency) -> wire::Money {
 }
 
 /// The platform's own id where it is our platform's, else our number.
-fn named(order: &Order, external_id: Option<&str>, id: u64) -> String {
+fn named<'a>(order: &Order, external_id: Option<&'a str>, id: u64) -> Cow<'a, str> {
     let external = external_id.filter(|_| order.origin == Dialect::Native);
-    external.map_or_else(|| id_text(id), str::to_owned)
+    external.map_or_else(|| id_text(id).into(), Cow::Borrowed)
 }
 
 /// How this API names an order.
-pub(super) fn order_id(order: &Order) -> String {
+pub(super) fn order_id(order: &Order) -> Cow<'_, str> {
     named(order, order.external_id.as_deref(), order.id)
 }
 
 /// How this API names a line.
-pub(super) fn line_id(order: &Order, line: usize) -> String {
-    order.lines.get(line).map_or_else(String::new, |line| named(order, line.external_id.as_deref(), line.id))
+pub(super) fn line_id(order: &Order, line: usize) -> Cow<'_, str> {
+    order.lines.get(line).map_or_else(Cow::default, |line| named(order, line.external_id.as_deref(), line.id))
 }
 
 /// How this API names a payment.
-pub(super) fn payment_id(order: &Order, payment: usize) -> String {
-    order.payments.get(payment).map_or_else(String::new, |p| named(order, p.external_id.as_deref(), p.id))
+pub(super) fn payment_id(order: &Order, payment: usize) -> Cow<'_, str> {
+    order.payments.get(payment).map_or_else(Cow::default, |p| named(order, p.external_id.as_deref(), p.id))
 }
 
 /// Writes a refund.
-pub(super) fn refund(view: &RefundView) -> wire::Refund {
+pub(super) fn refund(view: &RefundView) -> wire::Refund<'_> {
     let (refund, order) = (&view.refund, &view.order);
     let show = |amount| shown(amount, order.currency);
     wire::Refund {
         id: named(order, refund.external_id.as_deref(), refund.id),
         order: order_id(order),
         number: refund.number,
-        state: refund.state().code().to_owned(),
-        via: refund.via.code().to_owned(),
+        state: refund.state().code(),
+        via: refund.via.code(),
         amount: show(refund.amount),
         refunded: show(refund.refunded()),
         discrepancy: show(refund.discrepancy),
-        currency: order.currency.code().to_owned(),
+        currency: order.currency.code(),
         created_at: rfc3339_millis(refund.created_ms),
         updated_at: rfc3339_millis(refund.updated_ms),
         processed_at: refund.processed_ms.map(rfc3339_millis),
-        note: refund.note.clone(),
-        reason: refund.reason.clone(),
+        note: &refund.note,
+        reason: &refund.reason,
         notify: refund.notify,
-        metadata: refund.metadata.iter().map(|(key, value)| (key.clone(), meta(value))).collect(),
+        metadata: refund.metadata.iter().map(|(key, value)| (key.as_str(), meta(value))).collect(),
         allocations: refund.allocations.iter().map(|a| allocation(order, a)).collect(),
         units: refund.units.iter().map(|u| units(order, u)).collect(),
         legs: refund.legs.iter().map(|l| leg(order, l)).collect(),
@@ -157,7 +163,7 @@ pub(super) fn refund(view: &RefundView) -> wire::Refund {
 }
 
 /// Writes a quote.
-pub(super) fn quote(order: &Order, quote: &Quote, refundable: Amount) -> wire::Quote {
+pub(super) fn quote<'a>(order: &'a Order, quote: &'a Quote, refundable: Amount) -> wire::Quote<'a> {
     let show = |amount| shown(amount, order.currency);
     let legs = quote.legs.iter().map(|leg| {
         let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
@@ -165,15 +171,15 @@ pub(super) fn quote(order: &Order, quote: &Quote, refundable: Amount) -> wire::Q
             payment: payment_id(order, leg.payment),
             amount: show(leg.amount),
             own_amount: shown(leg.own_amount, own),
-            own_currency: own.code().to_owned(),
-            route: route(leg.route).to_owned(),
+            own_currency: own.code(),
+            route: route(leg.route),
         }
     });
     wire::Quote {
         order: order_id(order),
         amount: show(quote.amount),
         discrepancy: show(quote.discrepancy),
-        currency: order.currency.code().to_owned(),
+        currency: order.currency.code(),
         refundable: show(refundable),
         allocations: quote.allocations.iter().map(|a| allocation(order, a)).collect(),
         units: quote.units.iter().map(|u| units(order, u)).collect(),
@@ -193,47 +199,47 @@ fn meta(value: &MetaValue) -> Value {
     }
 }
 
-fn allocation(order: &Order, allocation: &Allocation) -> wire::Allocation {
+fn allocation<'a>(order: &'a Order, allocation: &Allocation) -> wire::Allocation<'a> {
     let show = |amount| shown(amount, order.currency);
     let component = order.components.get(allocation.component);
     let shadow = order.shop.map(|shop| wire::ShopNetTax {
-        currency: shop.currency.code().to_owned(),
+        currency: shop.currency.code(),
         net: shown(allocation.shop.0, shop.currency),
         tax: shown(allocation.shop.1, shop.currency),
     });
     wire::Allocation {
         component: component_name(order, allocation.component),
-        kind: component.map_or("", |c| c.kind.code()).to_owned(),
+        kind: component.map_or("", |c| c.kind.code()),
         line: component.and_then(|c| c.line).map(|line| line_id(order, line)),
-        name: component.map_or_else(String::new, |c| c.name.clone()),
+        name: component.map_or("", |c| &c.name),
         net: show(allocation.net),
         tax: show(allocation.tax),
         shop: shadow,
         quantity: allocation.quantity,
-        why: allocation.why.code().to_owned(),
+        why: allocation.why.code(),
         because: because(order, allocation),
         returned: wire::NetTax { net: show(allocation.returned.0), tax: show(allocation.returned.1) },
     }
 }
 
-fn units(order: &Order, units: &UnitMove) -> wire::UnitMove {
+fn units<'a>(order: &'a Order, units: &'a UnitMove) -> wire::UnitMove<'a> {
     let show = |amount| shown(amount, order.currency);
     wire::UnitMove {
         line: line_id(order, units.line),
-        from: units.bucket.code().to_owned(),
+        from: units.bucket.code(),
         quantity: units.quantity,
         returned: units.returned_goods,
         net: show(units.net),
         tax: show(units.tax),
-        restock: units.restock.code().to_owned(),
-        location: units.location.clone(),
+        restock: units.restock.code(),
+        location: &units.location,
         reopened: units.reopened,
     }
 }
 
-fn leg(order: &Order, leg: &Leg) -> wire::Leg {
+fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
     let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
-    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let filled = |text: &'a str| (!text.is_empty()).then_some(text);
     let (reference, code, reason) = match &leg.state {
         LegState::Waiting => (None, None, None),
         LegState::Sent { reference } | LegState::Succeeded { reference, .. } => (filled(reference), None, None),
@@ -241,14 +247,14 @@ fn leg(order: &Order, leg: &Leg) -> wire::Leg {
         LegState::Failed { code, message, .. } => (None, filled(code), filled(message)),
     };
     wire::Leg {
-        id: id_text(leg.id),
+        id: id_text(leg.id).into(),
         payment: payment_id(order, leg.payment),
         amount: shown(leg.amount, order.currency),
         own_amount: shown(leg.own_amount, own),
-        own_currency: own.code().to_owned(),
-        route: route(leg.route).to_owned(),
-        state: leg.state.code().to_owned(),
-        channel: leg.named_channel.clone(),
+        own_currency: own.code(),
+        route: route(leg.route),
+        state: leg.state.code(),
+        channel: &leg.named_channel,
         reference,
         code,
         reason,
@@ -263,9 +269,9 @@ const fn route(route: Route) -> &'static str {
     }
 }
 
-fn explanation(order: &Order, shape: Shape, allocations: &[Allocation], cap: Cap) -> wire::Explanation {
+fn explanation<'a>(order: &'a Order, shape: Shape, allocations: &[Allocation], cap: Cap) -> wire::Explanation<'a> {
     let (by, id) = match cap.by {
-        CapKind::Component(index) => ("component", component_name(order, index)),
+        CapKind::Component(index) => ("component", component_name(order, index).into()),
         CapKind::Payment(index) => ("payment", payment_id(order, index)),
     };
     let odd = allocations.iter().enumerate().filter(|(_, a)| !a.odd.is_zero()).map(|(index, a)| wire::Odd {
@@ -274,9 +280,9 @@ fn explanation(order: &Order, shape: Shape, allocations: &[Allocation], cap: Cap
         minor_units: a.odd.get(),
     });
     wire::Explanation {
-        rule: rule(shape).to_owned(),
-        class: shape.class().map(|class| class.code().to_owned()),
-        nearest_cap: wire::Cap { by: by.to_owned(), id, left: shown(cap.left, order.currency) },
+        rule: rule(shape),
+        class: shape.class().map(|class| class.code()),
+        nearest_cap: wire::Cap { by, id, left: shown(cap.left, order.currency) },
         odd: odd.collect(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn order(view: &OrderView) -> wire::Order {
     let (order, balances) = (&facts.order, &facts.balances);
     let show = |amount| shown(amount, order.currency);
     wire::Order {
-        id: order_id(order),
+        id: order_id(order).into_owned(),
         uid: id_text(order.id),
         origin: order.origin.code().to_owned(),
         number: order.number.clone(),
@@ -73,7 +73,7 @@ fn line(facts: &Facts, index: usize) -> Option<wire::Line> {
     let (net, tax) = facts.component_left(index);
     let refunded = facts.units_refunded(index);
     Some(wire::Line {
-        id: line_id(order, index),
+        id: line_id(order, index).into_owned(),
         uid: id_text(line.id),
         sku: line.sku.clone(),
         title: line.title.clone(),
@@ -104,7 +104,7 @@ fn charges(facts: &Facts, kind: ComponentKind) -> Vec<wire::Charge> {
         let component = order.components.get(index)?;
         let (net, tax) = facts.component_left(index);
         Some(wire::Charge {
-            line: component.line.map(|line| line_id(order, line)),
+            line: component.line.map(|line| line_id(order, line).into_owned()),
             name: component.name.clone(),
             net: shown(component.net, order.currency),
             tax: shown(component.tax, order.currency),
@@ -142,7 +142,7 @@ fn payment(facts: &Facts, index: usize) -> wire::Payment {
         left: shown(facts.payment_own_left(index), payment.own_currency),
     });
     wire::Payment {
-        id: payment_id(order, index),
+        id: payment_id(order, index).into_owned(),
         uid: id_text(payment.id),
         channel: payment.channel.clone(),
         method: payment.method.clone(),

@@ -412,11 +412,12 @@ mod tests {
     use refundry_core::order::Dialect;
     use refundry_core::query::RefundQuery;
     use refundry_core::refund::Restock;
+    use refundry_dialects::Header;
 
     use super::*;
     use crate::{fixtures, words};
 
-    fn run(engine: &mut Engine, call: Call, headers: &[(String, String)], expected: &Expect) {
+    fn run(engine: &mut Engine, call: Call, headers: &[Header<'_>], expected: &Expect) {
         let request = Request { method: "POST", path: "/", query: "", headers, body: b"", now_ms: engine.now_ms };
         let outcome = engine.run(call, &request);
         engine.tick();
@@ -459,7 +460,7 @@ mod tests {
         let order = fixtures::by_name("two_lines").expect("a fixture");
         let (id, ask) = (order.id, shirt_and_shipping(&order));
         engine.hold(order);
-        let key = [("idempotency-key".to_owned(), "k1".to_owned())];
+        let key = [("idempotency-key", "k1".into())];
         run(
             &mut engine,
             create(id, ask.clone(), Wait::No),

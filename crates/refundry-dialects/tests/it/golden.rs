@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use refundry_core::decide::News;
 use refundry_core::order::Dialect;
-use refundry_dialects::{Request, Scope};
+use refundry_dialects::{Header, Request, Scope};
 
 use crate::engine::Engine;
 use crate::{fixtures, words};
@@ -128,6 +128,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
             engine.settle(refund, leg, news)?;
         }
         Step::Request(Sent { method, path, query, headers, body }) => {
+            let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
             let request = Request { method, path, query, headers: &headers, body: &body, now_ms: engine.now_ms };
             return Ok(words::record(&engine.serve(&request)));
         }

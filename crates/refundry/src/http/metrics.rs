@@ -102,8 +102,8 @@ impl Metrics {
         self.refused.get_or_create(&Code { code }).inc();
     }
 
-    /// All of them, as Prometheus reads them.
-    pub(crate) fn print(&self, engine: &Engine) -> String {
+    /// All of them, as Prometheus reads them. `backlog` is what [`backlog`] found, where it could look.
+    pub(crate) fn print(&self, engine: &Engine, backlog: Option<Backlog>) -> String {
         let stats = engine.lane_stats();
         let show = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -114,30 +114,35 @@ impl Metrics {
         show(&self.writer.poisoned, stats.poisoned.load(Ordering::Relaxed));
         show(&self.writer.reruns, stats.reruns.load(Ordering::Relaxed));
         self.outbox.in_hand.set(i64::try_from(engine.queue().taken()).unwrap_or(i64::MAX));
-        self.look_at_outbox(engine);
+        if let Some(Backlog { legs, oldest_ms }) = backlog {
+            self.outbox.legs.set(legs);
+            self.outbox.oldest_ms.set(oldest_ms);
+        }
         let mut text = String::new();
         // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
 
-    fn look_at_outbox(&self, engine: &Engine) {
-        let now_ms = engine.clock().now_ms();
-        let looked = engine.store().read(|tx| {
-            let (mut legs, mut oldest_ms) = (0, None::<i64>);
-            for store in stores::list(tx)? {
-                let (count, due_ms) = outbox::backlog(tx, store.id)?;
-                legs += count;
-                oldest_ms = [oldest_ms, due_ms].into_iter().flatten().min();
-            }
-            Ok((legs, oldest_ms))
-        });
-        match looked {
-            Ok((legs, oldest_ms)) => {
-                self.outbox.legs.set(legs);
-                self.outbox.oldest_ms.set(oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0)));
-            }
-            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+/// What waits in the outbox of all stores.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    legs: i64,
+    oldest_ms: i64,
+}
+
+/// Looks at the outbox, on a thread that may block; `None` where it cannot be read, which is logged.
+pub(crate) fn backlog(engine: &Engine) -> Option<Backlog> {
+    let now_ms = engine.clock().now_ms();
+    let looked = engine.store().read(|tx| {
+        let (mut legs, mut oldest_ms) = (0, None::<i64>);
+        for store in stores::list(tx)? {
+            let (count, due_ms) = outbox::backlog(tx, store.id)?;
+            legs += count;
+            oldest_ms = [oldest_ms, due_ms].into_iter().flatten().min();
         }
-    }
+        Ok(Backlog { legs, oldest_ms: oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0)) })
+    });
+    looked.inspect_err(|error| tracing::error!(%error, "the outbox cannot be read")).ok()
 }

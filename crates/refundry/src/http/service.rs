@@ -1,6 +1,7 @@
 //! One request: bytes → dialect → engine → dialect → bytes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use refundry_dialects::{
 };
 use refundry_engine::accept::RequestKey;
 use refundry_engine::clock::Stopwatch;
+use refundry_engine::store::stores;
 use refundry_engine::tenants::{self, Caller};
 
-use crate::app::App;
+use super::metrics;
+use crate::app::{App, checks_token};
 
 /// How long a client may take to send a body.
 const BODY: Duration = Duration::from_secs(30);
@@ -35,16 +38,16 @@ type Answer = HttpResponse<Full<Bytes>>;
 pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer {
     let started = Stopwatch::start();
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().to_owned();
-    if let Some(answer) = own_pages(app, &path) {
+    let path = parts.uri.path();
+    if let Some(answer) = own_pages(app, path).await {
         return answer;
     }
-    let headers: Vec<(String, String)> =
-        parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
-    let (read, at_end) = read_body(body, limit_of(&path)).await;
+    let headers: Vec<(&str, Cow<'_, str>)> =
+        parts.headers.iter().map(|(name, value)| (name.as_str(), text_of(value))).collect();
+    let (read, at_end) = read_body(body, limit_of(path)).await;
     let request = Request {
         method: parts.method.as_str(),
-        path: &path,
+        path,
         query: parts.uri.query().unwrap_or_default(),
         headers: &headers,
         body: read.as_deref().unwrap_or_default(),
@@ -54,7 +57,7 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     let response = respond(app, &request, broken).await;
     // What is left of a body would be read as the next request, so the client must not send one.
     let response = if at_end { response } else { response.with("connection", "close") };
-    let dialect = dialect_of(&path);
+    let dialect = dialect_of(path);
     app.metrics.answered(dialect.code(), response.status, started);
     let id = request_id();
     if response.status >= 400 {
@@ -90,25 +93,24 @@ async fn run(
     broken: Option<Refusal>,
 ) -> Result<Response, Refusal> {
     let Some(scope) = endpoint.scope() else { return open_to_all(endpoint, request, broken) };
-    let (caller, decoded) = match (guess(app, request, scope), broken) {
-        (Some(caller), None) => match endpoint.decode(request) {
-            Ok(call) if checked_by_writer(&call) => (caller, Ok(call)),
+    let guessed = if broken.is_none() { guess(app, request, scope) } else { None };
+    let (caller, understood) = if let Some(caller) = guessed {
+        match understand(endpoint, request) {
+            Ok((call, key)) if checks_token(&call) => (caller, Ok((call, key))),
             // Nothing is answered on a guess.
-            decoded => (let_in(app, request, scope)?, decoded),
-        },
-        (_, broken) => {
-            let caller = let_in(app, request, scope)?;
-            if let Some(refusal) = broken {
-                return Err(refusal);
-            }
-            (caller, endpoint.decode(request))
+            understood => (let_in(app, request, scope).await?, understood),
         }
+    } else {
+        let caller = let_in(app, request, scope).await?;
+        if let Some(refusal) = broken {
+            return Err(refusal);
+        }
+        (caller, understand(endpoint, request))
     };
-    let call = match decoded {
-        Ok(Call::Ready(response)) | Err(response) => return Ok(response),
-        Ok(call) => call,
+    let (call, key) = match understood {
+        Ok(understood) => understood,
+        Err(response) => return Ok(response),
     };
-    let key = request_key(endpoint, request)?;
     if let Some(warning) = endpoint.warning(request) {
         tracing::warn!(api = endpoint.dialect().code(), path = request.path, "{warning}");
     }
@@ -129,29 +131,27 @@ fn open_to_all(endpoint: &Endpoint, request: &Request<'_>, broken: Option<Refusa
     }
 }
 
-/// Calls that are one job of the writer, which checks the token in the job's own transaction.
-fn checked_by_writer(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::CreateRefund { .. }
-            | Call::AnnotateRefund { .. }
-            | Call::SettleLeg { .. }
-            | Call::PutOrder(_)
-            | Call::Fulfil { .. }
-            | Call::AddPayment { .. }
-    )
+/// What a request asks for and its idempotency key, or what it is answered without the engine.
+fn understand(endpoint: &Endpoint, request: &Request<'_>) -> Result<(Call, Option<RequestKey>), Response> {
+    match endpoint.decode(request)? {
+        Call::Ready(response) => Err(response),
+        call => match request_key(endpoint, request) {
+            Ok(key) => Ok((call, key)),
+            Err(refusal) => Err(refuse(Some(endpoint), request, &refusal)),
+        },
+    }
 }
 
 /// The caller whom the same token let in before; see [`App::guess`].
-fn guess(app: &App, request: &Request<'_>, scope: Scope) -> Option<Caller> {
+fn guess(app: &App, request: &Request<'_>, scope: Scope) -> Option<Arc<Caller>> {
     let caller = app.guess(&token(request)?)?;
     may(&caller, request, scope).ok().map(|()| caller)
 }
 
 /// The caller behind the request's token, who may do this.
-fn let_in(app: &App, request: &Request<'_>, scope: Scope) -> Result<Caller, Refusal> {
+async fn let_in(app: &App, request: &Request<'_>, scope: Scope) -> Result<Arc<Caller>, Refusal> {
     let token = token(request).filter(|token| !token.is_empty()).ok_or(Refusal::Unauthorized)?;
-    let caller = app.authenticate(&token)?;
+    let caller = app.authenticate(token).await?;
     may(&caller, request, scope)?;
     Ok(caller)
 }
@@ -215,13 +215,13 @@ async fn skip(body: &mut Incoming, limit: usize) -> bool {
 }
 
 /// A header's value as text, whatever its bytes: an idempotency key that was left out would be no protection.
-fn text_of(value: &HeaderValue) -> String {
-    let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect();
-    std::str::from_utf8(value.as_bytes()).map_or_else(|_| latin(value.as_bytes()), str::to_owned)
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into();
+    std::str::from_utf8(value.as_bytes()).map_or_else(|_| latin(value.as_bytes()), Cow::Borrowed)
 }
 
 /// Pages of the server itself, which belong to no API.
-fn own_pages(app: &App, path: &str) -> Option<Answer> {
+async fn own_pages(app: &App, path: &str) -> Option<Answer> {
     let text = |status, text: Cow<'static, str>| {
         let mut answer = HttpResponse::new(Full::new(Bytes::from(text.into_owned())));
         *answer.status_mut() = status;
@@ -230,11 +230,15 @@ fn own_pages(app: &App, path: &str) -> Option<Answer> {
     };
     match path {
         "/healthz" => text(StatusCode::OK, "ok\n".into()),
-        "/readyz" => match app.engine.store().read(refundry_engine::store::stores::list) {
-            Ok(_) => text(StatusCode::OK, "ready\n".into()),
-            Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into()),
+        "/readyz" => match app.off_runtime(|engine| engine.store().read(stores::list)).await {
+            Some(Ok(_)) => text(StatusCode::OK, "ready\n".into()),
+            Some(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n").into()),
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "the database cannot be read\n".into()),
         },
-        "/metrics" => text(StatusCode::OK, app.metrics.print(&app.engine).into()),
+        "/metrics" => {
+            let backlog = app.off_runtime(metrics::backlog).await.flatten();
+            text(StatusCode::OK, app.metrics.print(&app.engine, backlog).into())
+        }
         _ => None,
     }
 }
@@ -278,7 +282,7 @@ mod tests {
 
     #[test]
     fn no_header_is_left_out_for_its_bytes() {
-        let read = |bytes: &[u8]| text_of(&HeaderValue::from_bytes(bytes).unwrap());
+        let read = |bytes: &[u8]| text_of(&HeaderValue::from_bytes(bytes).unwrap()).into_owned();
         assert_eq!(read("Rückgabe-1".as_bytes()), "Rückgabe-1");
         assert_eq!(read(b"R\xfcckgabe-1"), "Rückgabe-1");
     }

@@ -100,7 +100,7 @@ fn payments_are_named_or_put_in_order() {
 fn what_stands_beside_the_ask_is_kept() {
     let body = r#"{"order":"a","ask":{"amount":"1"},"currency":"usd","note":"n","reason":"r","notify":true,
         "metadata":{"a":"b","c":1.50,"d":false,"e":null},"processed_at":"2026-11-01T00:00:00Z"}"#;
-    let headers = [("refundable-before".to_owned(), "65.00".to_owned())];
+    let headers = [("refundable-before", "65.00".into())];
     let Ok(Call::CreateRefund { command, .. }) = decoded_with("POST /v1/refunds", &headers, body.as_bytes()) else {
         panic!("{body}")
     };
@@ -112,7 +112,7 @@ fn what_stands_beside_the_ask_is_kept() {
         "{:?} {:?} {:?} {:?} {:?} {:?}\n",
         command.note, command.reason, command.notify, command.metadata, command.processed_ms, command.request.currency
     ));
-    let headers = [("refundable-before".to_owned(), "all".to_owned())];
+    let headers = [("refundable-before", "all".into())];
     let no = decoded_with("POST /v1/refunds", &headers, body.as_bytes()).expect_err("a refusal");
     assert_eq!(no.status, 400);
 }
@@ -182,7 +182,7 @@ fn paths_lead_to_endpoints() {
 #[test]
 fn a_token_comes_as_bearer() {
     let of = |value: &str| {
-        let headers = [("authorization".to_owned(), value.to_owned())];
+        let headers = [("authorization", value.into())];
         token(&Request { method: "GET", path: "/v1/orders", query: "", headers: &headers, body: &[], now_ms: 0 })
     };
     assert_eq!(of("Bearer sk_test_demo"), Some("sk_test_demo".to_owned()));

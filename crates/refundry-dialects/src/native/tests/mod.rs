@@ -8,14 +8,14 @@ mod refusing;
 use serde_json::Value;
 
 use super::{Endpoint, decode, route};
-use crate::wire::{Call, Request, Response, Routed};
+use crate::wire::{Call, Header, Request, Response, Routed};
 
 /// Decodes `METHOD /path?query` with a body.
 fn decoded(line: &str, body: &str) -> Result<Call, Response> {
     decoded_with(line, &[], body.as_bytes())
 }
 
-fn decoded_with(line: &str, headers: &[(String, String)], body: &[u8]) -> Result<Call, Response> {
+fn decoded_with(line: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Call, Response> {
     let (method, target) = line.split_once(' ').expect("a method and a path");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request { method, path, query, headers, body, now_ms: 1_793_613_600_000 };

@@ -313,7 +313,7 @@ fn garbled_bodies_and_ids_are_refused() {
 #[test]
 fn refundable_before_is_read() {
     let with = |value: &str| {
-        let headers = [("refundable-before".to_owned(), value.to_owned())];
+        let headers = [("refundable-before", value.into())];
         let request = Request { headers: &headers, ..request("POST", LEGACY, "", "") };
         decode(&routed("POST", LEGACY), &request).map_err(|r| (r.status, body_of(&r)))
     };
@@ -549,7 +549,7 @@ fn an_order_goes_through_its_states() {
 
 #[test]
 fn tokens_and_scopes() {
-    let headers = [("access-token".to_owned(), " sk_test_demo ".to_owned())];
+    let headers = [("access-token", " sk_test_demo ".into())];
     let with = Request { headers: &headers, ..request("POST", LEGACY, "", "") };
     assert_eq!(token(&with).as_deref(), Some("sk_test_demo"));
     assert_eq!(token(&request("POST", LEGACY, "", "")), None);

@@ -9,7 +9,7 @@ use refundry_core::intake::Intake;
 use refundry_core::order::Id;
 use serde_json::Value;
 
-use crate::wire::{Request, Response};
+use crate::wire::{Header, Request, Response};
 
 /// Noon of the day the quirks were checked, epoch milliseconds.
 const NOW_MS: i64 = 1_795_435_200_000;
@@ -35,11 +35,11 @@ fn stored(mut intake: Intake) -> Facts {
     Facts::fresh(intake.order)
 }
 
-fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+    pairs.iter().map(|(name, value)| (*name, (*value).into())).collect()
 }
 
-fn post<'a>(path: &'a str, headers: &'a [(String, String)], body: &'a str) -> Request<'a> {
+fn post<'a>(path: &'a str, headers: &'a [Header<'a>], body: &'a str) -> Request<'a> {
     Request { method: "POST", path, query: "", headers, body: body.as_bytes(), now_ms: NOW_MS }
 }
 
