@@ -359,11 +359,10 @@ impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.mantissa < 0 { "-" } else { "" };
         let width = usize::try_from(self.scale).unwrap_or(usize::MAX);
-        let digits = self.mantissa.unsigned_abs();
-        // No mantissa is as long as a unit that cannot be told any more.
-        let unit = 10_u128.checked_pow(self.scale).unwrap_or(u128::MAX);
-        let (whole, fraction) = (digits.checked_div(unit).unwrap_or(0), digits.checked_rem(unit).unwrap_or(digits));
-        if width == 0 { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{fraction:0>width$}") }
+        let digits = self.mantissa.unsigned_abs().to_string();
+        let padded = format!("{digits:0>fill$}", fill = width.saturating_add(1));
+        let (whole, fraction) = padded.split_at(padded.len().saturating_sub(width));
+        if fraction.is_empty() { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{fraction}") }
     }
 }
 
