@@ -60,8 +60,8 @@ fn main() {
         std::thread::yield_now();
     }
     let stats = engine.lane_stats();
-    let batches = stats.batches.load(Ordering::Relaxed);
-    let jobs = stats.jobs.load(Ordering::Relaxed);
+    let batches: u64 = stats.iter().map(|lane| lane.batches.load(Ordering::Relaxed)).sum();
+    let jobs: u64 = stats.iter().map(|lane| lane.jobs.load(Ordering::Relaxed)).sum();
     let took = started.elapsed();
     let rate = u128::from(accepted) * 1_000 / took.as_millis().max(1);
     let text = format!("{rate} settled refunds/s ({accepted} in {took:?}); {jobs} jobs in {batches} batches\n");

@@ -8,19 +8,63 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use refundry_core::money::{Amount, Currency};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::codes;
 
 /// An amount as a decimal string with its currency's own decimals: `9.99` in dollars, `500` in yen, `1.250` in dinars.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = "9.99", pattern = r"^-?[0-9]+(\.[0-9]+)?$")]
-pub struct Money(pub String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, example = "9.99", pattern = r"^-?[0-9]+(\.[0-9]+)?$")]
+pub struct Money((Amount, u32));
+
+impl Money {
+    /// An amount of a currency: its minor units, and how many of their digits stand behind the point.
+    pub fn of(amount: Amount, currency: Currency) -> Self {
+        Self((amount, currency.exponent()))
+    }
+
+    /// Hands out the text, without a place on the heap: a refund has sixteen amounts, and through
+    /// [`Amount::to_decimal`] they took more instructions than all other values of the answer together.
+    fn with_text<T>(self, take: impl FnOnce(&str) -> T) -> T {
+        let (minor, decimals) = (self.0.0.get(), self.0.1);
+        // From the last place to the first: 19 digits, a point, a sign and the zeros before a fraction.
+        let mut text = [b'0'; 32];
+        let mut free = text.iter_mut().rev();
+        let (mut used, mut rest, mut places) = (0, minor.unsigned_abs(), 0);
+        let mut put = |byte: u8| {
+            if let Some(place) = free.next() {
+                *place = byte;
+                used += 1;
+            }
+        };
+        while rest > 0 || places <= decimals {
+            if places == decimals && places > 0 {
+                put(b'.');
+            }
+            put(DIGITS[usize::try_from(rest % 10).unwrap_or_default()]);
+            rest /= 10;
+            places += 1;
+        }
+        if minor < 0 {
+            put(b'-');
+        }
+        take(std::str::from_utf8(&text[text.len() - used..]).unwrap_or_default())
+    }
+}
+
+const DIGITS: &[u8; 10] = b"0123456789";
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.with_text(|text| f.write_str(text))
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 
@@ -572,4 +616,21 @@ pub struct Problem {
     /// The figures that decided it, by name; amounts are decimal strings, with their `currency` beside them.
     #[serde(flatten)]
     pub figures: BTreeMap<String, serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_reads_as_the_rules_write_it() {
+        let numbers = [0, 1, 9, 10, 99, 100, 999, 1_000, 12_345, 100_000_000, i64::MAX];
+        for currency in ["USD", "JPY", "KWD"].map(|code| Currency::parse(code).expect("a currency")) {
+            for minor in numbers.into_iter().flat_map(|n| [n, -n]) {
+                let amount = Amount::minor(minor);
+                let written = Money::of(amount, currency).to_string();
+                assert_eq!(written, amount.to_decimal(currency, currency.exponent()));
+            }
+        }
+    }
 }

@@ -110,7 +110,7 @@ fn refunds<'a>(request: &Request<'_>, page: &'a RefundPage) -> wire::Page<wire::
 
 /// An amount as this API writes it: with the currency's own decimals.
 pub(super) fn shown(amount: Amount, currency: Currency) -> wire::Money {
-    wire::Money(amount.to_decimal(currency, currency.exponent()))
+    wire::Money::of(amount, currency)
 }
 
 /// The platform's own id where it is our platform's, else our number.

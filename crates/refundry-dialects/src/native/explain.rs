@@ -4,7 +4,7 @@ use refundry_core::money::Amount;
 use refundry_core::order::{ComponentKind, Order};
 use refundry_core::refund::{Allocation, Shape, Why};
 
-use super::encode::line_id;
+use super::encode::{line_id, shown};
 
 /// A component in one word: `shipping`, `goods:shirt`, `additional:Gift Wrapping`.
 pub(super) fn component_name(order: &Order, index: usize) -> String {
@@ -34,7 +34,7 @@ pub(super) const fn rule(shape: Shape) -> &'static str {
 
 /// The rule of an allocation with its figures.
 pub(super) fn because(order: &Order, allocation: &Allocation) -> String {
-    let show = |amount: Amount| amount.to_decimal(order.currency, order.currency.exponent());
+    let show = |amount: Amount| shown(amount, order.currency);
     let component = order.components.get(allocation.component);
     let charged = component.map_or((Amount::ZERO, Amount::ZERO), |c| (c.net, c.tax));
     // Taxes can be asked for by themselves; beside the whole price their figure would look like a part.

@@ -81,7 +81,7 @@ impl No {
     }
 
     fn money(self, name: &str, amount: Amount, currency: Currency) -> Self {
-        self.with(name, shown(amount, currency).0).with("currency", currency.code())
+        self.with(name, shown(amount, currency).to_string()).with("currency", currency.code())
     }
 
     /// Position in the request's list.
@@ -291,7 +291,7 @@ fn rejected(rejection: &Rejection) -> No {
             no(format!("{percent} is not from 0.01 to 100, or comes to nothing")).with("percent", percent.to_string())
         }
         Rejection::TaxOnlyWhole { by_percent, whole, currency } => {
-            let how = if *by_percent { "ask for 100 percent".to_owned() } else { shown(*whole, *currency).0 };
+            let how = if *by_percent { "ask for 100 percent".to_owned() } else { shown(*whole, *currency).to_string() };
             no(format!("a tax goes back whole: {how}")).money("whole", *whole, *currency)
         }
         Rejection::PartExceeded { part, asked, available, currency } => {
