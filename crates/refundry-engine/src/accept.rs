@@ -16,7 +16,7 @@ use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::stores::StoreRecord;
 use refundry_store::tokens::TokenRecord;
-use refundry_store::{Batch, StoreError, Tx};
+use refundry_store::{Batch, Herald, StoreError, Tx};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
@@ -316,18 +316,24 @@ impl Batch for Writer {
         Ok(outcomes)
     }
 
-    fn committed(&mut self, _jobs: &[Job], outcomes: &[Outcome]) {
+    fn committed(&mut self) {
         self.uncommitted = false;
-        let mut calls = Vec::new();
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Created(Ok(accepted)) => calls.extend(accepted.calls.iter().cloned()),
-                Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
-                Outcome::Recorded(Some(refund)) | Outcome::Settled(Ok((refund, _))) => self.waiters.tell(refund),
-                _ => {}
+    }
+
+    fn herald(&self) -> Herald<Self> {
+        let (queue, waiters) = (Arc::clone(&self.queue), Arc::clone(&self.waiters));
+        Box::new(move |_, outcomes| {
+            let mut calls = Vec::new();
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Created(Ok(accepted)) => calls.extend(accepted.calls.iter().cloned()),
+                    Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
+                    Outcome::Recorded(Some(refund)) | Outcome::Settled(Ok((refund, _))) => waiters.tell(refund),
+                    _ => {}
+                }
             }
-        }
-        self.queue.push(calls);
+            queue.push(calls);
+        })
     }
 }
 

@@ -6,13 +6,13 @@
 //! over.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::sqlite::{lock, wait_when_busy};
+use crate::sqlite::{lock, wait_when_busy, wait_while};
 use crate::{Options, StoreError};
 
 /// How long the writer may be held up by readers of old pages when the log is made to start over. It is tried again
@@ -132,8 +132,7 @@ impl Signal {
     /// Waits for something to do; `false` means stop.
     fn wait(&self) -> bool {
         let idle = |call: &mut Call| *call == Call::Idle;
-        let waited = self.called.wait_while(lock(&self.call), idle);
-        let mut call = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut call = wait_while(&self.called, lock(&self.call), idle);
         if *call == Call::Tidy {
             *call = Call::Idle;
         }

@@ -2,21 +2,23 @@
 //!
 //! A commit costs one wait for the disk, whatever it holds. A lane is one thread that takes whatever has queued up
 //! while the previous commit ran and runs it as one transaction. It never waits for a batch to fill, so an idle server
-//! answers at once and a busy one gets faster. It knows nothing of what the jobs are, and must never answer a caller
-//! before the commit.
+//! answers at once and a busy one gets faster. While the disk is waited for, the next transaction is under way: a
+//! second thread waits and answers. It knows nothing of what the jobs are, and must never answer a caller before the
+//! commit is durable.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use crate::sqlite::lock;
-use crate::{Store, StoreError, Tx};
+use crate::sqlite::{lock, wait_while};
+use crate::{Store, StoreError, Ticket, Tx};
 
 /// How the jobs of a lane are done.
-pub trait Batch: Send + 'static {
+pub trait Batch: Send + Sized + 'static {
     /// What a caller asks for.
     type Job: Send;
     /// What a caller is told after the commit.
@@ -34,11 +36,20 @@ pub trait Batch: Send + 'static {
         0
     }
 
-    /// Called after a commit and before its callers are answered, for instance to wake workers.
-    fn committed(&mut self, _jobs: &[Self::Job], _outcomes: &[Self::Outcome]) {}
+    /// Called after a commit, which need not be durable yet.
+    fn committed(&mut self) {}
+
+    /// What is told of each commit once it is durable and before its callers are answered, for instance to wake
+    /// workers.
+    fn herald(&self) -> Herald<Self> {
+        Box::new(|_, _| {})
+    }
 }
 
-/// Called once with what became of a job, on the lane's thread: it should hand the answer on and return.
+/// Told of the jobs of a durable commit, and what became of them.
+pub type Herald<B> = Box<dyn FnMut(&[<B as Batch>::Job], &[<B as Batch>::Outcome]) + Send>;
+
+/// Called once with what became of a job, on a thread of the lane: it should hand the answer on and return.
 pub type Reply<O> = Box<dyn FnOnce(Result<O, LaneError>) + Send>;
 
 /// Limits of a lane.
@@ -64,11 +75,12 @@ const OUTRUN_MAX: u32 = 3;
 /// One writer thread and its queue. Dropping the lane works off the queue first.
 pub struct Lane<B: Batch> {
     shared: Arc<Shared<B>>,
-    thread: Option<JoinHandle<()>>,
+    /// The one that runs jobs, and the one that answers.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl<B: Batch> Lane<B> {
-    /// Starts the thread.
+    /// Starts the threads.
     pub fn start(store: Store, batch: B, options: &LaneOptions) -> Result<Lane<B>, StoreError> {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue { waiting: VecDeque::new(), closed: false }),
@@ -77,12 +89,15 @@ impl<B: Batch> Lane<B> {
             queue_max: options.queue_max,
             batch_max: options.batch_max.max(1),
         });
-        let mut runner = Runner { shared: Arc::clone(&shared), store, batch };
-        let thread = thread::Builder::new()
-            .name(options.name.clone())
-            .spawn(move || runner.run())
-            .map_err(|error| StoreError::Unavailable { detail: format!("cannot start a thread: {error}") })?;
-        Ok(Lane { shared, thread: Some(thread) })
+        let (done, answered) = mpsc::channel();
+        let mut teller = Teller { herald: batch.herald(), stats: Arc::clone(&shared.stats) };
+        let mut runner = Runner { shared: Arc::clone(&shared), store, batch, done };
+        let name = format!("{}-answers", options.name);
+        let threads = vec![
+            spawn(&options.name, move || runner.run())?,
+            spawn(&name, move || answered.into_iter().for_each(|round| teller.answer(round)))?,
+        ];
+        Ok(Lane { shared, threads })
     }
 
     /// Queues a job. A full or closed queue gives it back at once, together with the reply.
@@ -129,10 +144,12 @@ impl<B: Batch> Lane<B> {
 impl<B: Batch> Drop for Lane<B> {
     fn drop(&mut self) {
         self.close();
-        let Some(thread) = self.thread.take() else { return };
-        // A reply may own the last handle to its lane; the thread must not wait for itself.
-        if thread.thread().id() != thread::current().id() {
-            let _ = thread.join();
+        let threads = std::mem::take(&mut self.threads);
+        // A reply may own the last handle to its lane; a thread must not wait for itself.
+        if threads.iter().all(|thread| thread.thread().id() != thread::current().id()) {
+            for thread in threads {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -215,8 +232,7 @@ impl<B: Batch> Shared<B> {
     /// What waits of one group, up to the most one transaction holds; empty when the lane is closed and worked off.
     fn next_batch(&self, batch: &B) -> (Vec<B::Job>, Vec<Reply<B::Outcome>>) {
         let idle = |queue: &mut Queue<B>| queue.waiting.is_empty() && !queue.closed;
-        let waited = self.arrived.wait_while(lock(&self.queue), idle);
-        let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut queue = wait_while(&self.arrived, lock(&self.queue), idle);
         let group = queue.waiting.front().map(|(job, _)| batch.group(job));
         let others = |(job, _): &mut (B::Job, _)| Some(batch.group(job)) == group;
         let batch = match queue.waiting.iter_mut().all(|entry| others(entry)) {
@@ -243,11 +259,19 @@ impl<B: Batch> Shared<B> {
     }
 }
 
-/// What the lane's thread owns.
+/// Jobs that were run, and whom to tell.
+struct Round<B: Batch> {
+    jobs: Vec<B::Job>,
+    replies: Vec<Reply<B::Outcome>>,
+    result: Result<(Vec<B::Outcome>, Ticket), LaneError>,
+}
+
+/// What the thread owns that runs jobs.
 struct Runner<B: Batch> {
     shared: Arc<Shared<B>>,
     store: Store,
     batch: B,
+    done: Sender<Round<B>>,
 }
 
 impl<B: Batch> Runner<B> {
@@ -257,37 +281,37 @@ impl<B: Batch> Runner<B> {
             if jobs.is_empty() {
                 return;
             }
-            self.work_off(&jobs, replies);
+            self.work_off(jobs, replies);
         }
     }
 
     /// Does all jobs in one transaction, or, if that fails by their own doing, each in its own: one bad job never takes
     /// its neighbours down.
-    fn work_off(&mut self, jobs: &[B::Job], replies: Vec<Reply<B::Outcome>>) {
-        match self.commit_unless_outrun(jobs) {
-            Ok(outcomes) => self.answer(replies, outcomes.into_iter().map(Ok)),
-            // None of the jobs is at fault, and the store has tried again where that can help. A commit whose answer was
-            // lost may have happened, so running its jobs again, even one by one, could do them twice.
-            Err(LaneError::Store(error)) => {
-                self.answer(replies, jobs.iter().map(|_| Err(LaneError::Store(error.clone()))));
-            }
-            Err(error) if jobs.len() == 1 => {
-                if matches!(error, LaneError::Poisoned { .. }) {
-                    self.shared.stats.poisoned.fetch_add(1, Ordering::Relaxed);
+    fn work_off(&mut self, jobs: Vec<B::Job>, replies: Vec<Reply<B::Outcome>>) {
+        let result = self.commit_unless_outrun(&jobs);
+        let stats = &self.shared.stats;
+        match &result {
+            // Of a failure of the store none of the jobs is the cause, and the store has tried again where that can
+            // help. A commit whose answer was lost may have happened, so running its jobs once more, even one by one,
+            // could do them twice.
+            Ok(_) | Err(LaneError::Store(_)) => {}
+            Err(_) if jobs.len() > 1 => {
+                stats.reruns.fetch_add(1, Ordering::Relaxed);
+                for (job, reply) in jobs.into_iter().zip(replies) {
+                    self.work_off(vec![job], vec![reply]);
                 }
-                self.answer(replies, [Err(error)]);
+                return;
             }
             Err(_) => {
-                self.shared.stats.reruns.fetch_add(1, Ordering::Relaxed);
-                for (job, reply) in jobs.iter().zip(replies) {
-                    self.work_off(std::slice::from_ref(job), vec![reply]);
-                }
+                stats.poisoned.fetch_add(1, Ordering::Relaxed);
             }
         }
+        // The other thread only ends after this one.
+        let _ = self.done.send(Round { jobs, replies, result });
     }
 
     /// Runs the jobs again whole where another process took a key first: they see it then, and decide on it.
-    fn commit_unless_outrun(&mut self, jobs: &[B::Job]) -> Result<Vec<B::Outcome>, LaneError> {
+    fn commit_unless_outrun(&mut self, jobs: &[B::Job]) -> Result<(Vec<B::Outcome>, Ticket), LaneError> {
         let mut outrun = 0;
         loop {
             match self.commit(jobs) {
@@ -301,18 +325,20 @@ impl<B: Batch> Runner<B> {
     }
 
     /// One transaction; panics inside become errors.
-    fn commit(&mut self, jobs: &[B::Job]) -> Result<Vec<B::Outcome>, LaneError> {
+    fn commit(&mut self, jobs: &[B::Job]) -> Result<(Vec<B::Outcome>, Ticket), LaneError> {
         let Runner { store, batch, .. } = self;
         // Safe to go on after a panic: the transaction is rolled back, and a batch keeps no state between calls.
         let result = catch_unwind(AssertUnwindSafe(|| {
-            store.write(|tx| {
+            let written = store.write_early(|tx| {
                 let outcomes = batch.run(tx, jobs)?;
                 assert_eq!(outcomes.len(), jobs.len(), "a batch gives one outcome per job");
                 Ok(outcomes)
-            })
+            })?;
+            batch.committed();
+            Ok(written)
         }));
-        let outcomes = match result {
-            Ok(Ok(outcomes)) => outcomes,
+        let written = match result {
+            Ok(Ok(written)) => written,
             Ok(Err(error @ StoreError::Defect { .. })) => {
                 return Err(LaneError::Poisoned { detail: error.to_string() });
             }
@@ -323,27 +349,50 @@ impl<B: Batch> Runner<B> {
         stats.batches.fetch_add(1, Ordering::Relaxed);
         stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
         stats.largest_batch.fetch_max(jobs.len() as u64, Ordering::Relaxed);
-        self.shielded(|runner| runner.batch.committed(jobs, &outcomes));
-        Ok(outcomes)
+        Ok(written)
     }
+}
 
-    /// Answers callers in the order in which they came.
-    fn answer(
-        &mut self,
-        replies: Vec<Reply<B::Outcome>>,
-        answers: impl IntoIterator<Item = Result<B::Outcome, LaneError>>,
-    ) {
-        for (reply, answer) in replies.into_iter().zip(answers) {
-            self.shielded(|_| reply(answer));
+/// What the thread owns that answers.
+struct Teller<B: Batch> {
+    herald: Herald<B>,
+    stats: Arc<LaneStats>,
+}
+
+impl<B: Batch> Teller<B> {
+    /// Waits until a commit is durable, and answers its callers in the order in which they came.
+    fn answer(&mut self, round: Round<B>) {
+        let Round { jobs, replies, result } = round;
+        let durable = result.and_then(|(outcomes, ticket)| match ticket.wait() {
+            Ok(()) => Ok(outcomes),
+            Err(error) => Err(LaneError::Store(error)),
+        });
+        match durable {
+            Ok(outcomes) => {
+                self.shielded(|teller| (teller.herald)(&jobs, &outcomes));
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    self.shielded(|_| reply(Ok(outcome)));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    self.shielded(|_| reply(Err(error.clone())));
+                }
+            }
         }
     }
 
     /// Runs what others hand us after a commit. If it panics the lane must go on: more callers wait for their answer.
     fn shielded(&mut self, run: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| run(self))).is_err() {
-            self.shared.stats.reply_panics.fetch_add(1, Ordering::Relaxed);
+            self.stats.reply_panics.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map_err(|error| StoreError::Unavailable { detail: format!("cannot start a thread: {error}") })
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

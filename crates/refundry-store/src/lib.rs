@@ -11,6 +11,7 @@
 pub mod audit;
 mod checkpoint;
 mod codec;
+mod durable;
 mod error;
 mod filter;
 pub mod journal;
@@ -33,8 +34,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use checkpoint::LogStats;
+pub use durable::Ticket;
 pub use error::{SchemaProblem, StoreError};
-pub use lane::{Batch, Lane, LaneError, LaneOptions, LaneStats, QueueFull, Reply};
+pub use lane::{Batch, Herald, Lane, LaneError, LaneOptions, LaneStats, QueueFull, Reply};
 pub use postgres::DatabaseUrl;
 pub use tx::{Row, Tx, Value};
 
@@ -114,9 +116,19 @@ impl Store {
     /// it (a serialization failure, a lost connection), so it must not count on running once. Never call `write` inside
     /// `write`: on `SQLite` there is one writer, and it would wait for itself.
     pub fn write<T>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let (done, ticket) = self.write_early(work)?;
+        ticket.wait().map(|()| done)
+    }
+
+    /// Like [`Store::write`], but gives a ticket to wait with until the commit is durable. Nobody may be told of it
+    /// before, and nothing done about it outside.
+    pub fn write_early<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<(T, Ticket), StoreError> {
         match &*self.database {
             Database::Sqlite(database) => database.write(work),
-            Database::Postgres(database) => database.write(work),
+            Database::Postgres(database) => database.write(work).map(|done| (done, Ticket::durable())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The embedded database: one file, one writing connection, a few reading ones, and one that only makes checkpoints.
 //!
-//! Commits are durable when they return: write-ahead log with `synchronous = FULL`. Several processes may use the file
+//! Commits are durable when they return, or as soon as their ticket says so (see `durable.rs`). Several processes may use the file
 //! at once (the command line beside a server); `SQLite`'s own locks decide who writes, ours only keep order inside the
 //! process. Nothing outside this file and `checkpoint.rs` may name `SQLite`.
 
@@ -14,6 +14,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use crate::checkpoint::{Checkpointer, LogStats};
+use crate::durable::{Syncer, Ticket};
 use crate::pool::{Lent, Pool, Reusable};
 use crate::tx::unexpected;
 use crate::{ATTEMPTS_MAX, Options, Row, StoreError, Tx, Value, migrate};
@@ -46,6 +47,8 @@ pub(crate) struct Database {
     /// from writing again at once: mutexes alone are not fair, and a busy lane would starve everybody else.
     turn: Arc<Mutex<()>>,
     stats: Arc<LogStats>,
+    /// On a file.
+    syncer: Option<Syncer>,
     /// Kept for its end: dropping it stops the thread.
     _checkpointer: Option<Checkpointer>,
 }
@@ -57,7 +60,14 @@ impl Database {
         let Some(path) = path else {
             let mut writer = Connection::open_in_memory()?;
             prepare(&mut writer, options.busy)?;
-            return Ok(Database { readers: None, writer: Mutex::new(writer), turn, stats, _checkpointer: None });
+            return Ok(Database {
+                readers: None,
+                writer: Mutex::new(writer),
+                turn,
+                stats,
+                syncer: None,
+                _checkpointer: None,
+            });
         };
         make_file(path)?;
         let mut writer = connect(path, options.busy)?;
@@ -73,16 +83,18 @@ impl Database {
             writer: Mutex::new(writer),
             turn,
             stats,
+            syncer: Some(Syncer::start(path)?),
             _checkpointer: Some(checkpointer),
         })
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let result = if let Some(readers) = &self.readers {
-            {
-                let conn = readers.lend()?;
-                transact(&conn, "BEGIN", work)
-            }
+            let conn = readers.lend()?;
+            let result = transact(&conn, "BEGIN", work);
+            drop(conn);
+            // What was read may be a commit that nobody was told of yet.
+            self.syncer.as_ref().map_or(Ok(()), |syncer| syncer.seen().wait()).and(result)
         } else {
             let conn = self.writer();
             let _guard = QueryOnly::on(&conn)?;
@@ -95,7 +107,12 @@ impl Database {
         })
     }
 
-    pub(crate) fn write<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Commits, and gives what to wait for until that is durable.
+    pub(crate) fn write<T>(
+        &self,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<(T, Ticket), StoreError> {
+        self.syncer.as_ref().map_or(Ok(()), Syncer::check)?;
         let conn = self.writer();
         let mut attempts = 1;
         loop {
@@ -107,9 +124,14 @@ impl Database {
             match result {
                 // A begin that found the database busy has waited its full time already.
                 Err(StoreError::Busy) if begun && attempts < ATTEMPTS_MAX => attempts += 1,
-                result => return result,
+                // Counted before the writer is let go, so that the count never runs ahead of an older commit.
+                result => return result.map(|done| (done, self.ticket())),
             }
         }
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.syncer.as_ref().map_or_else(Ticket::durable, Syncer::committed)
     }
 
     pub(crate) fn log_stats(&self) -> &LogStats {
@@ -327,6 +349,8 @@ fn configure_file(writer: &Connection) -> Result<(), StoreError> {
         let detail = format!("the file system allows no write-ahead log (journal mode stays {mode})");
         return Err(StoreError::Unavailable { detail });
     }
+    // The log is synced by a thread of its own, see durable.rs; checkpoints sync it as ever before they copy.
+    writer.execute_batch("PRAGMA synchronous = NORMAL;")?;
     // The log keeps its length when it starts over, which spares growing it again; after a spell in which a long read
     // kept it from starting over, it is cut back to 256 MiB.
     writer.execute_batch("PRAGMA cache_size = -65536;")?;
@@ -338,6 +362,15 @@ fn configure_file(writer: &Connection) -> Result<(), StoreError> {
 pub(crate) fn pause(time: Duration) {
     let (never, signalled) = (Mutex::new(()), Condvar::new());
     drop(signalled.wait_timeout(lock(&never), time));
+}
+
+/// Waits for a condition without minding that another thread panicked.
+pub(crate) fn wait_while<'m, T>(
+    moved: &Condvar,
+    guard: MutexGuard<'m, T>,
+    condition: impl FnMut(&mut T) -> bool,
+) -> MutexGuard<'m, T> {
+    moved.wait_while(guard, condition).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Locks without minding that another thread panicked: what these mutexes guard is put right by drop guards.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
-use refundry_store::{Batch, Lane, LaneError, LaneOptions, Store, StoreError, Tx};
+use refundry_store::{Batch, Herald, Lane, LaneError, LaneOptions, Store, StoreError, Tx};
 
 use crate::{Backend, Scratch, insert_pair, pair_ids};
 
@@ -45,9 +45,12 @@ impl Batch for Inserts {
         jobs.iter().map(|job| self.one(tx, *job)).collect()
     }
 
-    fn committed(&mut self, jobs: &[Job], outcomes: &[i64]) {
-        assert_eq!(jobs.len(), outcomes.len());
-        self.committed.lock().unwrap().push(jobs.len());
+    fn herald(&self) -> Herald<Self> {
+        let committed = Arc::clone(&self.committed);
+        Box::new(move |jobs, outcomes| {
+            assert_eq!(jobs.len(), outcomes.len());
+            committed.lock().unwrap().push(jobs.len());
+        })
     }
 }
 
