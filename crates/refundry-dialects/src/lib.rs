@@ -24,8 +24,8 @@ pub mod text;
 pub mod wire;
 
 pub use wire::{
-    Call, Header, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
-    TokenView, Wait,
+    Call, Header, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope,
+    StoreView, TokenView, Wait,
 };
 
 /// An endpoint of one of the APIs.

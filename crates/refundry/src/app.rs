@@ -84,7 +84,12 @@ impl App {
     /// Does what is asked.
     ///
     /// The caller may be a guess for every call that [`checks_token`] names: its token is checked before it is acted on.
-    pub(crate) async fn run(&self, caller: &Arc<Caller>, call: Call, key: Option<RequestKey>) -> Result<Reply, Refusal> {
+    pub(crate) async fn run(
+        &self,
+        caller: &Arc<Caller>,
+        call: Call,
+        key: Option<RequestKey>,
+    ) -> Result<Reply, Refusal> {
         let store = caller.store.id;
         match call {
             Call::CreateRefund { command, wait } => self.create(caller, command, wait, key).await,
