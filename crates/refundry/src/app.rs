@@ -83,7 +83,7 @@ impl App {
 
     /// Does what is asked.
     ///
-    /// The caller may be a guess for every call that [`checks_token`] names: its token is checked before it is acted on.
+    /// The caller may be a guess for every call that [`checks_token`] names: it is checked before anything is done.
     pub(crate) async fn run(
         &self,
         caller: &Arc<Caller>,

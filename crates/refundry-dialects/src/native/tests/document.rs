@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use refundry_core::command::{Ask, RefundRequest};
+use refundry_core::decide::decide;
+use refundry_core::intake::IntakeFault;
+use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, PaymentKind};
 use refundry_core::refund::{Class, RefundState, Restock};
 use refundry_core::rejection::Rejection;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::super::operations::{Body, OPERATIONS};
-use super::super::{ask, decode, examples, openapi, order, past, query, reject};
-use crate::wire::Scope;
+use super::super::{answers, ask, decode, encode, examples, openapi, order, orders, past, query, reject};
+use crate::wire::{OrderView, Scope, StoreView, TokenView};
 
 fn schema<'a>(document: &'a Value, name: &str) -> &'a Value {
     document.pointer(&format!("/components/schemas/{name}")).unwrap_or_else(|| panic!("schema {name}"))
@@ -154,4 +159,33 @@ fn problems_begin_with_the_rules_in_rank_order() {
     let shown = shown.pointer("/components/examples").and_then(Value::as_object).expect("examples");
     let shown: BTreeSet<&str> = shown.keys().map(String::as_str).collect();
     assert_eq!(shown, codes.into_iter().collect(), "every problem has an example, and every example is listed");
+}
+
+#[test]
+fn answers_stand_in_the_order_of_the_alphabet() {
+    fn check(answer: &impl Serialize) {
+        let sorted = serde_json::to_value(answer).expect("JSON").to_string();
+        assert_eq!(serde_json::to_string(answer).expect("JSON"), sorted, "sort the fields by their names on the wire");
+    }
+    let zero = || answers::Money::of(Amount::ZERO, Currency::parse("USD").expect("a currency"));
+    let (view, facts) = examples::refunded();
+    let mut refund = encode::refund(&view);
+    let allocation = refund.allocations.first_mut().expect("an allocation");
+    allocation.shop = Some(answers::ShopNetTax { currency: "USD", net: zero(), tax: zero() });
+    check(&answers::Page { data: vec![refund], next_cursor: Some("cd_1_2".to_owned()) });
+    let mut order = orders::order(&OrderView { facts: facts.clone(), document: String::new() });
+    order.shop = Some(answers::ShopMoney { currency: "USD".to_owned(), rate: "1".to_owned() });
+    order.tip = Some(answers::Tip { left: answers::NetTax { net: zero(), tax: zero() }, net: zero(), tax: zero() });
+    let own = answers::OwnMoney { captured: zero(), currency: "USD".to_owned(), left: zero() };
+    order.payments.first_mut().expect("a payment").own = Some(own);
+    check(&order);
+    let quote = decide(&facts, &RefundRequest::of(Ask::Everything)).expect("something is left");
+    check(&encode::quote(&facts.order, &quote, facts.payments_left()));
+    let no = reject::import_fault(1, &IntakeFault::Clash { order: 1 });
+    check(&answers::Imported { changed: 0, created: 0, failed: 1, faults: vec![no], unchanged: 0 });
+    let (id, text) = (1, String::new);
+    let store = StoreView { id, handle: text(), name: text(), currency: text(), created_ms: 0 };
+    check(&encode::store(&store));
+    let token = TokenView { id: text(), label: text(), scopes: Vec::new(), created_ms: 0, secret: Some(text()) };
+    check(&encode::token(&token));
 }

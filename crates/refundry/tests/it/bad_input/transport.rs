@@ -124,3 +124,45 @@ fn a_body_in_chunks_is_a_body() {
     assert_eq!(world.picture(), before, "something was stored");
     world.close();
 }
+
+#[test]
+fn a_revoked_token_opens_nothing_however_well_it_is_remembered() {
+    let mut world = World::new();
+    let made =
+        world.client.post("/v1/tokens", &json!({"label": "gone soon", "scopes": ["read_orders", "write_orders"]}));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let bearer = format!("Bearer {}", made.json()["secret"].as_str().expect("a secret"));
+    let send = |world: &mut World, method: &str, path: &str, more: (&str, &str), body: &str| {
+        let headers = [("authorization", bearer.as_str()), more];
+        world.client.send(method, path, &headers, body.as_bytes()).expect("an answer").status
+    };
+    let refund = r#"{"order":"bad","ask":{"amount":"1.00"}}"#;
+    let key = "k".repeat(300);
+    let rows = [
+        ("GET", "/v1/orders/bad", ("accept", "*/*"), "", 200),
+        ("GET", "/v1/orders/nowhere", ("accept", "*/*"), "", 404),
+        ("GET", "/v1/orders", ("accept", "*/*"), "", 200),
+        ("GET", "/v1/refunds?order=bad", ("accept", "*/*"), "", 200),
+        ("GET", "/v1/refunds?limit=x", ("accept", "*/*"), "", 400),
+        ("POST", "/v1/orders/bad/quote", ("accept", "*/*"), refund, 200),
+        ("POST", "/v1/orders/import", ("accept", "*/*"), "", 200),
+        ("POST", "/v1/refunds", ("accept", "*/*"), "{", 400),
+        ("POST", "/v1/refunds", ("idempotency-key", key.as_str()), refund, 422),
+        ("POST", "/v1/refunds", ("accept", "*/*"), refund, 201),
+    ];
+    // Twice: from the second request on, the server remembers the token.
+    for (method, path, more, body, wanted) in rows.iter().chain(&rows) {
+        assert_eq!(send(&mut world, method, path, *more, body), *wanted, "{method} {path} {body}");
+    }
+    settled(&mut world.client);
+    let admin = format!("Bearer {TOKEN}");
+    let revoke = format!("/v1/tokens/{}", made.json()["id"].as_str().expect("an id"));
+    let revoked = world.client.send("DELETE", &revoke, &[("authorization", &admin)], b"").expect("an answer");
+    assert_eq!(revoked.status, 204, "{}", revoked.text());
+    let before = world.picture();
+    for (method, path, more, body, _) in rows {
+        assert_eq!(send(&mut world, method, path, more, body), 401, "{method} {path} {body}");
+    }
+    assert_eq!(world.picture(), before, "something was stored");
+    world.close();
+}
