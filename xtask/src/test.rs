@@ -1,11 +1,14 @@
-//! `cargo xtask test`: the one test command. Builds the binary that is shipped, then runs every test of the workspace;
-//! the end-to-end tests find that binary in `REFUNDRY_BIN`.
+//! `cargo xtask test`: the one test command. Builds the binary that is shipped, starts a throwaway `PostgreSQL`, then
+//! runs every test of the workspace; the end-to-end tests find that binary in `REFUNDRY_BIN`, and all tests the server
+//! in `REFUNDRY_TEST_POSTGRES`. There is no way to run without a server: a backend that is skipped looks like one that
+//! works.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use refundry_test_postgres::{Binaries, Cluster, Options, URL_VARIABLE};
 
 use crate::workspace;
 
@@ -40,15 +43,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// As [`run`], for `ci`, which repeats the sum among its own closing lines.
 pub(crate) fn test(args: &[String]) -> Result<Totals> {
+    // Found, or installed, before the long build: what is missing is told at once.
+    let postgres = Postgres::find()?;
     let build = ["build", "--release", "-p", "refundry", "--locked"];
     let status = workspace::cargo(&build).status().context("cargo did not start")?;
     ensure!(status.success(), "the release build ended with {status}");
     let binary = workspace::target_dir()?.join("release").join(format!("refundry{}", std::env::consts::EXE_SUFFIX));
     ensure!(binary.is_file(), "the release build left no {}", binary.display());
 
+    let (postgres_url, _cluster) = postgres.start()?;
     let mut child = workspace::cargo(&["test"])
         .args(cargo_test_args(args))
         .env("REFUNDRY_BIN", &binary)
+        .env(URL_VARIABLE, postgres_url)
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo did not start")?;
@@ -64,6 +71,34 @@ pub(crate) fn test(args: &[String]) -> Result<Totals> {
     ensure!(totals.failed == 0, "failed tests: {}", totals.failed);
     ensure!(status.success(), "cargo test ended with {status} after {} passed tests", totals.passed);
     Ok(totals)
+}
+
+/// The server for the tests.
+enum Postgres {
+    /// One that runs already.
+    Given(String),
+    /// One of our own, to be started.
+    Own(Binaries),
+}
+
+impl Postgres {
+    fn find() -> Result<Self> {
+        if let Ok(url) = std::env::var(URL_VARIABLE) {
+            return Ok(Self::Given(url));
+        }
+        Ok(Self::Own(Binaries::find_or_install()?))
+    }
+
+    /// Its URL, and the cluster to hold on to until the tests are done.
+    fn start(self) -> Result<(String, Option<Cluster>)> {
+        match self {
+            Self::Given(url) => Ok((url, None)),
+            Self::Own(binaries) => {
+                let cluster = Cluster::start_with(binaries, &Options::default())?;
+                Ok((cluster.url("postgres"), Some(cluster)))
+            }
+        }
+    }
 }
 
 /// The whole workspace, unless the caller names packages: cargo would silently ignore the names beside `--workspace`.
