@@ -23,7 +23,11 @@ struct Task {
 
 const TASKS: &[Task] = &[
     Task { name: "ci", about: "format check, clippy, docs, then `test`; what CI runs", run: ci::run },
-    Task { name: "test", about: "build the release binary, run all tests; arguments go to cargo test", run: test::run },
+    Task {
+        name: "test",
+        about: "build, start a PostgreSQL, run all tests; arguments go to cargo test",
+        run: test::run,
+    },
     Task { name: "golden", about: "write what the code does now into the golden files", run: golden::run },
     Task { name: "tidy", about: "check the house rules; also runs as a test", run: tidy::run },
 ];

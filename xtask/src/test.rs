@@ -1,11 +1,15 @@
-//! `cargo xtask test`: the one test command. Builds the binary that is shipped, then runs every test of the workspace;
-//! the end-to-end tests find that binary in `REFUNDRY_BIN`.
+//! `cargo xtask test`: the one test command. Builds the binary that is shipped, starts a throwaway `PostgreSQL`, then
+//! runs every test of the workspace; the end-to-end tests find that binary in `REFUNDRY_BIN`, and all tests the server
+//! in `REFUNDRY_TEST_POSTGRES`. There is no way to run without a server: a backend that is skipped looks like one that
+//! works.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use refundry_test_postgres::{Binaries, Cluster, Options, URL_VARIABLE};
 
 use crate::workspace;
 
@@ -40,15 +44,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// As [`run`], for `ci`, which repeats the sum among its own closing lines.
 pub(crate) fn test(args: &[String]) -> Result<Totals> {
+    // Found, or installed, before the long build: what is missing is told at once.
+    let postgres = Postgres::find()?;
     let build = ["build", "--release", "-p", "refundry", "--locked"];
     let status = workspace::cargo(&build).status().context("cargo did not start")?;
     ensure!(status.success(), "the release build ended with {status}");
     let binary = workspace::target_dir()?.join("release").join(format!("refundry{}", std::env::consts::EXE_SUFFIX));
     ensure!(binary.is_file(), "the release build left no {}", binary.display());
 
+    let (postgres_url, _cluster) = postgres.start()?;
     let mut child = workspace::cargo(&["test"])
         .args(cargo_test_args(args))
         .env("REFUNDRY_BIN", &binary)
+        .env(URL_VARIABLE, postgres_url)
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo did not start")?;
@@ -63,7 +71,64 @@ pub(crate) fn test(args: &[String]) -> Result<Totals> {
     }
     ensure!(totals.failed == 0, "failed tests: {}", totals.failed);
     ensure!(status.success(), "cargo test ended with {status} after {} passed tests", totals.passed);
+    if args.is_empty() {
+        check_backends()?;
+    }
     Ok(totals)
+}
+
+/// The server for the tests.
+enum Postgres {
+    /// One that runs already.
+    Given(String),
+    /// One of our own, to be started.
+    Own(Binaries),
+}
+
+impl Postgres {
+    fn find() -> Result<Self> {
+        if let Ok(url) = std::env::var(URL_VARIABLE) {
+            return Ok(Self::Given(url));
+        }
+        Ok(Self::Own(Binaries::find_or_install()?))
+    }
+
+    /// Its URL, and the cluster to hold on to until the tests are done.
+    fn start(self) -> Result<(String, Option<Cluster>)> {
+        match self {
+            Self::Given(url) => Ok((url, None)),
+            Self::Own(binaries) => {
+                let cluster = Cluster::start_with(binaries, &Options::default())?;
+                Ok((cluster.url("postgres"), Some(cluster)))
+            }
+        }
+    }
+}
+
+/// That the conformance suite has run on both databases: its tests are made from one list by a macro, in a module named
+/// after each, and a list that lost one of the two would otherwise pass unnoticed.
+fn check_backends() -> Result<()> {
+    let list = ["test", "-p", "refundry-store", "--test", "it", "--locked", "--quiet", "--", "--list"];
+    let output = workspace::cargo(&list).stderr(Stdio::inherit()).output().context("cargo did not start")?;
+    ensure!(output.status.success(), "the list of the store's tests ended with {}", output.status);
+    let list = String::from_utf8_lossy(&output.stdout);
+    let [sqlite, postgres] = ["sqlite", "postgres"].map(|backend| tests_of(backend, &list));
+    ensure!(!sqlite.is_empty(), "the store has no tests on SQLite");
+    let only: Vec<&String> = sqlite.symmetric_difference(&postgres).collect();
+    ensure!(only.is_empty(), "these tests of the store run on one database only: {only:?}");
+    println!("the store's conformance tests, on both databases: {}", sqlite.len());
+    Ok(())
+}
+
+/// The tests in modules with the name of a backend, without that name.
+fn tests_of(backend: &str, list: &str) -> BTreeSet<String> {
+    let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    let parts = tests.map(|test| test.split("::").collect::<Vec<_>>());
+    let without = |parts: Vec<&str>| {
+        let at = parts.iter().rev().skip(1).rev().position(|part| *part == backend)?;
+        Some([&parts[..at], &parts[at + 1..]].concat().join("::"))
+    };
+    parts.filter_map(without).collect()
 }
 
 /// The whole workspace, unless the caller names packages: cargo would silently ignore the names beside `--workspace`.
@@ -100,7 +165,7 @@ fn count_before(text: &str, unit: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Totals, cargo_test_args, copy_and_count};
+    use super::{Totals, cargo_test_args, copy_and_count, tests_of};
 
     #[test]
     fn adds_up_all_binaries_and_copies_every_byte() {
@@ -122,5 +187,14 @@ mod tests {
         assert_eq!(args(&["quote"]), "--workspace --locked quote");
         assert_eq!(args(&["-p", "refundry-core"]), "--locked -p refundry-core");
         assert_eq!(args(&["--", "--package"]), "--workspace --locked -- --package");
+    }
+
+    #[test]
+    fn finds_the_tests_of_a_backend() {
+        let list = "lane::runs: test\nsqlite::tables::puts: test\nconformance::sqlite::gets: test\n\
+            tables::postgres: test\npostgres::tables::puts: test\nspeed::sqlite::x: benchmark\n\n4 tests, 1 benchmark\n";
+        let of = |backend| tests_of(backend, list).into_iter().collect::<Vec<_>>();
+        assert_eq!(of("sqlite"), ["conformance::gets", "tables::puts"]);
+        assert_eq!(of("postgres"), ["tables::puts"]);
     }
 }

@@ -5,6 +5,8 @@
 
 mod dependencies;
 mod rules;
+mod sql;
+mod store_leads;
 
 use std::fmt;
 use std::fs;
@@ -16,6 +18,9 @@ use crate::workspace;
 
 /// Folders with code of ours. A missing one is no error.
 const FOLDERS: &[&str] = &["crates", "xtask", "fuzz"];
+/// Where the SQL is.
+const STORE_SOURCE: &str = "crates/refundry-store/src/";
+const MIGRATIONS: &str = "crates/refundry-store/migrations/";
 const DEPENDENCY_LIST: &str = "docs/dependencies.md";
 
 /// One broken rule at one place; the message states the rule and its reason.
@@ -62,6 +67,7 @@ fn check_tree(root: &Path) -> Result<Vec<Finding>> {
     let read = |path: &str| fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"));
     let mut findings = Vec::new();
     let mut manifests = Vec::new();
+    let (mut migrations, mut store) = (Vec::new(), Vec::new());
     for path in &paths {
         findings.extend(rules::golden_folder(path));
         if has_extension(path, "rs") {
@@ -69,11 +75,17 @@ fn check_tree(root: &Path) -> Result<Vec<Finding>> {
             for rule in rules::RUST_RULES {
                 findings.extend(rule(path, &text));
             }
+            if path.starts_with(STORE_SOURCE) {
+                store.push((path.clone(), text));
+            }
+        } else if path.starts_with(MIGRATIONS) {
+            migrations.push((path.clone(), read(path)?));
         } else if path.ends_with("/Cargo.toml") {
             manifests.push((path.clone(), read(path)?));
         }
     }
     findings.extend(dependencies::check(&manifests, DEPENDENCY_LIST, &read(DEPENDENCY_LIST)?));
+    findings.extend(store_leads::check(&migrations, &store, &store_leads::EXCEPTIONS));
     Ok(findings)
 }
 

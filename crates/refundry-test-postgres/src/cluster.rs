@@ -76,7 +76,11 @@ pub struct Cluster {
 impl Cluster {
     /// Makes a cluster and starts it; returns when it takes connections.
     pub fn start(options: &Options) -> Result<Self, Error> {
-        let binaries = Binaries::find()?;
+        Self::start_with(Binaries::find()?, options)
+    }
+
+    /// As [`Cluster::start`], with binaries that were found before.
+    pub fn start_with(binaries: Binaries, options: &Options) -> Result<Self, Error> {
         let parent = options.parent.clone().unwrap_or_else(std::env::temp_dir);
         let keeper = Keeper::start(&binaries, &parent)?;
         // Trust would let every user of this machine run commands as the one the server runs as.

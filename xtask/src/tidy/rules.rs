@@ -17,6 +17,7 @@ const FILE_LINES_MAX: usize = 900;
 const CLOCK_HOME: &str = "crates/refundry-engine/src/clock.rs";
 const STORE: &str = "crates/refundry-store/";
 const PLANTING_TESTS: &str = "crates/refundry-engine/tests/";
+const SQL_RULE: &str = "xtask/src/tidy/store_leads";
 const DIALECTS: &[&str] = &["native", "shoplazza", "shopline", "digital_river"];
 
 fn module_comment(path: &str, text: &str) -> Vec<Finding> {
@@ -58,8 +59,9 @@ fn file_length(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn sql_in_store(path: &str, text: &str) -> Vec<Finding> {
-    // The engine's tests plant errors behind the store's back, which is the one thing its functions cannot do.
-    if path.starts_with(STORE) || path.starts_with(PLANTING_TESTS) {
+    // The engine's tests plant errors behind the store's back, which is the one thing its functions cannot do; and the
+    // rule about the store's SQL has samples of it.
+    if [STORE, PLANTING_TESTS, SQL_RULE].iter().any(|home| path.starts_with(home)) {
         return Vec::new();
     }
     let literals = RustText::new(text).string_literals();
