@@ -47,7 +47,8 @@ pub struct Engine {
 pub struct Busy;
 
 impl Engine {
-    /// Starts the writers on a store: one where there is one writer, a few where rows can be locked. `queue` receives the legs that this process leases.
+    /// Starts the writers on a store: one where there is one writer, a few where rows can be locked. `queue` receives
+    /// the legs that this process leases.
     pub fn start(store: Store, clock: Clock, queue: Arc<WorkQueue>) -> Result<Self, StoreError> {
         let waiters = Arc::new(Waiters::default());
         let holder = holder()?;

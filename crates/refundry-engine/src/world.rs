@@ -245,8 +245,8 @@ impl World {
         }
     }
 
-    /// Takes in a new order, or new facts of a known one, with the entry that explains the difference. A `document` that
-    /// is there replaces the one before.
+    /// Takes in a new order, or new facts of a known one, with the entry that explains the difference. A `document`
+    /// that is there replaces the one before.
     pub(crate) fn put_order(
         &mut self,
         store: i64,

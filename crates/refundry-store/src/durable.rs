@@ -1,7 +1,7 @@
 //! Waits for the disk on a thread of its own, so that the writer need not.
 //!
-//! A commit here only writes to the log (`synchronous = NORMAL`); it counts when the log has been synced after it. While
-//! the disk works on one sync, the writer decides and commits the next batches, and one more sync covers all of those.
+//! A commit here only writes to the log (`synchronous = NORMAL`); it counts when the log has been synced after it.
+//! While the disk works on one sync, the writer decides and commits the next batches, and one more sync covers them all.
 //! Whoever is told of a commit, or reads it, waits for its [`Ticket`] first, so nobody ever sees what a power cut could
 //! take back. A crash leaves a prefix of the commits, as always: `SQLite` checks the log frame by frame.
 //!

@@ -170,8 +170,8 @@ pub struct Options {
     pub distributed: bool,
     /// On a file: the log is copied into the database file each time it grew by this many pages.
     pub checkpoint_pages: u32,
-    /// On a file: from this many pages on the log is also made to start over, which holds the writer up for a moment. Without it,
-    /// a writer that never pauses would let the log grow for ever.
+    /// On a file: from this many pages on the log is also made to start over, which holds the writer up for a moment.
+    /// Without it, a writer that never pauses would let the log grow for ever.
     pub restart_pages: u32,
 }
 

@@ -1,8 +1,8 @@
 //! The embedded database: one file, one writing connection, a few reading ones, and one that only makes checkpoints.
 //!
-//! Commits are durable when they return, or as soon as their ticket says so (see `durable.rs`). Several processes may use the file
-//! at once (the command line beside a server); `SQLite`'s own locks decide who writes, ours only keep order inside the
-//! process. Nothing outside this file and `checkpoint.rs` may name `SQLite`.
+//! Commits are durable when they return, or as soon as their ticket says so (see `durable.rs`). Several processes may
+//! use the file at once (the command line beside a server); `SQLite`'s own locks decide who writes, ours only keep
+//! order inside the process. Nothing outside of this file, `checkpoint.rs` and `durable.rs` may name `SQLite`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

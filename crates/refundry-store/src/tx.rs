@@ -115,8 +115,8 @@ impl Tx<'_> {
         }
     }
 
-    /// Holds rows until the end of the transaction, in the order of the parameters; `sql` selects one with `{lock}`. They
-    /// are held before the next statement looks at anything. On `SQLite` whoever writes holds everything already.
+    /// Holds rows until the end of the transaction, in the order of the parameters; `sql` selects one with `{lock}`.
+    /// They are held before the next statement looks at anything. On `SQLite` whoever writes holds everything already.
     pub fn lock_many<'v, R: AsRef<[Value<'v>]>>(&mut self, sql: &str, rows: &[R]) -> Result<(), StoreError> {
         match self {
             Tx::Sqlite(_) => Ok(()),

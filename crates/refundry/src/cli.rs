@@ -153,7 +153,8 @@ pub(crate) struct DataArgs {
     /// Folder of the embedded database
     #[arg(long, env = "REFUNDRY_DATA", default_value = "refundry-data", value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// A database of a PostgreSQL server instead: `postgres://user:password@host/name`, with `sslmode` and `sslrootcert`
+    /// A database of a PostgreSQL server instead, with `sslmode` and `sslrootcert` where it is far away:
+    /// `postgres://user:password@host/name`
     #[arg(long, env = "REFUNDRY_DATABASE", hide_env_values = true, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Most connections to that server; a third of them writes
