@@ -24,7 +24,7 @@ pub(super) struct Exceptions {
 const MOD: &str = "crates/refundry-store/src/audit/mod.rs";
 const STRAYS: &str = "crates/refundry-store/src/audit/strays.rs";
 const TOKENS: &str = "crates/refundry-store/src/tokens.rs";
-const SETS: &str = "crates/refundry-store/src/postgres/sets.rs";
+const MANY: &str = "crates/refundry-store/src/postgres/sets.rs";
 const WALK: &str = "the audit walks every store in the order of the primary key, which the store leads";
 
 pub(super) const EXCEPTIONS: Exceptions = Exceptions {
@@ -41,7 +41,7 @@ pub(super) const EXCEPTIONS: Exceptions = Exceptions {
         (STRAYS, "SELECT 1 FROM orders o", "a part of the statement above, which has the table `t`"),
         (STRAYS, "SELECT k.store, k.key", WALK),
         (STRAYS, "SELECT t.store, t.leg_id", WALK),
-        (SETS, "SELECT q.*, p.n FROM", "a frame around a statement that is checked where it stands"),
+        (MANY, "SELECT q.*, p.n FROM", "a frame around a statement that is checked where it stands"),
     ],
 };
 
