@@ -1,7 +1,7 @@
 //! Waits for the disk on a thread of its own, so that the writer need not.
 //!
 //! A commit here only writes to the log (`synchronous = NORMAL`); it counts when the log has been synced after it.
-//! While the disk works on one sync, the writer decides and commits the next batches, and one more sync covers them all.
+//! While the disk works on one sync, the writer decides and commits the next batch, which the next sync covers.
 //! Whoever is told of a commit, or reads it, waits for its [`Ticket`] first, so nobody ever sees what a power cut could
 //! take back. A crash leaves a prefix of the commits, as always: `SQLite` checks the log frame by frame.
 //!
@@ -31,6 +31,8 @@ struct Shared {
 struct Marks {
     /// Commits so far.
     committed: u64,
+    /// How many of them the sync under way covers, or the last one.
+    begun: u64,
     /// How many of them are on the disk.
     durable: u64,
     failed: Option<StoreError>,
@@ -38,12 +40,24 @@ struct Marks {
 }
 
 /// Says which commit to wait for.
+#[derive(Clone)]
 pub struct Ticket(Option<(Arc<Shared>, u64)>);
 
 impl Ticket {
     /// Of a commit that is durable when it returns.
     pub(crate) fn durable() -> Ticket {
         Ticket(None)
+    }
+
+    /// Waits until the disk works on the commit, or has.
+    ///
+    /// Whoever commits in batches waits for this before the next one: a batch that was committed earlier would wait for
+    /// the same sync all the same, and would be smaller, which makes each of its jobs dearer.
+    pub(crate) fn wait_begun(&self) {
+        if let Some((shared, commit)) = &self.0 {
+            let waits = |marks: &mut Marks| marks.begun < *commit && marks.failed.is_none();
+            drop(wait_while(&shared.moved, lock(&shared.marks), waits));
+        }
     }
 
     /// Waits until the commit, and so all before it, is on the disk.
@@ -134,8 +148,12 @@ impl Shared {
     /// The newest commit that is not on the disk yet; `None` when all are and no more come.
     fn next(&self) -> Option<u64> {
         let idle = |marks: &mut Marks| marks.committed == marks.durable && !marks.stopped;
-        let marks = wait_while(&self.moved, lock(&self.marks), idle);
-        (marks.committed > marks.durable).then_some(marks.committed)
+        let mut marks = wait_while(&self.moved, lock(&self.marks), idle);
+        let commit = (marks.committed > marks.durable).then_some(marks.committed)?;
+        marks.begun = commit;
+        drop(marks);
+        self.moved.notify_all();
+        Some(commit)
     }
 }
 

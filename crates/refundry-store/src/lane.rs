@@ -91,7 +91,7 @@ impl<B: Batch> Lane<B> {
         });
         let (done, answered) = mpsc::channel();
         let mut teller = Teller { herald: batch.herald(), stats: Arc::clone(&shared.stats) };
-        let mut runner = Runner { shared: Arc::clone(&shared), store, batch, done };
+        let mut runner = Runner { shared: Arc::clone(&shared), store, batch, last: Ticket::durable(), done };
         let name = format!("{}-answers", options.name);
         let threads = vec![
             spawn(&options.name, move || runner.run())?,
@@ -271,12 +271,15 @@ struct Runner<B: Batch> {
     shared: Arc<Shared<B>>,
     store: Store,
     batch: B,
+    /// Of the newest commit.
+    last: Ticket,
     done: Sender<Round<B>>,
 }
 
 impl<B: Batch> Runner<B> {
     fn run(&mut self) {
         loop {
+            self.last.wait_begun();
             let (jobs, replies) = self.shared.next_batch(&self.batch);
             if jobs.is_empty() {
                 return;
@@ -349,6 +352,7 @@ impl<B: Batch> Runner<B> {
         stats.batches.fetch_add(1, Ordering::Relaxed);
         stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
         stats.largest_batch.fetch_max(jobs.len() as u64, Ordering::Relaxed);
+        self.last = written.1.clone();
         Ok(written)
     }
 }
