@@ -16,7 +16,7 @@ use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::stores::StoreRecord;
 use refundry_store::tokens::TokenRecord;
-use refundry_store::{Batch, Herald, StoreError, Tx};
+use refundry_store::{Batch, Herald, Recent, StoreError, Tx};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
@@ -290,6 +290,8 @@ pub(crate) struct Writer {
     pub(crate) waiters: Arc<Waiters>,
     /// The last transaction did not commit, as far as this side knows.
     pub(crate) uncommitted: bool,
+    /// Spares taking the same order apart again.
+    pub(crate) recent: Recent,
 }
 
 impl Batch for Writer {
@@ -307,12 +309,12 @@ impl Batch for Writer {
             self.ids.forget();
         }
         self.ids.begin(tx, now_ms)?;
-        let mut world = World::load(tx, jobs)?;
+        let mut world = World::load(tx, jobs, std::mem::take(&mut self.recent))?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
         }
-        world.write(tx)?;
+        self.recent = world.write(tx)?;
         Ok(outcomes)
     }
 

@@ -23,7 +23,7 @@ mod world;
 use std::sync::Arc;
 
 use refundry_core::limits::{BATCH_MAX, QUEUE_MAX};
-use refundry_store::{Lane, LaneError, LaneOptions, LaneStats, Reply, Store, StoreError};
+use refundry_store::{Lane, LaneError, LaneOptions, LaneStats, Recent, Reply, Store, StoreError};
 
 use crate::accept::{Job, Outcome, Writer};
 use crate::clock::Clock;
@@ -65,6 +65,7 @@ impl Engine {
                 queue: Arc::clone(&queue),
                 waiters: Arc::clone(&waiters),
                 uncommitted: false,
+                recent: Recent::default(),
             };
             let name = format!("refundry-writer-{number}");
             let options = LaneOptions { name, queue_max: QUEUE_MAX / count, batch_max: BATCH_MAX };

@@ -11,7 +11,7 @@ use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::Refund;
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, PutOff};
-use refundry_store::{StoreError, Tx, journal, orders, refunds, tokens};
+use refundry_store::{Recent, StoreError, Tx, journal, orders, refunds, tokens};
 
 use crate::accept::{Job, Pass};
 
@@ -29,6 +29,7 @@ pub(crate) struct World {
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
     put_off: Vec<PutOff>,
+    recent: Recent,
 }
 
 /// A refund and its order, shared with answers.
@@ -69,8 +70,8 @@ struct Entry {
 impl World {
     /// Finds every order that the jobs name and takes them in key order, so that two writers never wait for each other
     /// in a circle; then reads what the jobs need beside them, which cannot change any more.
-    pub(crate) fn load(tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Self, StoreError> {
-        let mut world = Self::default();
+    pub(crate) fn load(tx: &mut Tx<'_>, jobs: &[Job], recent: Recent) -> Result<Self, StoreError> {
+        let mut world = Self { recent, ..Self::default() };
         let mut wants = Wants::default();
         for job in jobs {
             wants.read(tx, job)?;
@@ -95,7 +96,7 @@ impl World {
     }
 
     fn hold(&mut self, tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
-        for (key, facts) in keys.iter().zip(orders::hold(tx, keys)?) {
+        for (key, facts) in keys.iter().zip(orders::hold(tx, keys, &mut self.recent)?) {
             let facts = facts.ok_or_else(|| StoreError::defect("an order that a row names is not there"))?;
             self.facts.insert(*key, KeptFacts { facts, balances: Row::Same, order: Row::Same, document: None });
         }
@@ -291,8 +292,8 @@ impl World {
         self.put_off.push(row);
     }
 
-    /// Writes every row that changed, table by table, in key order.
-    pub(crate) fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    /// Writes every row that changed, table by table, in key order; gives back what was read lately.
+    pub(crate) fn write(self, tx: &mut Tx<'_>) -> Result<Recent, StoreError> {
         self.write_orders(tx)?;
         let rows = |wanted: Row| {
             let of_kind = self.refunds.iter().filter(move |(_, kept)| kept.state == wanted);
@@ -313,7 +314,8 @@ impl World {
         journal::insert(tx, &entries)?;
         outbox::insert(tx, &self.sent)?;
         outbox::put_off(tx, &self.put_off)?;
-        outbox::remove(tx, &self.done)
+        outbox::remove(tx, &self.done)?;
+        Ok(self.recent)
     }
 
     fn write_orders(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {

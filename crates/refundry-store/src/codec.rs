@@ -49,6 +49,15 @@ pub(crate) struct OrderColumns {
     pub(crate) updated_ms: i64,
 }
 
+impl OrderColumns {
+    /// Whether an order has just these.
+    pub(crate) fn are_of(&self, order: &Order) -> bool {
+        let Self { id, external_id, number, created_ms, updated_ms } = self;
+        (id, external_id, number) == (&order.id, &order.external_id, &order.number)
+            && (created_ms, updated_ms) == (&order.created_ms, &order.updated_ms)
+    }
+}
+
 pub(crate) fn pack_order(order: &Order) -> String {
     let packed = PackedOrder {
         origin: order.origin.code().to_owned(),

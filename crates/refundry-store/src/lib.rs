@@ -23,6 +23,7 @@ pub mod orders;
 pub mod outbox;
 mod pool;
 mod postgres;
+mod recent;
 pub mod refunds;
 mod sqlite;
 pub mod stores;
@@ -38,6 +39,7 @@ pub use durable::Ticket;
 pub use error::{SchemaProblem, StoreError};
 pub use lane::{Batch, Herald, Lane, LaneError, LaneOptions, LaneStats, QueueFull, Reply};
 pub use postgres::DatabaseUrl;
+pub use recent::Recent;
 pub use tx::{Row, Tx, Value};
 
 /// How often a write starts over when the database asks for it.

@@ -9,6 +9,7 @@ use refundry_core::query::{OrderQuery, Page};
 
 use crate::codec::{self, OrderColumns};
 use crate::filter::Filter;
+use crate::recent::Recent;
 use crate::{Row, StoreError, Tx, Value, number};
 
 /// Our number of the order that a caller names: the platform's id wins over our own number.
@@ -47,7 +48,7 @@ pub fn facts(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Option<Facts>, St
 ///
 /// What is held is the row of balances: everybody who changes anything of an order holds it first. It is held before
 /// anything is read, because a statement that waits for a row sees the other rows as they were before.
-pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Facts>>, StoreError> {
+pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)], recent: &mut Recent) -> Result<Vec<Option<Facts>>, StoreError> {
     let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(keys.len());
     for (store, order) in keys {
         params.push([(*store).into(), number(*order)?]);
@@ -55,7 +56,8 @@ pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Facts>>, S
     tx.lock_many(HOLD, &params)?;
     let mut found = vec![None; keys.len()];
     tx.each_many(FACTS, &params, |place, row| {
-        found[place] = Some(decode_facts(row)?);
+        let order = recent.order(keys[place].0, columns(row)?, &row.text(5)?)?;
+        found[place] = Some(with_balances(order, row)?);
         Ok(())
     })?;
     Ok(found)
@@ -184,17 +186,24 @@ const LIST: &str = "
 const WALK: &str = "SELECT id FROM orders WHERE store = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
 fn decode_facts(row: &Row<'_>) -> Result<Facts, StoreError> {
-    let columns = OrderColumns {
+    let order = codec::read_order(columns(row)?, &row.text(5)?)?;
+    with_balances(Arc::new(order), row)
+}
+
+fn columns(row: &Row<'_>) -> Result<OrderColumns, StoreError> {
+    Ok(OrderColumns {
         id: id(row, 0)?,
         external_id: row.opt_string(1)?,
         number: row.string(2)?,
         created_ms: row.int(3)?,
         updated_ms: row.int(4)?,
-    };
-    let order = codec::read_order(columns, &row.text(5)?)?;
+    })
+}
+
+fn with_balances(order: Arc<Order>, row: &Row<'_>) -> Result<Facts, StoreError> {
     let mut balances = codec::read_balances(&row.text(6)?)?;
     balances.fit(&order);
-    Ok(Facts { order: Arc::new(order), balances })
+    Ok(Facts { order, balances })
 }
 
 pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<Id, StoreError> {
