@@ -6,5 +6,6 @@ mod audit;
 mod batches;
 mod books;
 mod imports;
+mod lists;
 mod payouts;
 mod shop;
