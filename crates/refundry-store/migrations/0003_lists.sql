@@ -59,8 +59,8 @@ DROP INDEX refunds_store_updated;
 CREATE INDEX refunds_store_created ON refunds (store, created_ms, id, amount_milli);
 CREATE INDEX refunds_store_updated ON refunds (store, updated_ms, id, amount_milli);
 
--- Exceptions, so that the rule needs no index: what was refunded is the amount, and a refund is done within a day.
+-- Exceptions, so that the rule needs no index: what was refunded is the amount, or nothing yet; and a refund is done within a day.
 CREATE INDEX refunds_store_partly ON refunds (store, refunded_milli, id)
-    WHERE refunded_milli <> amount_milli AND state <> 'pending';
+    WHERE refunded_milli <> amount_milli AND (refunded_milli <> 0 OR state = 'succeeded');
 CREATE INDEX refunds_store_slow ON refunds (store, created_ms, id, updated_ms)
     WHERE updated_ms - created_ms NOT BETWEEN 0 AND 86400000;

@@ -63,7 +63,7 @@ fn block(
         None => tx.query_one(NEWEST_BLOCK, &[store.into()], |row| row.int(0))?,
     };
     // The upper bits of a product with a large odd number depend on every bit of the number.
-    let begins = (refund.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % BLOCK_REFUNDS == 0;
+    let begins = (refund.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).is_multiple_of(BLOCK_REFUNDS);
     let block = match newest {
         Some(block) if !begins => block,
         _ => {

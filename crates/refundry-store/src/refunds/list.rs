@@ -188,9 +188,8 @@ impl<'q> Search<'q> {
         let by_created = self.query.sort == SortBy::Created;
         match way {
             Way::Sort => true,
-            Way::Sku | Way::Reason | Way::Failure => by_created,
+            Way::Sku | Way::Reason | Way::Failure | Way::Slow => by_created,
             Way::State => by_created && one_state,
-            Way::Slow => by_created,
             Way::Orders => by_created && self.orders.as_ref().is_some_and(|orders| orders.len() == 1),
             Way::Refunds | Way::Amount | Way::Refunded | Way::Other => false,
         }
@@ -219,21 +218,21 @@ impl<'q> Search<'q> {
             self.source(&mut filter, *way, false)?;
             self.checks(&mut filter, *way)?;
             if ways.len() > 1 && *way != Way::Slow {
-                self.prompt(&mut filter);
+                self.prompt(&mut filter, *way);
             }
             let plain = if self.runs_in_order(*way) { "" } else { "+" };
             let order = match way {
                 Way::Sku if plain.is_empty() => format!("s.created_ms {direction}, s.refund_id"),
                 _ => format!("{plain}r.{} {direction}, {plain}r.id", self.key()),
             };
-            filter.sql.push_str(&format!(" ORDER BY {order} {direction}"));
+            filter.sql.extend([" ORDER BY ", &order, " ", direction]);
             filter.push(&format!(" LIMIT {{}}) way{place}"), limit.saturating_add(self.skip).into());
         }
-        filter.sql.push_str(&format!(") every ORDER BY key_ms {direction}, id {direction}"));
+        filter.sql.extend([") every ORDER BY key_ms ", direction, ", id ", direction]);
         filter.push(" LIMIT {}", limit.into());
         filter.push(" OFFSET {}", self.skip.into());
         filter.sql.push_str(") page CROSS JOIN refunds r WHERE r.store = ?1 AND r.id = page.id");
-        filter.sql.push_str(&format!(" ORDER BY page.key_ms {direction}, page.id {direction}"));
+        filter.sql.extend([" ORDER BY page.key_ms ", direction, ", page.id ", direction]);
         Ok(filter)
     }
 
@@ -245,7 +244,10 @@ impl<'q> Search<'q> {
             Way::Amount => {
                 " FROM refund_blocks b CROSS JOIN refunds r WHERE b.store = ?1 AND r.store = ?1 AND r.block = b.block"
             }
-            Way::Refunded => return Ok(self.refunded_source(filter, count)),
+            Way::Refunded => {
+                self.refunded_source(filter, count);
+                return Ok(());
+            }
             _ => " FROM refunds r WHERE r.store = ?1",
         };
         filter.sql.push_str(from);
@@ -292,7 +294,7 @@ impl<'q> Search<'q> {
         Ok(())
     }
 
-    /// What was refunded is the amount, or there is an entry among the exceptions, or the refund is pending.
+    /// What was refunded is the amount, or nothing of a refund that did not succeed, or it is among the exceptions.
     fn refunded_source(&self, filter: &mut Filter<'q>, count: bool) {
         let union = if count { " UNION ALL " } else { " UNION " };
         filter.sql.push_str(
@@ -301,10 +303,15 @@ impl<'q> Search<'q> {
         );
         between(filter, "a.amount_milli", self.refunded);
         filter.sql.extend([union, "SELECT a.id FROM refunds a WHERE a.store = ?1"]);
-        filter.sql.push_str(" AND a.refunded_milli <> a.amount_milli AND a.state <> 'pending'");
+        filter
+            .sql
+            .push_str(" AND a.refunded_milli <> a.amount_milli AND (a.refunded_milli <> 0 OR a.state = 'succeeded')");
         between(filter, "a.refunded_milli", self.refunded);
-        filter.sql.extend([union, "SELECT a.id FROM refunds a WHERE a.store = ?1"]);
-        filter.sql.push_str(" AND a.state = 'pending' AND a.state <> 'succeeded') c");
+        let (from, to) = self.refunded;
+        if from.is_none_or(|from| from <= 0) && to.is_none_or(|to| to >= 0) {
+            filter.sql.extend([union, "SELECT a.id FROM refunds a WHERE a.store = ?1 AND a.state <> 'succeeded'"]);
+        }
+        filter.sql.push_str(") c");
         if !count {
             filter.sql.push_str(" CROSS JOIN refunds r WHERE r.store = ?1 AND r.id = c.id");
         }
@@ -344,13 +351,14 @@ impl<'q> Search<'q> {
     }
 
     /// Leaves out the slow ones, so that the other time bounds the one of the list.
-    fn prompt(&self, filter: &mut Filter<'q>) {
+    fn prompt(&self, filter: &mut Filter<'q>, way: Way) {
         let (_, TimeRange { from_ms, to_ms }) = self.other();
         let range = match self.query.sort {
             SortBy::Created => (from_ms.map(|from| from.saturating_sub(DAY_MS)), to_ms),
             SortBy::Updated => (from_ms, to_ms.map(|to| to.saturating_add(DAY_MS))),
         };
-        between(filter, &format!("r.{}", self.key()), range);
+        let table = if way == Way::Sku { "s" } else { "r" };
+        between(filter, &format!("{table}.{}", self.key()), range);
         filter.sql.push_str(" AND r.updated_ms - r.created_ms BETWEEN 0 AND 86400000");
     }
 
