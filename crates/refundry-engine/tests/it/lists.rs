@@ -90,7 +90,7 @@ fn random_query(dice: &mut Dice, all: &[(Refund, Arc<Order>)]) -> RefundQuery {
     let money = |dice: &mut Dice| {
         let mut end = |refund: &Refund| {
             let bound = Decimal::from_parts(i128::from(refund.amount.get()) * 10 + i128::from(dice.roll(2)), 3);
-            dice.sometimes((bound, true)).map(|(bound, _)| (bound, refund.id % 2 == 0))
+            dice.sometimes((bound, true)).map(|(bound, _)| (bound, refund.id.is_multiple_of(2)))
         };
         AmountRange { from: end(&a.0), to: end(&b.0) }
     };
