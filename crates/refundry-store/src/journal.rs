@@ -40,14 +40,16 @@ pub struct Recorded {
     pub postings: Vec<Posting>,
 }
 
-/// Adds entries.
+/// Adds entries. Those of a refund stand under its number, which is near those of other refunds made now, where the
+/// order's may be anywhere.
 pub fn insert(tx: &mut Tx<'_>, entries: &[Entry<'_>]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(entries.len());
+    let mut params: Vec<[Value<'_>; 8]> = Vec::with_capacity(entries.len());
     for entry in entries {
         params.push([
             entry.store.into(),
-            number(entry.order)?,
+            number(entry.refund.unwrap_or(entry.order))?,
             number(entry.id)?,
+            number(entry.order)?,
             entry.refund.map(number).transpose()?.unwrap_or(Value::Null),
             entry.happened_ms.into(),
             entry.happening.code().into(),
@@ -72,7 +74,10 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Recorded>,
 }
 
 const INSERT: &str = "
-    INSERT INTO journal (store, order_id, id, refund_id, happened_ms, kind, postings)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT INTO journal (store, subject, id, order_id, refund_id, happened_ms, kind, postings)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const OF_ORDER: &str = "
-    SELECT id, refund_id, happened_ms, kind, postings FROM journal WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+    SELECT id, refund_id, happened_ms, kind, postings FROM journal
+    WHERE store = ?1 AND subject IN (
+        SELECT CAST(?2 AS BIGINT) UNION ALL SELECT id FROM refunds WHERE store = ?1 AND order_id = ?2)
+    ORDER BY id";

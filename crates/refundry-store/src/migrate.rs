@@ -10,6 +10,7 @@ use crate::{SchemaProblem, StoreError, Tx};
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql") },
     Migration { version: 2, name: "refunds", sql: include_str!("../migrations/0002_refunds.sql") },
+    Migration { version: 3, name: "lists", sql: include_str!("../migrations/0003_lists.sql") },
 ];
 
 struct Migration {

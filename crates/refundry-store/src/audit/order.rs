@@ -266,6 +266,9 @@ fn check_refund(place: &mut Place<'_>, facts: &Facts, refund: &Refund) {
         let amount = ("its legs in thousandths", milli(amount, facts.exponent));
         place.same("refund_columns", what, ("the column", column), amount);
     }
+    if !refund.has_block {
+        place.say("refund_columns", "the refund is in a block that lists do not know");
+    }
     let state = state_of(&refund.legs);
     if refund.state != state {
         place.say("refund_columns", format!("the state column says {}, the legs say {state}", refund.state));
@@ -410,16 +413,14 @@ fn check_skus(
         let by_money = refund.allocations.iter().filter_map(|a| facts.components.get(a.component)?.line);
         let lines: BTreeSet<usize> = by_money.chain(refund.units.iter().map(|units| units.line)).collect();
         let concerned = lines.into_iter().filter_map(|line| facts.lines.get(line)).map(|line| line.sku.as_str());
-        let derived: Vec<&str> = concerned.filter(|sku| !sku.is_empty()).collect();
-        let listed: Vec<&str> = refund.skus.split('\n').filter(|sku| !sku.is_empty()).collect();
+        let derived: BTreeSet<&str> = concerned.filter(|sku| !sku.is_empty()).collect();
+        let listed: BTreeSet<&str> = refund.skus.iter().map(String::as_str).collect();
         if derived == listed {
             continue;
         }
         // An import may rename a line; its refunds keep the name they were made under, and the order stays listed.
-        let mut renamed = derived.len() == listed.len();
-        for (_, old) in derived.iter().zip(&listed).filter(|(derived, listed)| derived != listed) {
-            renamed = renamed && !now.contains(old) && rows::has_sku(tx, store, order, old)?;
-        }
+        let mut old = listed.difference(&derived).peekable();
+        let renamed = old.peek().is_some() && old.all(|name| !now.contains(name));
         if !renamed {
             let place = &mut run.at(store, Some(order), Some(refund.id));
             place.say("skus", format!("the refund is listed under {listed:?}, its lines are {derived:?}"));

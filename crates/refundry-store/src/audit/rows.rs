@@ -69,7 +69,10 @@ pub(super) struct Refund {
     pub(super) updated_ms: i64,
     pub(super) state: String,
     pub(super) failure: String,
-    pub(super) skus: String,
+    /// Under which names the refund is listed.
+    pub(super) skus: Vec<String>,
+    /// Whether lists by amount know its block.
+    pub(super) has_block: bool,
     pub(super) amount_milli: i64,
     pub(super) refunded_milli: i64,
     pub(super) number: i128,
@@ -167,6 +170,11 @@ pub(super) fn sums(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Rea
 }
 
 pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Read<Refund>>, StoreError> {
+    let mut listed: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    tx.each(REFUND_SKUS, &[store.into(), order.into()], |row| {
+        listed.entry(row.int(0)?).or_default().push(row.string(1)?);
+        Ok(())
+    })?;
     tx.query(REFUNDS, &[store.into(), order.into()], |row| {
         let metadata = row.text(8)?;
         if !metadata.is_empty() && !parse("refunds.metadata", &metadata).is_ok_and(|m| m.is_object()) {
@@ -184,7 +192,8 @@ pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Rea
             updated_ms: row.int(2)?,
             state: row.string(3)?,
             failure: row.string(4)?,
-            skus: row.string(5)?,
+            skus: listed.remove(&row.int(0)?).unwrap_or_default(),
+            has_block: row.opt_int(5)?.is_some(),
             amount_milli: row.int(6)?,
             refunded_milli: row.int(7)?,
             number: 0,
@@ -223,10 +232,21 @@ pub(super) fn has_sku(tx: &mut Tx<'_>, store: i64, order: i64, sku: &str) -> Res
 const FACTS: &str = "SELECT facts FROM orders WHERE store = ?1 AND id = ?2";
 const SUMS: &str = "SELECT sums FROM balances WHERE store = ?1 AND order_id = ?2";
 const REFUNDS: &str = "
-    SELECT id, created_ms, updated_ms, state, failure, skus, amount_milli, refunded_milli, metadata, body, legs
-    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+    SELECT r.id, r.created_ms, r.updated_ms, r.state, r.failure, b.block, r.amount_milli, r.refunded_milli, r.metadata,
+        r.body, r.legs
+    FROM refunds r LEFT JOIN refund_blocks b ON b.store = r.store AND b.block = r.block
+    WHERE r.store = ?1 AND r.order_id = ?2 ORDER BY r.id";
+// By the names that the order's lines ever had, since refund_skus is kept by name.
+const REFUND_SKUS: &str = "
+    SELECT r.id, s.sku FROM refunds r CROSS JOIN order_skus o CROSS JOIN refund_skus s
+    WHERE r.store = ?1 AND r.order_id = ?2 AND o.store = ?1 AND o.order_id = ?2
+        AND s.store = ?1 AND s.sku = o.sku AND s.created_ms = r.created_ms AND s.refund_id = r.id
+    ORDER BY r.id, s.sku";
 const ENTRIES: &str = "
-    SELECT id, refund_id, happened_ms, kind, postings FROM journal WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+    SELECT id, refund_id, happened_ms, kind, postings FROM journal
+    WHERE store = ?1 AND subject IN (
+        SELECT CAST(?2 AS BIGINT) UNION ALL SELECT id FROM refunds WHERE store = ?1 AND order_id = ?2)
+    ORDER BY id";
 const OUTBOX: &str = "SELECT refund_id, order_id, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const SKU: &str = "SELECT order_id FROM order_skus WHERE store = ?1 AND sku = ?2 AND order_id = ?3";
 

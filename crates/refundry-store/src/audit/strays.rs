@@ -10,6 +10,7 @@ pub(super) fn check(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> 
     }
     check_stores(store, run)?;
     check_keys(store, run)?;
+    check_skus(store, run)?;
     check_outbox(store, run)?;
     // Last, because marks only rise: whoever made the newest number seen above had written its mark before.
     check_nodes(store, run)
@@ -25,14 +26,19 @@ struct Table {
 }
 
 const ORDER: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id";
-const TABLES: [Table; 7] = [
+/// An entry stands under its refund, else under its order.
+const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
+    AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
+        SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
+const TABLES: [Table; 8] = [
     Table { name: "orders", key: ["id", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
     Table { name: "tokens", key: ["hash", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_documents", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_skus", key: ["sku", "order_id"], owner: ORDER },
     Table { name: "refunds", key: ["id", ""], owner: ORDER },
-    Table { name: "journal", key: ["order_id", "id"], owner: ORDER },
+    Table { name: "journal", key: ["subject", "id"], owner: MOVED },
+    Table { name: "refund_blocks", key: ["block", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
 ];
 
 /// Where a walk stopped. A key is a number or a text, so it is passed on as it came.
@@ -144,6 +150,25 @@ fn check_keys(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
     }
 }
 
+/// A refund is listed under names of its own order's lines, at the time it was accepted.
+fn check_skus(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
+    let mut after = (i64::MIN, String::new(), i64::MIN, i64::MIN);
+    loop {
+        let limit = run.options.rows_per_read * 16;
+        let params = [after.0.into(), after.1.as_str().into(), after.2.into(), after.3.into(), limit.into()];
+        let decode = |row: &Row<'_>| Ok(((row.int(0)?, row.string(1)?, row.int(2)?, row.int(3)?), row.int(4)? != 0));
+        let rows = store.read(|tx| tx.query(SKUS, &params, decode))?;
+        for ((tenant, sku, _, refund), _) in rows.iter().filter(|(_, owned)| !owned) {
+            let text = format!("the row '{sku}' of refund_skus belongs to no such refund");
+            run.at(*tenant, None, Some(*refund)).say("stray", text);
+        }
+        match rows.into_iter().last() {
+            Some((key, _)) => after = key,
+            None => return Ok(()),
+        }
+    }
+}
+
 /// Rows of the outbox whose leg is in no refund; those of legs that are there are checked with their order.
 fn check_outbox(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
     let mut after = (i64::MIN, i64::MIN);
@@ -192,6 +217,13 @@ const KEYS: &str = "
     SELECT k.store, k.key, k.refund_id, k.created_ms, r.created_ms
     FROM keys k LEFT JOIN refunds r ON r.store = k.store AND r.id = k.refund_id
     WHERE (k.store, k.key) > (?1, ?2) ORDER BY k.store, k.key LIMIT ?3";
+const SKUS: &str = "
+    SELECT t.store, t.sku, t.created_ms, t.refund_id,
+        (SELECT COUNT(*) FROM refunds r JOIN order_skus o ON o.store = r.store AND o.order_id = r.order_id
+         WHERE r.store = t.store AND r.id = t.refund_id AND r.created_ms = t.created_ms AND o.sku = t.sku)
+    FROM refund_skus t
+    WHERE (t.store, t.sku, t.created_ms, t.refund_id) > (?1, ?2, ?3, ?4)
+    ORDER BY t.store, t.sku, t.created_ms, t.refund_id LIMIT ?5";
 const OUTBOX: &str = "
     SELECT t.store, t.leg_id, t.refund_id, r.body
     FROM outbox t LEFT JOIN refunds r ON r.store = t.store AND r.id = t.refund_id
