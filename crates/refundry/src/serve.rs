@@ -80,7 +80,7 @@ fn database(data: &DataArgs) -> PathBuf {
 }
 
 /// Opens the embedded database of a data folder, and makes it where there is none.
-fn open(data: &DataArgs) -> anyhow::Result<Store> {
+pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
     let path = database(data);
     let options = Options::file(&path, Clock::System.now_ms());
     Store::open(&options).with_context(|| format!("cannot open the database {}", path.display()))

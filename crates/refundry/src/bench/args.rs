@@ -102,9 +102,9 @@ pub(crate) struct BenchArgs {
     /// How long to send before anything is measured: 2s, 500ms, or a number of seconds
     #[arg(long, default_value = "2s", value_name = "TIME", value_parser = time)]
     pub(super) warmup: Duration,
-    /// How long to measure [for `list`: each filter, 1s unless given]
-    #[arg(long, visible_alias = "seconds", default_value = "10s", value_name = "TIME", value_parser = time_above_zero)]
-    pub(super) duration: Duration,
+    /// How long to measure; each filter of `list` [default: 10s; 1s for `list`]
+    #[arg(long, visible_alias = "seconds", value_name = "TIME", value_parser = time_above_zero)]
+    duration: Option<Duration>,
     /// Seed of the data set, and of the order in which orders and lines are picked
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
@@ -131,6 +131,11 @@ impl BenchArgs {
 
     pub(super) fn wish(&self) -> Wish {
         Wish { orders: self.orders, refunds: self.refunds, seed: self.seed }
+    }
+
+    pub(super) fn duration(&self) -> Duration {
+        let default = if self.scenario == Scenario::List { 1 } else { 10 };
+        self.duration.unwrap_or(Duration::from_secs(default))
     }
 
     /// Connections where none are asked for: with a schedule there must be more than are ever busy at once.

@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 use super::ask::{Kind, Source};
 use super::client::{Access, Connection};
 use super::random::Random;
+use super::report::{Figure, per};
 
 /// How often the server is asked whether anything is pending.
 const POLL: Duration = Duration::from_millis(20);
@@ -31,7 +32,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(30);
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// What is sent, to whom and for how long.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Load {
     pub(super) access: Access,
     pub(super) source: Source,
@@ -301,6 +302,14 @@ impl WriterFigures {
     pub(super) fn since(self, before: Self) -> Self {
         let transactions = self.transactions.saturating_sub(before.transactions);
         Self { transactions, jobs: self.jobs.saturating_sub(before.jobs) }
+    }
+
+    /// How many jobs a transaction had, for a report.
+    pub(super) fn figure(self) -> Option<Figure> {
+        let Self { transactions, jobs } = self;
+        let detail = format!("{jobs} in {transactions}");
+        let value = per(jobs, transactions)?;
+        Some(Figure { name: "jobs/transaction", value, unit: "jobs", detail })
     }
 }
 

@@ -1,22 +1,28 @@
 //! The scenarios that send requests from many connections: create, quote, get, mixed.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
 
 use super::args::{BenchArgs, Scenario};
 use super::ask::Kind;
 use super::baseline::{self, Bare};
-use super::load::{self, Load, Measured, Pace, SETTLING_MAX, Stage};
+use super::load::{self, Load, Measured, Pace, SETTLING_MAX, Stage, WriterFigures};
 use super::progress::Progress;
-use super::report::{Figure, Latency, Rate, Report, seconds};
+use super::report::{Latency, Rate, Report, seconds};
 use super::session::Session;
 
 /// Drawn from with equal chances.
 const MIXED: &[Kind] = &[
-    Kind::Create, Kind::Create, Kind::Create, Kind::Create, Kind::Create, Kind::Quote, Kind::Quote, Kind::Get,
-    Kind::Get, Kind::List,
+    Kind::Create,
+    Kind::Create,
+    Kind::Create,
+    Kind::Create,
+    Kind::Create,
+    Kind::Quote,
+    Kind::Quote,
+    Kind::Get,
+    Kind::Get,
+    Kind::List,
 ];
 
 /// Measures one of them, and the bare loop after it where that is asked for.
@@ -34,7 +40,7 @@ pub(super) fn run(args: &BenchArgs, runtime: &Runtime, progress: &Progress) -> a
         connections: args.connections(),
         pace: args.rate.map_or(Pace::Closed, Pace::Open),
         warmup: args.warmup,
-        window: args.duration,
+        window: args.duration(),
         seed: args.seed,
     };
     let measured = runtime.block_on(measure(&load, progress));
@@ -46,7 +52,7 @@ pub(super) fn run(args: &BenchArgs, runtime: &Runtime, progress: &Progress) -> a
     let place = session.stop();
     if args.baseline && report.failure.is_none() {
         let place = place.context("the bare loop needs a folder")?;
-        let bare = Bare { size, warmup: args.warmup, window: args.duration };
+        let bare = Bare { size, warmup: args.warmup, window: args.duration() };
         report.baseline = Some(baseline::run(&bare, &place, runtime, progress)?);
     }
     Ok(report)
@@ -90,11 +96,7 @@ pub(super) fn report(args: &BenchArgs, load: &Load, measured: &Measured) -> Repo
             report.latencies.push(Latency::of(kind.name(), tally.of(kind)));
         }
     }
-    if let Some(writer) = writer.filter(|writer| writer.transactions > 0) {
-        let per = Rate::of("", writer.jobs, Duration::from_secs(writer.transactions)).per_second;
-        let detail = format!("{} in {}", writer.jobs, writer.transactions);
-        report.figures.push(Figure { name: "jobs/transaction", value: per, unit: "jobs", detail });
-    }
+    report.figures.extend(writer.and_then(WriterFigures::figure));
     report.setup.push(("errors", tally.errors.to_string()));
     let loop_ = match load.pace {
         Pace::Closed => "closed loop".to_owned(),

@@ -11,14 +11,20 @@ mod ask;
 mod baseline;
 mod client;
 mod dataset;
+mod engine;
 mod help;
+mod imports;
+mod large_order;
+mod lists;
 mod load;
 mod loads;
+mod one_order;
 mod progress;
 mod random;
 mod report;
 mod server;
 mod session;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +43,12 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let progress = Progress::start();
     let report = match args.scenario {
         Scenario::Create | Scenario::Quote | Scenario::Get | Scenario::Mixed => loads::run(args, &runtime, &progress),
-        other => bail!("{} is not there yet", other.name()),
+        Scenario::List => lists::run(args, &runtime, &progress),
+        Scenario::Engine => engine::run(args, &runtime, &progress),
+        Scenario::OneOrder => one_order::run(args, &runtime, &progress),
+        Scenario::LargeOrder => large_order::run(args, &runtime, &progress),
+        Scenario::Import => imports::run(args, &progress),
+        Scenario::Start => start::run(args, &runtime, &progress),
     };
     progress.clear();
     let report = report?;

@@ -135,9 +135,15 @@ fn key(name: &str) -> String {
     name.replace([' ', '/', '-'], "_")
 }
 
+/// A count for each of another; nothing where there is none of those.
+#[expect(clippy::cast_precision_loss, reason = "a count of a benchmark is far below 2^52")]
+pub(super) fn per(count: u64, others: u64) -> Option<f64> {
+    (others > 0).then(|| count as f64 / others as f64)
+}
+
 /// A count for each second of a time.
 #[expect(clippy::cast_precision_loss, reason = "a count of a benchmark is far below 2^52")]
-pub(super) fn ratio(count: u64, time: Duration) -> f64 {
+fn ratio(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE)
 }
 

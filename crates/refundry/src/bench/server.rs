@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, ensure};
 
 use super::client::Target;
+use super::report::Figure;
 use crate::cli::DataArgs;
 
 /// Where the data of a run is.
@@ -123,6 +124,13 @@ impl Memory {
             value.trim().strip_suffix("kB")?.trim().parse().ok()
         };
         Some(Self { resident_kib: figure("VmRSS")?, peak_kib: figure("VmHWM")? })
+    }
+
+    /// As a line of a report.
+    pub(super) fn figure(self) -> Figure {
+        let mib = |kib: u32| f64::from(kib) / 1_024.0;
+        let detail = format!("{:.0} MiB at most", mib(self.peak_kib));
+        Figure { name: "memory", value: mib(self.resident_kib), unit: "MiB", detail }
     }
 }
 

@@ -1,21 +1,25 @@
 //! A server with a data set in it: started for the run, or somebody else's, filled over HTTP.
 
-use anyhow::{Context as _, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
 use hyper::Uri;
 use refundry_engine::clock::Clock;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::args::BenchArgs;
 use super::ask::{Kind, Source};
 use super::client::{Access, Connection};
 use super::dataset::document::document;
 use super::dataset::order::intake;
+use super::dataset::scripted::DECLINED;
 use super::dataset::{self, Catalog, Size};
 use super::progress::Progress;
 use super::random::Random;
-use super::report::{Figure, Report, processors};
-use super::server::{Place, Server};
+use super::report::{Report, processors};
+use super::server::{Memory, Place, Server};
 use crate::serve::idle_engine;
 
 /// Orders of a data set whose size nobody says.
@@ -27,6 +31,9 @@ const REFUNDS_SOUGHT: usize = 2_000;
 const LISTS_READ: u32 = 500;
 /// Refunds made where the data set has none to get.
 const REFUNDS_MADE: u32 = 500;
+/// How often a new server is asked whether it has sent what is left to send, and how many times.
+const POLL: Duration = Duration::from_millis(50);
+const POLLS_MAX: u32 = 2_400;
 
 /// What a scenario over HTTP works with.
 pub(super) struct Session {
@@ -54,6 +61,8 @@ impl Session {
         let catalog = data_set(args, &place, progress)?;
         let server = Server::start(&place)?;
         let access = Access::new(&server.target, &args.token)?;
+        progress.say("waiting for refunds that are declined on purpose");
+        runtime.block_on(until_declined(&access)).context("refunds that the provider declines are not sent")?;
         Ok(Self { access, catalog, url: server.target.to_string(), server: Some(server), place: Some(place) })
     }
 
@@ -69,11 +78,7 @@ impl Session {
     /// Adds to a report what is known of the server.
     pub(super) fn describe(&self, report: &mut Report) {
         let memory = self.server.as_ref().and_then(Server::memory);
-        if let Some(memory) = memory {
-            let mib = |kib: u32| f64::from(kib) / 1_024.0;
-            let peak = format!("{:.0} MiB at most", mib(memory.peak_kib));
-            report.figures.push(Figure { name: "memory", value: mib(memory.resident_kib), unit: "MiB", detail: peak });
-        }
+        report.figures.extend(memory.map(Memory::figure));
         report.setup.push(("data set", self.catalog.size.to_string()));
         report.setup.push(("server", self.url.clone()));
         if let Some(place) = &self.place {
@@ -116,6 +121,23 @@ async fn import(access: &Access, catalog: &Catalog) -> anyhow::Result<()> {
         ensure!(created == Some(u64::from(last - first)), "not all are new: {answer}");
     }
     Ok(())
+}
+
+/// Waits until the server has sent what the data set left it to send, so that nothing is measured meanwhile.
+async fn until_declined(access: &Access) -> anyhow::Result<()> {
+    let mut control = Connection::open(access).await?;
+    let reason = DECLINED.replace(' ', "%20");
+    let uri: Uri = format!("/v1/refunds?state=pending&reason={reason}&limit=1").parse()?;
+    let mut poll = interval(POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for _ in 0..POLLS_MAX {
+        poll.tick().await;
+        let page = control.ask(access.get(uri.clone())).await?;
+        if page.get("data").and_then(Value::as_array).context("a list has no data")?.is_empty() {
+            return Ok(());
+        }
+    }
+    bail!("some are still pending")
 }
 
 /// Ids of refunds of random orders; some are made where there are none.

@@ -3,7 +3,8 @@
 //! They know no money, no rules, no HTTP and no provider. Each is one small file, so that a reader can check that it is
 //! fair: that it writes the rows a refund needs, durably, on indexes of the same size, and no more than that.
 
-pub(super) mod sqlite;
+mod postgres;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -15,10 +16,18 @@ use super::random::Random;
 use super::report::Rate;
 use super::server::{Folder, Place};
 
-/// Runs the loop that belongs to a place, on the same disk, in a folder of its own.
-pub(super) fn run(bare: &Bare, place: &Place, _runtime: &Runtime, progress: &Progress) -> anyhow::Result<Rate> {
-    let folder = Folder::new_in(place.folder()?, "bare-loop")?;
-    Ok(sqlite::run(bare, &folder.path, &|what| progress.say(what))?.rate("bare loop on SQLite"))
+/// Runs the loop that belongs to a place: on the same database server, or on the same disk in a folder of its own.
+pub(super) fn run(bare: &Bare, place: &Place, runtime: &Runtime, progress: &Progress) -> anyhow::Result<Rate> {
+    let show = |what: &str| progress.say(what);
+    let rate = match place.database() {
+        Some(url) => runtime.block_on(postgres::run(bare, url, &show))?.rate("bare loop on PostgreSQL"),
+        None => {
+            let folder = Folder::new_in(place.folder()?, "bare-loop")?;
+            sqlite::run(bare, &folder.path, &show)?.rate("bare loop on SQLite")
+        }
+    };
+    progress.clear();
+    Ok(rate)
 }
 
 /// How long a loop runs, on how much data.
@@ -60,13 +69,15 @@ fn refunds_in(sums: &str) -> Option<u64> {
 const SUMS: &str = "|[[8403361,1596639],[250000,47500],[412,78]],[[0,2],[0,1]],[[0,12999,0,12999]],0,0,1767225600000";
 
 /// What was decided of a refund, as long as ours is.
-const BODY: &str = "[1,\"native\",null,\"\",0,\"parts\",1999,0,[[1,1680,319,0,0,null,\"unit_shares\",2,1,0]],\
-    [[1,\"shipped\",0,1,1680,319,0,0,0,\"no_restock\",\"\",0]],\
-    [[176722560012345678,0,1999,1999,\"original\",\"\"]],[\"payment\",0,39998001]]";
+const BODY: &str = concat!(
+    r#"{"n":1,"via":"native","processed":null,"note":"","notify":false,"shape":["parts",null],"amount":11999,"#,
+    r#""discrepancy":0,"allocations":[[0,10083,1916,0,0,null,"unit_shares",19,1,0]],"units":[[0,false,false,1,10083,"#,
+    r#"1916,0,0,0,"no_restock",""]],"legs":[[179556632859003076,0,11999,11999,false,""]],"cap":[true,0,25833847]}"#
+);
 
 /// What the provider made of it, before and after it answered.
-const LEGS_SENT: &str = "[[\"waiting\"]]";
-const LEGS_SETTLED: &str = "[[\"succeeded\",1767225600000,\"sim_176722560012345678\"]]";
+const LEGS_SENT: &str = r#"{"l":[["waiting"]]}"#;
+const LEGS_SETTLED: &str = r#"{"l":[["succeeded",1795566328626,"sim_179556632859003076",""]]}"#;
 
 /// A hash of a request, as long as ours is.
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

@@ -6,6 +6,7 @@
 
 pub(super) mod document;
 pub(super) mod order;
+pub(super) mod scripted;
 
 use std::fmt;
 use std::str::FromStr;
@@ -135,6 +136,7 @@ pub(super) fn ready(
     let catalog = Catalog::of(size);
     mark(engine, store, &format!("{size} unfinished"))?;
     make(engine, store, &catalog, show)?;
+    scripted::make(engine, store, size)?;
     mark(engine, store, &size.to_string())?;
     Ok(catalog)
 }

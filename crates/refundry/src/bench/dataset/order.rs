@@ -26,8 +26,26 @@ pub(in crate::bench) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const REFUND_DAYS: i64 = 60;
 /// Reasons, the commoner ones several times; the last is the rarest.
 pub(in crate::bench) const REASONS: [&str; 20] = [
-    "", "", "", "", "", "", "damaged", "damaged", "damaged", "damaged", "wrong size", "wrong size", "wrong size",
-    "not as described", "not as described", "changed mind", "changed mind", "late", "defective", "lost in transit",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "damaged",
+    "damaged",
+    "damaged",
+    "damaged",
+    "wrong size",
+    "wrong size",
+    "wrong size",
+    "not as described",
+    "not as described",
+    "changed mind",
+    "changed mind",
+    "late",
+    "defective",
+    "lost in transit",
 ];
 
 /// How many lines an order has: known without making it, because the load needs only that.
