@@ -33,6 +33,8 @@ pub(super) enum Scenario {
     Import,
     /// How long a server takes from its start until it answers
     Start,
+    /// The bare loop that the others are compared with, alone
+    Baseline,
 }
 
 impl Scenario {
@@ -49,6 +51,7 @@ impl Scenario {
             Self::LargeOrder => "large-order",
             Self::Import => "import",
             Self::Start => "start",
+            Self::Baseline => "baseline",
         }
     }
 
@@ -64,7 +67,7 @@ impl Scenario {
 
     /// Whether it can be run against a server that somebody else started.
     fn is_remote(self) -> bool {
-        !matches!(self, Self::Engine | Self::Import | Self::Start)
+        !matches!(self, Self::Engine | Self::Import | Self::Start | Self::Baseline)
     }
 }
 

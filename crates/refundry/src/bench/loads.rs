@@ -12,7 +12,7 @@ use super::report::{Latency, Rate, Report, seconds};
 use super::session::Session;
 
 /// Drawn from with equal chances.
-const MIXED: &[Kind] = &[
+pub(super) const MIXED: &[Kind] = &[
     Kind::Create,
     Kind::Create,
     Kind::Create,

@@ -9,6 +9,7 @@
 mod args;
 mod ask;
 mod baseline;
+mod chart;
 mod client;
 mod dataset;
 mod engine;
@@ -49,9 +50,13 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         Scenario::LargeOrder => large_order::run(args, &runtime, &progress),
         Scenario::Import => imports::run(args, &progress),
         Scenario::Start => start::run(args, &runtime, &progress),
+        Scenario::Baseline => baseline::alone(args, &runtime, &progress),
     };
     progress.clear();
     let report = report?;
+    if let Some(file) = &args.svg {
+        std::fs::write(file, chart::svg(&report)).with_context(|| format!("cannot write {}", file.display()))?;
+    }
     say(&if args.json { report.json().to_string() } else { report.text() })?;
     match report.failure {
         None => Ok(()),

@@ -4,17 +4,19 @@
 //! fair: that it writes the rows a refund needs, durably, on indexes of the same size, and no more than that.
 
 mod postgres;
-mod sqlite;
+pub(super) mod sqlite;
 
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::args::BenchArgs;
 use super::dataset::Size;
 use super::progress::Progress;
 use super::random::Random;
-use super::report::Rate;
+use super::report::{Rate, Report, processors};
 use super::server::{Folder, Place};
+use super::session::ORDERS_DEFAULT;
 
 /// Runs the loop that belongs to a place: on the same database server, or on the same disk in a folder of its own.
 pub(super) fn run(bare: &Bare, place: &Place, runtime: &Runtime, progress: &Progress) -> anyhow::Result<Rate> {
@@ -28,6 +30,17 @@ pub(super) fn run(bare: &Bare, place: &Place, runtime: &Runtime, progress: &Prog
     };
     progress.clear();
     Ok(rate)
+}
+
+/// The scenario `baseline`: a loop by itself.
+pub(super) fn alone(args: &BenchArgs, runtime: &Runtime, progress: &Progress) -> anyhow::Result<Report> {
+    let place = Place::new(args.data.as_deref(), args.database.as_deref())?;
+    let size = args.wish().size(ORDERS_DEFAULT);
+    let bare = Bare { size, warmup: args.warmup, window: args.duration() };
+    let rates = vec![run(&bare, &place, runtime, progress)?];
+    let setup =
+        vec![("data set", size.to_string()), ("data", place.described()), ("processors", processors().to_string())];
+    Ok(Report { scenario: args.scenario.name(), rates, setup, ..Report::default() })
 }
 
 /// How long a loop runs, on how much data.

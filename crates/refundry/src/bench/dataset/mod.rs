@@ -86,7 +86,7 @@ pub(super) struct Wish {
 
 impl Wish {
     /// What to make where nothing is there.
-    fn size(self, orders: u32) -> Size {
+    pub(super) fn size(self, orders: u32) -> Size {
         Size { orders: self.orders.unwrap_or(orders), refunds: self.refunds.unwrap_or(0), seed: self.seed }
     }
 
