@@ -1,7 +1,7 @@
 //! The lists of refunds, under each filter alone, with an order, and with a time range.
 //!
-//! A case is asked for a while by a few connections in a closed loop; values are drawn anew for each request, the common
-//! ones as often as they are common. Nothing is warmed up: the first page that somebody asks for counts.
+//! A case is asked for a while by a few connections in a closed loop; values are drawn anew for each request, the
+//! common ones as often as they are common. Nothing is warmed up: the first page that somebody asks for counts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

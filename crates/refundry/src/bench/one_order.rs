@@ -30,7 +30,9 @@ pub(super) fn run(args: &BenchArgs, runtime: &Runtime, progress: &Progress) -> a
         refunds(&session.access, &format!("{run}-one"), REFUNDS, progress).await
     })?;
     let mut all = histogram()?;
-    latencies.iter().for_each(|us| all.saturating_record(*us));
+    for us in &latencies {
+        all.saturating_record(*us);
+    }
     let first = median(latencies.get(..COMPARED).unwrap_or(&latencies));
     let last = median(latencies.get(latencies.len().saturating_sub(COMPARED)..).unwrap_or(&latencies));
     let mut report = Report { scenario: args.scenario.name(), ..Report::default() };

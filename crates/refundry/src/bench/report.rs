@@ -97,10 +97,10 @@ impl Report {
     fn latency_table(&self) -> Vec<String> {
         let names = self.latencies.iter().map(|latency| latency.name.chars().count());
         let width = names.max().unwrap_or(0).max("latency in ms".len());
-        let head: String = QUANTILES.iter().map(|(name, _)| format!("{name:>10}")).collect();
+        let head = QUANTILES.map(|(name, _)| format!("{name:>10}")).concat();
         let mut lines = vec![format!("{:<width$}{head}{:>10}", "latency in ms", "count")];
         for Latency { name, count, us } in &self.latencies {
-            let cells: String = us.iter().map(|us| format!("{:>10}", milliseconds(*us))).collect();
+            let cells = us.map(|us| format!("{:>10}", milliseconds(us))).concat();
             lines.push(format!("{name:<width$}{cells}{count:>10}"));
         }
         lines

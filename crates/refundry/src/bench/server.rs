@@ -46,14 +46,12 @@ impl Place {
 
     /// For a report: where the data is, and on what.
     pub(super) fn described(&self) -> String {
-        match &self.database {
-            Some(url) => without_password(url),
-            None => {
-                let on = filesystem_of(&self.folder.path);
-                let on = on.as_deref().unwrap_or("an unknown file system");
-                format!("{} on {on}, durable commits", self.folder.path.display())
-            }
+        if let Some(url) = &self.database {
+            return without_password(url);
         }
+        let on = filesystem_of(&self.folder.path);
+        let on = on.as_deref().unwrap_or("an unknown file system");
+        format!("{} on {on}, durable commits", self.folder.path.display())
     }
 
     /// This executable with one of its commands, on this place.

@@ -21,12 +21,11 @@ use super::session::ORDERS_DEFAULT;
 /// Runs the loop that belongs to a place: on the same database server, or on the same disk in a folder of its own.
 pub(super) fn run(bare: &Bare, place: &Place, runtime: &Runtime, progress: &Progress) -> anyhow::Result<Rate> {
     let show = |what: &str| progress.say(what);
-    let rate = match place.database() {
-        Some(url) => runtime.block_on(postgres::run(bare, url, &show))?.rate("bare loop on PostgreSQL"),
-        None => {
-            let folder = Folder::new_in(place.folder()?, "bare-loop")?;
-            sqlite::run(bare, &folder.path, &show)?.rate("bare loop on SQLite")
-        }
+    let rate = if let Some(url) = place.database() {
+        runtime.block_on(postgres::run(bare, url, &show))?.rate("bare loop on PostgreSQL")
+    } else {
+        let folder = Folder::new_in(place.folder()?, "bare-loop")?;
+        sqlite::run(bare, &folder.path, &show)?.rate("bare loop on SQLite")
     };
     progress.clear();
     Ok(rate)

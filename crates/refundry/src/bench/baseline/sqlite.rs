@@ -1,9 +1,9 @@
 //! The bare loop on `SQLite`: one connection, prepared statements, 128 refunds a commit, every commit on disk.
 //!
 //! A transaction settles the 128 refunds of the one before it and accepts 128 new ones, so that one commit carries
-//! both. The clock stops when the last refund is settled. In favour of the loop: nothing is parsed, decided, journalled
-//! or answered; a refund has one index beside its key; tables are kept in the order of their keys (one B-tree each); and
-//! one thread does it all, so nobody waits for anybody.
+//! both. The clock stops when the last refund is settled. In favour of the loop: nothing is parsed, decided,
+//! journalled or answered; a refund has one index beside its key; tables are kept in the order of their keys (one
+//! B-tree each); and one thread does it all, so nobody waits for anybody.
 
 use std::path::Path;
 use std::sync::Arc;
