@@ -158,11 +158,21 @@ pub(crate) struct DataArgs {
     #[arg(long, env = "REFUNDRY_DATABASE", hide_env_values = true, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Most connections to that server; a third of them writes
-    #[arg(long, env = "REFUNDRY_CONNECTIONS", default_value_t = 12, value_name = "N")]
+    #[arg(long, env = "REFUNDRY_CONNECTIONS", default_value_t = CONNECTIONS, value_name = "N")]
     pub(crate) connections: usize,
     /// That server spreads rows over machines by store: a transaction then holds one store only
     #[arg(long, env = "REFUNDRY_DISTRIBUTED")]
     pub(crate) distributed: bool,
+}
+
+/// Connections to a server where nobody says how many.
+const CONNECTIONS: usize = 12;
+
+impl DataArgs {
+    /// A folder, or a database where one is named.
+    pub(crate) fn at(data: PathBuf, database: Option<String>) -> Self {
+        Self { data, database, connections: CONNECTIONS, distributed: false }
+    }
 }
 
 /// How to work.

@@ -40,9 +40,10 @@ impl fmt::Display for Target {
 }
 
 /// A server with the headers that let us in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Access {
     address: String,
+    token: String,
     host: HeaderValue,
     authorization: HeaderValue,
 }
@@ -53,7 +54,12 @@ impl Access {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).context("this is no token")?;
         authorization.set_sensitive(true);
         let host = HeaderValue::try_from(&address).context("the server's name cannot be sent")?;
-        Ok(Self { address, host, authorization })
+        Ok(Self { address, token: token.to_owned(), host, authorization })
+    }
+
+    /// For an API that takes it in a header of its own.
+    pub(super) fn token(&self) -> &str {
+        &self.token
     }
 
     pub(super) fn get(&self, uri: Uri) -> Request<Full<Bytes>> {

@@ -1,143 +1,168 @@
-//! What was measured, as text for people and as JSON for scripts.
+//! What was measured, in one form for all scenarios: as text for people and as JSON for scripts.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::load::{Load, Measured, SETTLING_MAX};
-
-/// The server that was measured.
-#[derive(Clone, Debug)]
-pub(super) struct Subject {
-    pub(super) url: String,
-    /// Folder of its database and the file system that is on, where this run started the server.
-    pub(super) data: Option<(PathBuf, Option<String>)>,
-}
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
 
 /// All there is to say about a run.
-pub(super) struct Report<'a> {
-    pub(super) subject: &'a Subject,
-    pub(super) load: &'a Load,
-    pub(super) measured: &'a Measured,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    pub(super) scenario: &'static str,
+    /// Things a second; the first is what the scenario is about.
+    pub(super) rates: Vec<Rate>,
+    pub(super) latencies: Vec<Latency>,
+    /// Single figures.
+    pub(super) figures: Vec<Figure>,
+    /// What the first rate is compared with.
+    pub(super) baseline: Option<Rate>,
+    /// How it was measured: name and value.
+    pub(super) setup: Vec<(&'static str, String)>,
+    /// Why the run does not count, if it does not.
+    pub(super) failure: Option<String>,
 }
 
-impl Report<'_> {
-    /// Refunds accepted in the window, for each second of it.
-    fn accepted_per_second(&self) -> f64 {
-        f64::from(self.measured.tally.accepted) / self.load.window.as_secs_f64()
-    }
+/// How often something happened in a second.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rate {
+    pub(super) name: &'static str,
+    pub(super) per_second: f64,
+    /// Where it comes from, e.g. `120 in 2.00 s`.
+    pub(super) detail: String,
+}
 
-    /// The same refunds, for each second until all of them were settled.
-    fn settled_per_second(&self) -> Option<f64> {
-        let settling = self.measured.settling?;
-        Some(f64::from(self.measured.tally.accepted) / (self.load.window + settling).as_secs_f64())
-    }
+/// How long something took, in microseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Latency {
+    pub(super) name: String,
+    pub(super) count: u64,
+    /// In the order of [`QUANTILES`].
+    pub(super) us: [u64; 5],
+}
 
-    fn jobs_per_transaction(&self) -> Option<f64> {
-        let writer = self.measured.writer.filter(|writer| writer.transactions > 0)?;
-        Some(f64::from(writer.jobs) / f64::from(writer.transactions))
-    }
+/// What is told of a latency.
+pub(super) const QUANTILES: [(&str, f64); 5] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
 
-    /// The latencies shown: name and microseconds.
-    fn latencies(&self) -> [(&'static str, u64); 4] {
-        let histogram = &self.measured.tally.latency_us;
-        let at = |quantile| histogram.value_at_quantile(quantile);
-        [("p50", at(0.5)), ("p90", at(0.9)), ("p99", at(0.99)), ("max", histogram.max())]
-    }
+/// A figure by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) value: f64,
+    pub(super) unit: &'static str,
+    pub(super) detail: String,
+}
 
-    /// Why the run does not count, if it does not.
-    pub(super) fn failure(&self) -> Option<String> {
-        let Measured { tally, settling, .. } = self.measured;
-        if let Some(first) = &tally.first_error {
-            return Some(format!("{} answers were not 201; the first: {first}", tally.errors));
-        }
-        if settling.is_none() {
-            return Some(format!("some refunds were still pending {} s after the window", SETTLING_MAX.as_secs()));
-        }
-        (tally.accepted == 0).then(|| "no refund was accepted in the window".to_owned())
+impl Rate {
+    /// So many in so long.
+    pub(super) fn of(name: &'static str, count: u64, time: Duration) -> Self {
+        Self { name, per_second: ratio(count, time), detail: format!("{count} in {}", seconds(time)) }
+    }
+}
+
+impl Latency {
+    /// Reads the figures off a histogram of microseconds.
+    pub(super) fn of(name: impl Into<String>, histogram: &Histogram<u64>) -> Self {
+        let us = QUANTILES.map(|(_, quantile)| histogram.value_at_quantile(quantile));
+        Self { name: name.into(), count: histogram.len(), us }
+    }
+}
+
+impl Report {
+    /// How much of the baseline the first rate is.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        let (baseline, rate) = (self.baseline.as_ref()?, self.rates.first()?);
+        (baseline.per_second > 0.0).then(|| rate.per_second / baseline.per_second)
     }
 
     /// For people.
     pub(super) fn text(&self) -> String {
-        let Measured { tally, settling, writer } = self.measured;
-        let window = seconds(self.load.window);
-        let settled = match (self.settled_per_second(), settling) {
-            (Some(rate), Some(settling)) => {
-                format!("{rate:.0}  ({} in {window} + {})", tally.accepted, seconds(*settling))
-            }
-            _ => format!("unknown  (some were still pending after {} s)", SETTLING_MAX.as_secs()),
-        };
-        let latency = self.latencies().map(|(name, us)| format!("{name} {}", milliseconds(us)));
-        let mut rows = vec![
-            ("settled refunds/s", settled),
-            ("accepted refunds/s", format!("{:.0}  ({} in {window})", self.accepted_per_second(), tally.accepted)),
-            ("latency", latency.join("  ")),
-            ("errors", tally.errors.to_string()),
-            ("connections", self.load.connections.to_string()),
-            ("orders", format!("{}, seed {}", self.load.orders.count, self.load.seed)),
-        ];
-        if let (Some(mean), Some(writer)) = (self.jobs_per_transaction(), writer) {
-            let counts = format!("{} in {}", writer.jobs, writer.transactions);
-            rows.push(("jobs/transaction", format!("{mean:.1}  ({counts})")));
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let rates = self.rates.iter().chain(&self.baseline);
+        rows.extend(rates.map(|r| (format!("{}/s", r.name), format!("{:.0}  ({})", r.per_second, r.detail))));
+        rows.extend(self.ratio().map(|ratio| ("ratio".to_owned(), format!("{ratio:.2} of the bare loop"))));
+        for Figure { name, value, unit, detail } in &self.figures {
+            let detail = if detail.is_empty() { String::new() } else { format!("  ({detail})") };
+            rows.push(((*name).to_owned(), format!("{} {unit}{detail}", decimal(*value))));
         }
-        rows.push(("server", self.subject.url.clone()));
-        if let Some((folder, filesystem)) = &self.subject.data {
-            let on = filesystem.as_deref().unwrap_or("an unknown file system");
-            rows.push(("data", format!("{} on {on}, durable commits", folder.display())));
-            rows.push(("processors", format!("{}, shared by server and load", processors())));
+        rows.extend(self.setup.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let mut lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<26}{value}")).collect();
+        if !self.latencies.is_empty() {
+            lines.push(String::new());
+            lines.extend(self.latency_table());
         }
-        let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<20}{value}")).collect();
         lines.join("\n")
+    }
+
+    fn latency_table(&self) -> Vec<String> {
+        let names = self.latencies.iter().map(|latency| latency.name.chars().count());
+        let width = names.max().unwrap_or(0).max("latency in ms".len());
+        let head = QUANTILES.map(|(name, _)| format!("{name:>10}")).concat();
+        let mut lines = vec![format!("{:<width$}{head}{:>10}", "latency in ms", "count")];
+        for Latency { name, count, us } in &self.latencies {
+            let cells = us.map(|us| format!("{:>10}", milliseconds(us))).concat();
+            lines.push(format!("{name:<width$}{cells}{count:>10}"));
+        }
+        lines
     }
 
     /// For scripts.
     pub(super) fn json(&self) -> Value {
-        let Measured { tally, settling, writer } = self.measured;
-        let latency: serde_json::Map<String, Value> =
-            self.latencies().into_iter().map(|(name, us)| (name.to_owned(), us.into())).collect();
-        let data = self.subject.data.as_ref();
+        let rate = |rate: &Rate| (key(rate.name), json!(rounded(rate.per_second)));
+        let latency = |latency: &Latency| {
+            let figures = QUANTILES.iter().zip(latency.us).map(|((name, _), us)| ((*name).to_owned(), us.into()));
+            let mut map: Map<String, Value> = figures.collect();
+            map.insert("count".to_owned(), latency.count.into());
+            (latency.name.clone(), Value::Object(map))
+        };
+        let figure = |figure: &Figure| (key(figure.name), json!({ "value": figure.value, "unit": figure.unit }));
         json!({
-            "settled_per_second": self.settled_per_second().map(rounded),
-            "accepted_per_second": rounded(self.accepted_per_second()),
-            "accepted": tally.accepted,
-            "window_ms": whole_ms(self.load.window),
-            "settling_ms": settling.map(whole_ms),
-            "warmup_ms": whole_ms(self.load.warmup),
-            "latency_us": latency,
-            "errors": tally.errors,
-            "first_error": tally.first_error,
-            "connections": self.load.connections,
-            "orders": self.load.orders.count,
-            "seed": self.load.seed,
-            "server": {
-                "url": self.subject.url,
-                "version": data.map(|_| env!("CARGO_PKG_VERSION")),
-                "data": data.map(|(folder, _)| folder.display().to_string()),
-                "filesystem": data.and_then(|(_, filesystem)| filesystem.clone()),
-                "processors": data.map(|_| processors()),
-                "jobs": writer.map(|writer| writer.jobs),
-                "transactions": writer.map(|writer| writer.transactions),
-                "jobs_per_transaction": self.jobs_per_transaction().map(rounded),
-            },
+            "scenario": self.scenario,
+            "version": env!("CARGO_PKG_VERSION"),
+            "per_second": self.rates.iter().map(rate).collect::<Map<String, Value>>(),
+            "baseline_per_second": self.baseline.as_ref().map(|baseline| rounded(baseline.per_second)),
+            "ratio": self.ratio().map(|ratio| (ratio * 1_000.0).round() / 1_000.0),
+            "latency_us": self.latencies.iter().map(latency).collect::<Map<String, Value>>(),
+            "figures": self.figures.iter().map(figure).collect::<Map<String, Value>>(),
+            "setup": self.setup.iter().map(|(name, value)| (key(name), json!(value))).collect::<Map<String, Value>>(),
+            "failure": self.failure,
         })
     }
 }
 
-fn processors() -> usize {
+/// Names with blanks are for people.
+fn key(name: &str) -> String {
+    name.replace([' ', '/', '-'], "_")
+}
+
+/// A count for each of another; nothing where there is none of those.
+#[expect(clippy::cast_precision_loss, reason = "a count of a benchmark is far below 2^52")]
+pub(super) fn per(count: u64, others: u64) -> Option<f64> {
+    (others > 0).then(|| count as f64 / others as f64)
+}
+
+/// A count for each second of a time.
+#[expect(clippy::cast_precision_loss, reason = "a count of a benchmark is far below 2^52")]
+fn ratio(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn seconds(time: Duration) -> String {
+pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
+/// Microseconds as milliseconds.
 fn milliseconds(us: u64) -> String {
-    format!("{:.2} ms", Duration::from_micros(us).as_secs_f64() * 1_000.0)
+    format!("{:.2}", Duration::from_micros(us).as_secs_f64() * 1_000.0)
 }
 
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// Small figures have decimals.
+fn decimal(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
 /// One decimal is more than a measurement can be trusted with.

@@ -3,6 +3,7 @@
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
 mod bad_input;
+mod bench;
 mod crash;
 mod examples;
 mod harness;
