@@ -398,6 +398,8 @@ pub enum Refusal {
     },
     /// Too much is waiting; nothing was stored.
     Busy,
+    /// The connection to the database was lost while it committed: it may have been stored.
+    Unsure,
     /// A defect here; nothing was stored.
     Internal,
 }

@@ -66,7 +66,7 @@ impl Ticket {
         let under_way = |marks: &mut Marks| marks.durable < commit && marks.failed.is_none();
         let marks = wait_while(&shared.moved, lock(&shared.marks), under_way);
         match &marks.failed {
-            Some(error) if marks.durable < commit => Err(error.clone()),
+            Some(error) if marks.durable < commit => Err(StoreError::Unsure { detail: error.to_string() }),
             _ => Ok(()),
         }
     }

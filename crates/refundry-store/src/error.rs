@@ -21,10 +21,14 @@ pub enum StoreError {
         /// What the database said.
         detail: String,
     },
-    /// The database cannot be reached or its disk fails. Wait and try again; tell the operator. If the machine dies
-    /// next, a commit that ended this way may be there after all, so whatever is tried again must carry its idempotency
-    /// key.
+    /// The database cannot be reached or its disk fails; nothing was committed. Wait and try again; tell the operator.
     Unavailable {
+        /// What could not be done, and why.
+        detail: String,
+    },
+    /// The connection was lost, or the disk failed, while a commit was under way: it may be there. Whatever is tried
+    /// again must carry its idempotency key.
+    Unsure {
         /// What could not be done, and why.
         detail: String,
     },
@@ -78,6 +82,7 @@ impl fmt::Display for StoreError {
             StoreError::Conflict { constraint } => write!(f, "the key {constraint} is taken"),
             StoreError::ReadOnly { detail } => write!(f, "the database takes no writes: {detail}"),
             StoreError::Unavailable { detail } => write!(f, "the database is not available: {detail}"),
+            StoreError::Unsure { detail } => write!(f, "it is not known whether the commit happened: {detail}"),
             StoreError::Corrupt { detail } => write!(f, "the database is damaged: {detail}"),
             StoreError::Schema(problem) => write!(f, "{problem}"),
             StoreError::Defect { detail } => write!(f, "the database and the program disagree: {detail}"),

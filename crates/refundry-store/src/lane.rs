@@ -234,28 +234,20 @@ impl<B: Batch> Shared<B> {
         let idle = |queue: &mut Queue<B>| queue.waiting.is_empty() && !queue.closed;
         let mut queue = wait_while(&self.arrived, lock(&self.queue), idle);
         let group = queue.waiting.front().map(|(job, _)| batch.group(job));
-        let others = |(job, _): &mut (B::Job, _)| Some(batch.group(job)) == group;
-        let batch = match queue.waiting.iter_mut().all(|entry| others(entry)) {
-            true => {
-                let count = queue.waiting.len().min(self.batch_max);
-                queue.waiting.drain(..count).unzip()
+        let (mut jobs, mut replies, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        while jobs.len() < self.batch_max
+            && let Some((job, reply)) = queue.waiting.pop_front()
+        {
+            if Some(batch.group(&job)) == group {
+                jobs.push(job);
+                replies.push(reply);
+            } else {
+                others.push((job, reply));
             }
-            false => {
-                let mut left = self.batch_max;
-                let mut taken = Vec::new();
-                for mut entry in std::mem::take(&mut queue.waiting) {
-                    if left > 0 && others(&mut entry) {
-                        left -= 1;
-                        taken.push(entry);
-                    } else {
-                        queue.waiting.push_back(entry);
-                    }
-                }
-                taken.into_iter().unzip()
-            }
-        };
+        }
+        others.into_iter().rev().for_each(|entry| queue.waiting.push_front(entry));
         self.stats.queued.store(queue.waiting.len() as u64, Ordering::Relaxed);
-        batch
+        (jobs, replies)
     }
 }
 

@@ -36,13 +36,16 @@ pub(crate) const TABLE_NAMES: &str = "
     SELECT table_name FROM information_schema.tables
     WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY table_name";
 
-/// Taken by whoever changes the schema, until the end of its transaction. The number is ours by choice alone.
-pub(crate) const LOCK_SCHEMA: &str = "SELECT pg_advisory_xact_lock(7265667564)";
+/// What whoever changes the schema does first: a step over many rows takes its time, and so may the one that is waited
+/// for. The lock is held until the end of the transaction; its number is ours by choice alone.
+pub(crate) const LOCK_SCHEMA: [&str; 3] =
+    ["SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0", "SELECT pg_advisory_xact_lock(7265667564)"];
 
 /// How long to wait before a lost connection is tried to be replaced once more.
 const RECONNECT_POLL: Duration = Duration::from_millis(50);
 
-const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Not `READ WRITE`: a server that only reads would refuse the beginning with words of its own, not the write.
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A database of a server.
@@ -116,7 +119,7 @@ impl Database {
                     self.writers.clear();
                     losses += 1;
                 }
-                Cause::Unknown => {
+                Cause::Unsure | Cause::Silent => {
                     self.writers.clear();
                     return Err(error);
                 }
@@ -134,6 +137,7 @@ impl Database {
                     polls += 1;
                     pause(RECONNECT_POLL);
                 }
+                Err(Failure { cause: Cause::Silent, error }) => return Err(error),
                 result => return result.map_err(|failure| failure.error),
             }
         }
@@ -270,7 +274,7 @@ impl PostgresTx<'_> {
         let (begin, later) = (self.begin.take(), std::mem::take(&mut self.later));
         self.conn.clean = false;
         let (client, runtime) = self.conn.parts();
-        let begun = async {
+        let first = async {
             match begin {
                 Some(sql) => client.batch_execute(sql).await,
                 None => Ok(()),
@@ -279,9 +283,9 @@ impl PostgresTx<'_> {
         // Each of these sends when it is first looked at, which happens in this order; the server answers in it too.
         let middle = join_all(later.iter().map(|(statement, params)| client.execute_raw(statement, params)));
         let committing = matches!(last, Last::Commit);
-        let (begun, middle, answer) = Connection::wait(runtime, join3(begun, middle, last.send(client)));
-        let first = begun.and(middle.into_iter().try_for_each(|one| one.map(|_| ()))).and(answer);
-        first.map_err(|error| self.fail(&error, committing))
+        let (first, middle, answer) = Connection::wait(runtime, join3(first, middle, last.send(client)));
+        let all = first.and(middle.into_iter().try_for_each(|one| one.map(|_| ()))).and(answer);
+        all.map_err(|error| self.fail(&error, committing))
     }
 
     fn commit(&mut self) -> Result<(), Failure> {
@@ -299,11 +303,12 @@ impl PostgresTx<'_> {
     }
 
     fn fail(&mut self, error: &tokio_postgres::Error, committing: bool) -> StoreError {
-        let Failure { mut cause, error } = Failure::of(error);
-        if cause == Cause::Lost && committing {
-            cause = Cause::Unknown;
+        let mut failure = Failure::of(error);
+        if let (Cause::Lost, true, StoreError::Unavailable { detail }) = (failure.cause, committing, &failure.error) {
+            failure = Failure { cause: Cause::Unsure, error: StoreError::Unsure { detail: detail.clone() } };
         }
-        self.failed.get_or_insert(Failure { cause, error: error.clone() });
+        let error = failure.error.clone();
+        self.failed.get_or_insert(failure);
         error
     }
 }
@@ -417,7 +422,7 @@ fn kind_of(of: &Type) -> Kind {
 /// escapes travel as two characters.
 const MARK: char = '\u{1}';
 
-fn escaped<'t>(text: &'t Cow<'_, str>) -> Cow<'t, str> {
+fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', MARK]) {
         return Cow::Borrowed(text);
     }
@@ -492,7 +497,7 @@ mod tests {
     #[test]
     fn any_text_comes_back_as_it_went() {
         for text in ["", "plain", "\0", "\u{1}", "\u{1}0", "a\0\u{1}1\0b"] {
-            let travels = escaped(&Cow::Borrowed(text)).into_owned();
+            let travels = escaped(text).into_owned();
             assert!(!travels.contains('\0'), "{text:?}");
             assert_eq!(unescaped(&travels), text);
         }

@@ -1,8 +1,8 @@
 //! Orders that were read a moment ago, so that one that has not changed is not taken apart again.
 //!
-//! An order is read twice for each refund: when it is accepted, and when its provider has answered. Its packed facts are
-//! still read from the database each time and compared, byte by byte, with those that were taken apart before; that is
-//! many times cheaper than taking them apart, and never wrong, whoever wrote in between.
+//! An order is read twice for each refund: when it is accepted, and when its provider has answered. Its packed facts
+//! are still read from the database each time and compared, byte by byte, with those that were taken apart before;
+//! that is many times cheaper than taking them apart, and never wrong, whoever wrote in between.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -129,7 +129,7 @@ impl Tx<'_> {
         match self {
             // There is one writer, and it is us.
             Tx::Sqlite(_) => Ok(()),
-            Tx::Postgres(_) => self.each(postgres::LOCK_SCHEMA, &[], |_| Ok(())),
+            Tx::Postgres(_) => postgres::LOCK_SCHEMA.iter().try_for_each(|sql| self.each(sql, &[], |_| Ok(()))),
         }
     }
 

@@ -462,7 +462,9 @@ fn answer(outcome: Result<Answer, oneshot::error::RecvError>) -> Result<Outcome,
             tracing::error!(detail, "a command failed; nothing of it was stored");
             Err(Refusal::Internal)
         }
-        Ok(Err(LaneError::QueueFull)) | Err(_) => Err(Refusal::Busy),
+        Ok(Err(LaneError::QueueFull)) => Err(Refusal::Busy),
+        // The writer ended before it could say.
+        Err(_) => Err(Refusal::Unsure),
     }
 }
 
@@ -471,6 +473,7 @@ pub(crate) fn failed(error: &StoreError) -> Refusal {
     tracing::error!(%error, "the database refused");
     match error {
         StoreError::Busy | StoreError::ReadOnly { .. } | StoreError::Unavailable { .. } => Refusal::Busy,
+        StoreError::Unsure { .. } => Refusal::Unsure,
         StoreError::Conflict { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Schema(_)

@@ -60,7 +60,7 @@ fn a_refunded_line_keeps_its_price_and_quantity(on: Backend) {
     // Units that were not refunded may ship, and a name may change.
     let mut shipped = plain("a");
     shipped.lines[0].shipped = 3;
-    shipped.lines[0].sku = "sku-renamed".to_owned();
+    shipped.lines[0].sku = String::from("sku-renamed");
     assert_eq!(shop.put_with(shipped, Vec::new()).unwrap().how, How::Changed);
     shop.assert_clean();
 }
@@ -132,8 +132,8 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent(on: Backend) {
     let call = shop.calls().remove(0);
     shop.record(&call, unknown()).unwrap();
     let edits: [fn(&mut Order); 2] = [
-        |order| order.payments[0].gateway = "manual".to_owned(),
-        |order| order.payments[0].reference = "another charge".to_owned(),
+        |order| order.payments[0].gateway = String::from("manual"),
+        |order| order.payments[0].reference = String::from("another charge"),
     ];
     for edit in edits {
         let mut changed = plain("a");

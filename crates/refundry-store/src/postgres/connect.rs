@@ -20,10 +20,11 @@ use tokio_postgres::{Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Failure;
+use super::errors::Cause;
 use crate::StoreError;
 use crate::pool::Reusable;
 
-/// How long a server may take to take a connection, and to answer at all before the connection counts as lost.
+/// How long a server may take until a connection is ready, and to answer at all before it counts as lost.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long one statement may take before the server gives it up. No statement of ours comes near it.
@@ -65,9 +66,6 @@ impl Server {
         let wrong = |detail: String| StoreError::Unavailable { detail };
         let (address, tls) = TlsWish::split(&url.0).map_err(wrong)?;
         let mut config: Config = address.parse().map_err(|error| wrong(format!("not an address: {error}")))?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_MAX);
-        }
         if config.get_application_name().is_none() {
             config.application_name("refundry");
         }
@@ -88,21 +86,28 @@ impl Server {
             STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis(),
         );
-        let connected = runtime.block_on(async {
+        let connecting = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
             // It moves on whenever a call waits for the server; how it ends is told by the call under way.
             tokio::spawn(async move { drop(connection.await) });
             client.batch_execute(&settings).await?;
             Ok(client)
-        });
+        };
+        // The driver's own limit ends with the connection; a server may also take that and then say nothing.
+        let connected = runtime.block_on(async { tokio::time::timeout(CONNECT_MAX, connecting).await });
         match connected {
-            Ok(client) => {
+            Ok(Ok(client)) => {
                 let runtime = Some(runtime);
                 Ok(Connection { client, runtime, statements: BTreeMap::new(), clean: true })
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 runtime.shutdown_background();
                 Err(Failure::of(&error))
+            }
+            Err(_) => {
+                runtime.shutdown_background();
+                let detail = format!("the server did not answer within {} s", CONNECT_MAX.as_secs());
+                Err(Failure { cause: Cause::Silent, error: StoreError::Unavailable { detail } })
             }
         }
     }

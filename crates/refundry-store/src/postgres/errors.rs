@@ -14,7 +14,9 @@ pub(crate) enum Cause {
     /// The connection is gone, and the transaction with it: run it again on another one.
     Lost,
     /// The connection was gone after the commit had been sent: it may have happened, so nothing is run again.
-    Unknown,
+    Unsure,
+    /// The server did not answer in time: that was all the time there is.
+    Silent,
     /// Running it again would end the same way.
     Refused,
 }

@@ -1,9 +1,9 @@
 //! Lists of refunds: which way leads to a page through few rows, and the statement that goes that way.
 //!
 //! Databases choose plans by statistics that may be missing or old, so here the text leaves one choice: conditions of
-//! the way are written plainly, all others so that no index serves them (`+number`, `text || ''`). A way is short if few
-//! refunds lie on it, which is counted first up to a bound, or if it runs in the order of the list and ends with the
-//! page. Every way gives the same page; each applies all filters.
+//! the way are written plainly, all others so that no index serves them (`+number`, `text || ''`). A way is short if
+//! few refunds lie on it, which is counted first up to a bound, or if it runs in the order of the list and ends with
+//! the page. Every way gives the same page; each applies all filters.
 
 use refundry_core::money::Decimal;
 use refundry_core::order::Id;

@@ -67,8 +67,8 @@ fn a_connection_lost_before_the_commit_costs_nothing() {
     assert_eq!((written, runs), (Ok(()), 2));
 
     proxy.cut_next(Cut::BeforeCommit);
-    let unknown = store.write(|tx| insert_pair(tx, 3));
-    assert!(matches!(unknown, Err(StoreError::Unavailable { .. })), "{unknown:?}");
+    let unsure = store.write(|tx| insert_pair(tx, 3));
+    assert!(matches!(unsure, Err(StoreError::Unsure { .. })), "{unsure:?}");
     // Idle connections are lost without a word.
     proxy.cut_all();
     assert_eq!(pair_ids(&store), [1, 2]);
@@ -84,11 +84,11 @@ fn a_commit_whose_answer_was_lost_is_not_run_twice() {
     let store = open(&proxy.url());
     proxy.cut_next(Cut::AfterCommit);
     let mut runs = 0;
-    let unknown = store.write(|tx| {
+    let unsure = store.write(|tx| {
         runs += 1;
         insert_pair(tx, runs)
     });
-    assert!(matches!(unknown, Err(StoreError::Unavailable { .. })), "{unknown:?}");
+    assert!(matches!(unsure, Err(StoreError::Unsure { .. })), "{unsure:?}");
     assert_eq!((runs, proxy.cuts()), (1, 1));
     assert_eq!(pair_ids(&store), [1], "it was done all the same");
 }

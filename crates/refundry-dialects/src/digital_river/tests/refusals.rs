@@ -85,6 +85,11 @@ fn everything_else_has_a_published_type() {
             "503 service_unavailable | - -: The service is busy. Nothing was stored; send the request again.",
         ),
         (
+            Refusal::Unsure,
+            "503 service_unavailable | - -: The service lost its database and does not know whether this was stored. \
+             Send the request again with the same Idempotency-Key.",
+        ),
+        (
             Refusal::Internal,
             "500 internal_server_error | unknown_error -: An unknown error has occurred. Nothing was stored.",
         ),
