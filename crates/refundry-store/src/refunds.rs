@@ -153,10 +153,10 @@ const GET: &str = "
     FROM refunds WHERE store = ?1 AND id = ?2";
 const BY_EXTERNAL_ID: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
-    FROM refunds WHERE store = ?1 AND external_id = ?2 ORDER BY id DESC LIMIT 1";
+    FROM refunds WHERE store = ?1 AND external_id = ?2 ORDER BY +id DESC LIMIT 1";
 const OF_ORDER: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
-    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY id";
+    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id";
 fn failure(refund: &Refund) -> String {
     refund.failure().map_or_else(String::new, |(code, _)| code.to_owned())
 }

@@ -28,3 +28,4 @@ mod lists;
 mod payouts;
 mod shop;
 mod twins;
+mod upgrade;
