@@ -80,4 +80,4 @@ const OF_ORDER: &str = "
     SELECT id, refund_id, happened_ms, kind, postings FROM journal
     WHERE store = ?1 AND subject IN (
         SELECT CAST(?2 AS BIGINT) UNION ALL SELECT id FROM refunds WHERE store = ?1 AND order_id = ?2)
-    ORDER BY id";
+    ORDER BY +id";

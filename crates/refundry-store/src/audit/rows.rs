@@ -235,18 +235,18 @@ const REFUNDS: &str = "
     SELECT r.id, r.created_ms, r.updated_ms, r.state, r.failure, b.block, r.amount_milli, r.refunded_milli, r.metadata,
         r.body, r.legs
     FROM refunds r LEFT JOIN refund_blocks b ON b.store = r.store AND b.block = r.block
-    WHERE r.store = ?1 AND r.order_id = ?2 ORDER BY r.id";
+    WHERE r.store = ?1 AND r.order_id = ?2 ORDER BY +r.id";
 // By the names that the order's lines ever had, since refund_skus is kept by name.
 const REFUND_SKUS: &str = "
     SELECT r.id, s.sku FROM refunds r CROSS JOIN order_skus o CROSS JOIN refund_skus s
     WHERE r.store = ?1 AND r.order_id = ?2 AND o.store = ?1 AND o.order_id = ?2
         AND s.store = ?1 AND s.sku = o.sku AND s.created_ms = r.created_ms AND s.refund_id = r.id
-    ORDER BY r.id, s.sku";
+    ORDER BY +r.id, s.sku";
 const ENTRIES: &str = "
     SELECT id, refund_id, happened_ms, kind, postings FROM journal
     WHERE store = ?1 AND subject IN (
         SELECT CAST(?2 AS BIGINT) UNION ALL SELECT id FROM refunds WHERE store = ?1 AND order_id = ?2)
-    ORDER BY id";
+    ORDER BY +id";
 const OUTBOX: &str = "SELECT refund_id, order_id, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const SKU: &str = "SELECT order_id FROM order_skus WHERE store = ?1 AND sku = ?2 AND order_id = ?3";
 

@@ -61,7 +61,9 @@ impl Drawing {
             self.next(ROW);
             self.line((x, top), (x, self.y), "#c0392b");
             let text = format!("{}: {:.0}/s; the first is {ratio:.2} of it", baseline.name, baseline.per_second);
-            self.text(x - 6.0, "end", "#c0392b", &text);
+            // On the side where there is room for it.
+            let (at, anchor) = if x > f64::midpoint(LEFT, RIGHT) { (x - 6.0, "end") } else { (x + 6.0, "start") };
+            self.text(at, anchor, "#c0392b", &text);
         }
         self.next(ROW * 0.5);
     }
