@@ -1,7 +1,6 @@
 //! The requests of a load: which ones, in which proportion, about which orders and refunds.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{Request, StatusCode, Uri};
 
 use super::client::Access;
@@ -59,7 +58,7 @@ impl Source {
         access: &Access,
         random: &mut Random,
         (connection, number): (u32, u32),
-    ) -> anyhow::Result<(Kind, Request<Full<Bytes>>)> {
+    ) -> anyhow::Result<(Kind, Request<Bytes>)> {
         let drawn = random.below(u32::try_from(self.mix.len()).unwrap_or(1)) as usize;
         let kind = self.mix.get(drawn).copied().unwrap_or(Kind::Create);
         let request = match kind {

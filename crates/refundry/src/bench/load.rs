@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use hdrhistogram::Histogram;
-use http_body_util::Full;
 use hyper::{Request, Uri};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -215,7 +214,7 @@ impl Sender {
     }
 
     /// Sends a request and counts its answer; `false` when there is no connection any more.
-    async fn ask(&mut self, kind: Kind, request: Request<Full<bytes::Bytes>>, due: Instant) -> bool {
+    async fn ask(&mut self, kind: Kind, request: Request<bytes::Bytes>, due: Instant) -> bool {
         let shared = Arc::clone(&self.shared);
         match self.connection.send(request).await {
             Ok((status, _)) if status == kind.expected() => {
