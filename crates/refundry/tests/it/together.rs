@@ -4,9 +4,15 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Process, TOKEN, audit, order, put_orders, settled};
+use crate::harness::{Answer, Backend, Client, Place, Process, TOKEN, order, put_orders, settled};
 
 const CLIENTS: usize = 64;
+
+on_both!(
+    sixty_four_clients_of_all_apis_never_take_more_than_was_captured,
+    sixty_four_clients_never_take_more_units_than_were_sold,
+    a_hundred_requests_with_one_key_make_one_refund,
+);
 
 /// Lets this many clients send at the same moment, and gives their answers.
 fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -> Answer + Sync) -> Vec<Answer> {
@@ -78,11 +84,10 @@ fn accepted(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count()
 }
 
-#[test]
-fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     // 1000.00 captured; 31.00 fits 32 times and leaves 8.00.
     put_orders(&mut client, &[order("together", 1)]);
@@ -97,14 +102,13 @@ fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
     assert_eq!(left["refundable"], "8.00", "{left:#}");
     let paid = provider.client().get("/books").json()["paid_minor"]["USD"].to_string();
     assert_eq!(paid, "99200");
-    assert!(audit(folder.path()).0, "{}", audit(folder.path()).1);
+    place.assert_clean();
 }
 
-#[test]
-fn sixty_four_clients_never_take_more_units_than_were_sold() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn sixty_four_clients_never_take_more_units_than_were_sold(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("units", 1)]);
     let ids = ids(&mut client, "units");
@@ -137,14 +141,13 @@ fn sixty_four_clients_never_take_more_units_than_were_sold() {
     settled(&mut client);
     let order = client.get("/v1/orders/units").json();
     assert_eq!(order["refundable"], "10.00", "{order:#}");
-    assert!(audit(folder.path()).0, "{}", audit(folder.path()).1);
+    place.assert_clean();
 }
 
-#[test]
-fn a_hundred_requests_with_one_key_make_one_refund() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn a_hundred_requests_with_one_key_make_one_refund(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("twins", 1)]);
     let bearer = format!("Bearer {TOKEN}");
