@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use refundry_core::balances::Facts;
+use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::Decision;
 use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
@@ -103,6 +103,11 @@ impl World {
     }
 
     /// Whether a token still opens the same store for the same; looked up once a batch.
+    /// The newest number of all orders that are held: what happens to them next is numbered above it.
+    pub(crate) fn newest(&self) -> Id {
+        self.facts.values().map(|kept| kept.facts.balances.newest).max().unwrap_or(0)
+    }
+
     pub(crate) fn pass_holds(&mut self, tx: &mut Tx<'_>, pass: &Pass) -> Result<bool, StoreError> {
         if !self.passes.contains_key(&pass.hash) {
             let found = tokens::find(tx, &pass.hash)?.map(|(token, _)| (token.store, token.scopes));
@@ -217,10 +222,12 @@ impl World {
         new: bool,
         entry: Id,
         now_ms: i64,
-    ) -> Found {
-        let Decision { refund, balances, happening, postings } = decision;
+    ) -> Result<Found, StoreError> {
+        let Decision { refund, mut balances, happening, postings } = decision;
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
         kept.facts.balances = balances;
+        let of_refund = refund.legs.iter().map(|leg| leg.id).chain([refund.id]).filter(|_| new);
+        note_numbers(&mut balances, of_refund.chain(happening.map(|_| entry)))?;
         kept.balances = kept.balances.changed();
         let shared = Arc::clone(&kept.facts.order);
         let refund = Arc::new(refund);
@@ -235,7 +242,7 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
-        (refund, shared)
+        Ok((refund, shared))
     }
 
     /// Puts a refund whose change was already written.
@@ -250,14 +257,22 @@ impl World {
     pub(crate) fn put_order(
         &mut self,
         store: i64,
-        facts: Facts,
+        mut facts: Facts,
         document: Option<&str>,
         opening: (Id, Happening, Vec<Posting>),
         now_ms: i64,
-    ) {
+    ) -> Result<(), StoreError> {
         let order = facts.order.id;
         let (id, happening, postings) = opening;
         if !postings.is_empty() {
+        if postings.is_empty() {
+            // Nothing moved, but there may be lines and payments that are new.
+            let Order { lines, payments, .. } = &*facts.order;
+            let numbers = lines.iter().map(|line| line.id).chain(payments.iter().map(|payment| payment.id));
+            facts.balances.newest = numbers.chain([order, facts.balances.newest]).max().unwrap_or(order);
+        } else {
+            note_numbers(&mut facts.balances, [id])?;
+        }
             self.entries.push(Entry { store, order, id, refund: None, happened_ms: now_ms, happening, postings });
         }
         if let Some(reference) = crate::intake::reference(&facts.order) {
@@ -275,6 +290,7 @@ impl World {
         };
         self.facts.insert((store, order), kept);
     }
+        Ok(())
 
     /// Puts a leg into the outbox.
     pub(crate) fn send(&mut self, row: OutboxRow) {
@@ -349,6 +365,19 @@ impl Row {
 
 /// What the jobs of a batch name, before anything was read.
 #[derive(Default)]
+/// Notes numbers that an order was given.
+fn note_numbers(balances: &mut Balances, given: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+    let before = balances.newest;
+    for id in given {
+        // The order came up while the batch was being decided, numbered by somebody else. Begun anew, the batch knows it.
+        if id <= before {
+            return Err(StoreError::Busy);
+        }
+        balances.newest = balances.newest.max(id);
+    }
+    Ok(())
+}
+
 struct Wants<'j> {
     /// Orders by name.
     named: Vec<(i64, Cow<'j, Reference>)>,

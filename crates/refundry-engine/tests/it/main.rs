@@ -24,6 +24,7 @@ mod audit;
 mod batches;
 mod books;
 mod imports;
+mod pairs;
 mod payouts;
 mod shop;
 mod twins;
