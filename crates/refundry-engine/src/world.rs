@@ -24,7 +24,8 @@ pub(crate) struct World {
     passes: BTreeMap<String, Option<(i64, String)>>,
     keys: BTreeMap<(i64, String), Option<KeyRecord>>,
     bound: Vec<(i64, String)>,
-    expired: Vec<(i64, String)>,
+    /// Keys that count no more: store, key, when it was bound.
+    expired: Vec<(i64, String, i64)>,
     entries: Vec<Entry>,
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
@@ -102,12 +103,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether a token still opens the same store for the same; looked up once a batch.
     /// The newest number of all orders that are held: what happens to them next is numbered above it.
     pub(crate) fn newest(&self) -> Id {
         self.facts.values().map(|kept| kept.facts.balances.newest).max().unwrap_or(0)
     }
 
+    /// Whether a token still opens the same store for the same; looked up once a batch.
     pub(crate) fn pass_holds(&mut self, tx: &mut Tx<'_>, pass: &Pass) -> Result<bool, StoreError> {
         if !self.passes.contains_key(&pass.hash) {
             let found = tokens::find(tx, &pass.hash)?.map(|(token, _)| (token.store, token.scopes));
@@ -198,8 +199,8 @@ impl World {
             None => keys::get_many(tx, &[(store, key)])?.pop().flatten(),
         };
         let counts = |record: &KeyRecord| record.created_ms >= since_ms;
-        if known.as_ref().is_some_and(|record| !counts(record)) {
-            self.expired.push(slot.clone());
+        if let Some(record) = known.as_ref().filter(|record| !counts(record)) {
+            self.expired.push((store, key.to_owned(), record.created_ms));
         }
         let known = known.filter(counts);
         self.keys.insert(slot, known.clone());
@@ -225,9 +226,9 @@ impl World {
     ) -> Result<Found, StoreError> {
         let Decision { refund, mut balances, happening, postings } = decision;
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
-        kept.facts.balances = balances;
         let of_refund = refund.legs.iter().map(|leg| leg.id).chain([refund.id]).filter(|_| new);
         note_numbers(&mut balances, of_refund.chain(happening.map(|_| entry)))?;
+        kept.facts.balances = balances;
         kept.balances = kept.balances.changed();
         let shared = Arc::clone(&kept.facts.order);
         let refund = Arc::new(refund);
@@ -264,7 +265,6 @@ impl World {
     ) -> Result<(), StoreError> {
         let order = facts.order.id;
         let (id, happening, postings) = opening;
-        if !postings.is_empty() {
         if postings.is_empty() {
             // Nothing moved, but there may be lines and payments that are new.
             let Order { lines, payments, .. } = &*facts.order;
@@ -273,6 +273,7 @@ impl World {
         } else {
             note_numbers(&mut facts.balances, [id])?;
         }
+        if !postings.is_empty() {
             self.entries.push(Entry { store, order, id, refund: None, happened_ms: now_ms, happening, postings });
         }
         if let Some(reference) = crate::intake::reference(&facts.order) {
@@ -289,8 +290,8 @@ impl World {
             },
         };
         self.facts.insert((store, order), kept);
-    }
         Ok(())
+    }
 
     /// Puts a leg into the outbox.
     pub(crate) fn send(&mut self, row: OutboxRow) {
@@ -319,9 +320,10 @@ impl World {
         };
         refunds::insert(tx, &rows(Row::New).collect::<Vec<_>>())?;
         refunds::update(tx, &rows(Row::Changed).collect::<Vec<_>>())?;
-        let expired: Vec<(i64, &str)> = self.expired.iter().map(|(store, key)| (*store, key.as_str())).collect();
-        keys::release(tx, &expired)?;
         // In key order, as everything that two writers may both want.
+        let expired: BTreeSet<_> =
+            self.expired.iter().map(|(store, key, at_ms)| (*store, key.as_str(), *at_ms)).collect();
+        keys::release(tx, &expired.into_iter().collect::<Vec<_>>())?;
         let bound: BTreeSet<&(i64, String)> = self.bound.iter().collect();
         let bound = bound.into_iter().filter_map(|slot| self.keys.get(slot).cloned().flatten());
         keys::bind(tx, &bound.collect::<Vec<_>>())?;
@@ -363,8 +365,6 @@ impl Row {
     }
 }
 
-/// What the jobs of a batch name, before anything was read.
-#[derive(Default)]
 /// Notes numbers that an order was given.
 fn note_numbers(balances: &mut Balances, given: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
     let before = balances.newest;
@@ -378,6 +378,8 @@ fn note_numbers(balances: &mut Balances, given: impl IntoIterator<Item = Id>) ->
     Ok(())
 }
 
+/// What the jobs of a batch name, before anything was read.
+#[derive(Default)]
 struct Wants<'j> {
     /// Orders by name.
     named: Vec<(i64, Cow<'j, Reference>)>,

@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use refundry_core::limits::LEASE_MS;
+use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS};
 use refundry_core::order::Id;
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Accepted, Job, Outcome};
 use refundry_engine::intake::How;
-use refundry_store::Options;
+use refundry_store::keys::{self, KeyRecord};
+use refundry_store::{Options, Store, StoreError};
 
 use crate::books::plain;
 use crate::shop::{
@@ -115,6 +116,54 @@ fn a_key_used_by_both_at_once_makes_one_refund() {
         assert_eq!(total(&pair[0], &[one, other]), number + 1);
     }
     pair[1].assert_clean();
+}
+
+#[test]
+fn a_key_that_counts_no_more_is_bound_again_once() {
+    let pair = pair(Backend::Postgres);
+    let (one, other) = (pair[0].put(plain("a")), pair[0].put(plain("b")));
+    let keys: Vec<String> = (0..30).map(|number| format!("key-{number}")).collect();
+    for key in &keys {
+        created(pair[0].call(pair[0].job(one, amount("0.10"), Some((key, "old"))))).unwrap();
+    }
+    for shop in &pair {
+        shop.tick(KEY_LIFE_MS + 1);
+    }
+    for (number, key) in (1_u32..).zip(&keys) {
+        let [first, second] = both(&pair, |side, shop| {
+            created(shop.call(shop.job([one, other][side], amount("0.10"), Some((key, "new"))))).unwrap()
+        });
+        assert_eq!(first.refund.id, second.refund.id, "{key}");
+        assert_eq!(total(&pair[0], &[one, other]), 30 + number);
+    }
+    pair[0].assert_clean();
+}
+
+#[test]
+fn a_key_that_somebody_else_bound_anew_is_not_taken_from_him() {
+    let shop = Shop::new(Backend::Postgres);
+    let store = shop.engine.store();
+    let record = |refund, created_ms| {
+        let (key, hash) = ("key".to_owned(), "hash".to_owned());
+        KeyRecord { store: shop.tenant, key, hash, refund, created_ms }
+    };
+    let bind = |store: &Store, record: KeyRecord| {
+        store.write(|tx| {
+            keys::release(tx, &[(record.store, "key", 1)])?;
+            keys::bind(tx, std::slice::from_ref(&record))
+        })
+    };
+    bind(store, record(1, 1)).unwrap();
+    let outrun = store.write(|tx| {
+        let old = keys::get_many(tx, &[(shop.tenant, "key")])?.remove(0).unwrap();
+        assert_eq!(old.refund, 1);
+        bind(store, record(2, 9)).unwrap();
+        keys::release(tx, &[(shop.tenant, "key", old.created_ms)])?;
+        keys::bind(tx, &[record(3, 9)])
+    });
+    assert!(matches!(outrun, Err(StoreError::Conflict { .. })), "{outrun:?}");
+    let bound = store.read(|tx| keys::get_many(tx, &[(shop.tenant, "key")])).unwrap();
+    assert_eq!(bound, [Some(record(2, 9))]);
 }
 
 #[test]
