@@ -23,6 +23,7 @@ macro_rules! on_both {
 mod bad_input;
 mod crash;
 mod examples;
+mod faults;
 mod harness;
 mod import;
 mod readme;

@@ -14,14 +14,18 @@ on_both!(
     a_hundred_requests_with_one_key_make_one_refund,
 );
 
-/// Lets this many clients send at the same moment, and gives their answers.
-fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -> Answer + Sync) -> Vec<Answer> {
+/// Lets this many clients of some servers send at the same moment, and gives their answers.
+pub(crate) fn at_once<T: Send>(
+    servers: &[&Process],
+    clients: usize,
+    send: impl Fn(usize, &mut Client) -> T + Sync,
+) -> Vec<T> {
     let barrier = Barrier::new(clients);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..clients)
             .map(|number| {
                 let (barrier, send) = (&barrier, &send);
-                let mut client = server.client();
+                let mut client = servers[number % servers.len()].client();
                 scope.spawn(move || {
                     barrier.wait();
                     send(number, &mut client)
@@ -33,7 +37,7 @@ fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -
 }
 
 /// Sends a refund of an order through one of the four APIs, in turns.
-fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -> Answer {
+pub(crate) fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -> Answer {
     let bearer = format!("Bearer {TOKEN}");
     let headers = [
         ("authorization", bearer.as_str()),
@@ -57,7 +61,7 @@ fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -
 }
 
 /// How one order is called in each API.
-struct Ids {
+pub(crate) struct Ids {
     native: String,
     number: String,
     shopline_order: String,
@@ -65,7 +69,7 @@ struct Ids {
     lines: Vec<String>,
 }
 
-fn ids(client: &mut Client, native: &str) -> Ids {
+pub(crate) fn ids(client: &mut Client, native: &str) -> Ids {
     let order = client.get(&format!("/v1/orders/{native}")).json();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let number = text(&order["uid"]);
@@ -80,7 +84,7 @@ fn ids(client: &mut Client, native: &str) -> Ids {
     }
 }
 
-fn accepted(answers: &[Answer]) -> usize {
+pub(crate) fn accepted(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count()
 }
 
@@ -92,7 +96,7 @@ fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured(on: Backend)
     // 1000.00 captured; 31.00 fits 32 times and leaves 8.00.
     put_orders(&mut client, &[order("together", 1)]);
     let ids = ids(&mut client, "together");
-    let answers = at_once(&server, CLIENTS, |number, client| refund_through(number, client, &ids, "31.00"));
+    let answers = at_once(&[&server], CLIENTS, |number, client| refund_through(number, client, &ids, "31.00"));
     assert_eq!(accepted(&answers), 32, "{answers:#?}");
     for answer in answers.iter().filter(|answer| !matches!(answer.status, 200 | 201)) {
         assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text());
@@ -114,7 +118,7 @@ fn sixty_four_clients_never_take_more_units_than_were_sold(on: Backend) {
     let ids = ids(&mut client, "units");
     let bearer = format!("Bearer {TOKEN}");
     // 100 units; 3 fit 33 times and leave one.
-    let answers = at_once(&server, CLIENTS, |number, client| {
+    let answers = at_once(&[&server], CLIENTS, |number, client| {
         let headers =
             [("authorization", bearer.as_str()), ("access-token", TOKEN), ("content-type", "application/json")];
         let line = &ids.lines[0];
@@ -154,7 +158,7 @@ fn a_hundred_requests_with_one_key_make_one_refund(on: Backend) {
     let body = json!({"order": "twins", "ask": {"amount": "7.00"}}).to_string();
     let headers = [("authorization", bearer.as_str()), ("idempotency-key", "one and the same")];
     let send = |client: &mut Client| client.send("POST", "/v1/refunds", &headers, body.as_bytes()).expect("an answer");
-    let answers = at_once(&server, 100, |_, client| send(client));
+    let answers = at_once(&[&server], 100, |_, client| send(client));
     for answer in &answers {
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.json(), answers[0].json());
