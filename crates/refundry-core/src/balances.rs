@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::money::{Amount, even_share, unit_share};
-use crate::order::{Order, Payment};
+use crate::order::{Id, Order, Payment};
 use crate::refund::Bucket;
 
 /// Running sums of all refunds of one order; indices run parallel to the order's lists.
@@ -26,6 +26,9 @@ pub struct Balances {
     pub customized: bool,
     /// When a refund or a leg last changed, epoch milliseconds; 0 before the first.
     pub updated_ms: i64,
+    /// The number given last for this order. Whoever gives the next ones, of however many processes, stays above it: so
+    /// the numbers of one order tell in which order things happened to it, which no clock does.
+    pub newest: Id,
 }
 
 /// Net and tax of one component that refunds hold.

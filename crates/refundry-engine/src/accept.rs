@@ -303,13 +303,14 @@ impl Batch for Writer {
     }
 
     fn run(&mut self, tx: &mut Tx<'_>, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
-        let now_ms = self.clock.now_ms();
         // A transaction that was not committed took its node lease and marks back with it.
         if std::mem::replace(&mut self.uncommitted, true) {
             self.ids.forget();
         }
-        self.ids.begin(tx, now_ms)?;
         let mut world = World::load(tx, jobs, std::mem::take(&mut self.recent))?;
+        // Only now: others may have held the orders until a moment ago, and this comes after what they did.
+        let now_ms = self.clock.now_ms();
+        self.ids.begin_above(tx, world.newest(), now_ms)?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
@@ -412,7 +413,7 @@ impl Writer {
         let ids = &mut self.ids;
         let decision = accept(facts, command, quote, now_ms, &mut || ids.next(now_ms));
         let entry = self.ids.next(now_ms);
-        let (refund, order) = world.apply(store, order, decision, true, entry, now_ms);
+        let (refund, order) = world.apply(store, order, decision, true, entry, now_ms)?;
         if let Some(key) = key {
             let RequestKey { key, hash } = key.clone();
             world.bind(KeyRecord { store, key, hash, refund: refund.id, created_ms: now_ms });

@@ -245,10 +245,13 @@ pub(crate) fn record(
     let index = refund.legs.iter().position(|leg| leg.id == news.leg).ok_or_else(missing_refund)?;
     let facts = world.facts(tx, news.store, news.order)?;
     let decision = settle(facts, &refund, index, news.news.clone(), now_ms);
-    let updated = decision.ok().map(|decision| {
-        let entry = ids.next(now_ms);
-        world.apply(news.store, news.order, decision, false, entry, now_ms).0
-    });
+    let updated = match decision {
+        Ok(decision) => {
+            let entry = ids.next(now_ms);
+            Some(world.apply(news.store, news.order, decision, false, entry, now_ms)?.0)
+        }
+        Err(_stale) => None,
+    };
     let leg = updated.as_ref().unwrap_or(&refund).legs.get(index);
     let over = leg.is_none_or(|leg| leg.state.is_final() || matches!(leg.state, LegState::Parked { .. }));
     if over {
@@ -303,5 +306,5 @@ pub(crate) fn settle_by_hand(
     // Without a driver it would be asked about for ever, with nobody there to answer.
     world.finish(store, leg);
     let entry = ids.next(now_ms);
-    Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)))
+    Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)?))
 }

@@ -3,6 +3,9 @@
 //! A number is milliseconds (13 digits), the node (2 digits) and a counter (3 digits). The node is leased from a row of
 //! the database. The row also keeps a time that no number of this node has passed: it is written ahead in the
 //! transaction that first needs it, so that after a crash, or with a clock that jumped back, numbers go on above it.
+//!
+//! Clocks of several processes never agree, and a busy process runs ahead of its own. So every order keeps the newest
+//! number it was given, and whoever holds it goes on above that: the numbers of one order tell what came first.
 
 use refundry_core::order::Id;
 use refundry_store::nodes::{self, Node};
@@ -72,6 +75,17 @@ impl Ids {
         nodes::renew(tx, node, &self.holder, until_ms, high_ms)?;
         self.node = Some(Leased { node, until_ms, high_ms });
         Ok(())
+    }
+
+    /// Like [`Ids::begin`], for numbers above one that any process may have given.
+    pub(crate) fn begin_above(&mut self, tx: &mut Tx<'_>, newest: Id, now_ms: i64) -> Result<(), StoreError> {
+        let newest = i64::try_from(newest).map_err(|_| StoreError::defect("a number of ours has at most 18 digits"))?;
+        let node = newest / PER_MS % 100;
+        // Those under our own node are below our next one anyway. Under another node, the millisecond after is.
+        if self.node.as_ref().is_none_or(|leased| leased.node != node) {
+            self.last = self.last.max((newest / PER_MS / 100 + 1) * PER_MS - 1);
+        }
+        self.begin(tx, now_ms)
     }
 
     /// Makes the next [`Ids::begin`] ask the database again: what was leased or marked may have been rolled back.

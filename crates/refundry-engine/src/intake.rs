@@ -98,7 +98,13 @@ fn create(
     }
     let id = facts.order.id;
     let postings = opening(None, &facts.order);
-    world.put_order(store, facts, Some(&intake.document), (ids.next(now_ms), Happening::OrderOpened, postings), now_ms);
+    world.put_order(
+        store,
+        facts,
+        Some(&intake.document),
+        (ids.next(now_ms), Happening::OrderOpened, postings),
+        now_ms,
+    )?;
     for past in &intake.refunds {
         take_past(tx, world, (store, id), past, ids, now_ms)?;
     }
@@ -148,7 +154,7 @@ fn update(
         Some(&intake.document),
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
-    );
+    )?;
     for past in &news {
         take_past(tx, world, (store, id), past, ids, now_ms)?;
     }
@@ -250,7 +256,7 @@ fn take_past(
     let refund = past_refund(facts, past, now_ms, &mut || ids.next(now_ms));
     let decision = record(facts, refund, now_ms);
     let entry = ids.next(now_ms);
-    world.apply(store, order, decision, true, entry, now_ms);
+    world.apply(store, order, decision, true, entry, now_ms)?;
     Ok(())
 }
 
@@ -493,6 +499,6 @@ fn change(
     balances.fit(&after);
     let postings = opening(Some(&before.order), &after);
     let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
-    world.put_order(store, Facts { order: Arc::new(after), balances }, None, entry, now_ms);
+    world.put_order(store, Facts { order: Arc::new(after), balances }, None, entry, now_ms)?;
     Ok(Ok(world.order(tx, store, id)?))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use refundry_core::balances::Facts;
+use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::Decision;
 use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
@@ -24,7 +24,8 @@ pub(crate) struct World {
     passes: BTreeMap<String, Option<(i64, String)>>,
     keys: BTreeMap<(i64, String), Option<KeyRecord>>,
     bound: Vec<(i64, String)>,
-    expired: Vec<(i64, String)>,
+    /// Keys that count no more: store, key, when it was bound.
+    expired: Vec<(i64, String, i64)>,
     entries: Vec<Entry>,
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
@@ -101,6 +102,11 @@ impl World {
             self.facts.insert(*key, KeptFacts { facts, balances: Row::Same, order: Row::Same, document: None });
         }
         Ok(())
+    }
+
+    /// The newest number of all orders that are held: what happens to them next is numbered above it.
+    pub(crate) fn newest(&self) -> Id {
+        self.facts.values().map(|kept| kept.facts.balances.newest).max().unwrap_or(0)
     }
 
     /// Whether a token still opens the same store for the same; looked up once a batch.
@@ -194,8 +200,8 @@ impl World {
             None => keys::get_many(tx, &[(store, key)])?.pop().flatten(),
         };
         let counts = |record: &KeyRecord| record.created_ms >= since_ms;
-        if known.as_ref().is_some_and(|record| !counts(record)) {
-            self.expired.push(slot.clone());
+        if let Some(record) = known.as_ref().filter(|record| !counts(record)) {
+            self.expired.push((store, key.to_owned(), record.created_ms));
         }
         let known = known.filter(counts);
         self.keys.insert(slot, known.clone());
@@ -218,9 +224,11 @@ impl World {
         new: bool,
         entry: Id,
         now_ms: i64,
-    ) -> Found {
-        let Decision { refund, balances, happening, postings } = decision;
+    ) -> Result<Found, StoreError> {
+        let Decision { refund, mut balances, happening, postings } = decision;
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
+        let of_refund = refund.legs.iter().map(|leg| leg.id).chain([refund.id]).filter(|_| new);
+        note_numbers(&mut balances, of_refund.chain(happening.map(|_| entry)))?;
         kept.facts.balances = balances;
         kept.balances = kept.balances.changed();
         let shared = Arc::clone(&kept.facts.order);
@@ -236,7 +244,7 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
-        (refund, shared)
+        Ok((refund, shared))
     }
 
     /// Puts a refund whose change was already written.
@@ -251,13 +259,21 @@ impl World {
     pub(crate) fn put_order(
         &mut self,
         store: i64,
-        facts: Facts,
+        mut facts: Facts,
         document: Option<&str>,
         opening: (Id, Happening, Vec<Posting>),
         now_ms: i64,
-    ) {
+    ) -> Result<(), StoreError> {
         let order = facts.order.id;
         let (id, happening, postings) = opening;
+        if postings.is_empty() {
+            // Nothing moved, but there may be lines and payments that are new.
+            let Order { lines, payments, .. } = &*facts.order;
+            let numbers = lines.iter().map(|line| line.id).chain(payments.iter().map(|payment| payment.id));
+            facts.balances.newest = numbers.chain([order, facts.balances.newest]).max().unwrap_or(order);
+        } else {
+            note_numbers(&mut facts.balances, [id])?;
+        }
         if !postings.is_empty() {
             self.entries.push(Entry { store, order, id, refund: None, happened_ms: now_ms, happening, postings });
         }
@@ -275,6 +291,7 @@ impl World {
             },
         };
         self.facts.insert((store, order), kept);
+        Ok(())
     }
 
     /// Puts a leg into the outbox.
@@ -304,9 +321,10 @@ impl World {
         };
         refunds::insert(tx, &rows(Row::New).collect::<Vec<_>>())?;
         refunds::update(tx, &rows(Row::Changed).collect::<Vec<_>>())?;
-        let expired: Vec<(i64, &str)> = self.expired.iter().map(|(store, key)| (*store, key.as_str())).collect();
-        keys::release(tx, &expired)?;
         // In key order, as everything that two writers may both want.
+        let expired: BTreeSet<_> =
+            self.expired.iter().map(|(store, key, at_ms)| (*store, key.as_str(), *at_ms)).collect();
+        keys::release(tx, &expired.into_iter().collect::<Vec<_>>())?;
         let bound: BTreeSet<&(i64, String)> = self.bound.iter().collect();
         let bound = bound.into_iter().filter_map(|slot| self.keys.get(slot).cloned().flatten());
         keys::bind(tx, &bound.collect::<Vec<_>>())?;
@@ -347,6 +365,19 @@ impl Row {
             Row::New => Row::New,
         }
     }
+}
+
+/// Notes numbers that an order was given.
+fn note_numbers(balances: &mut Balances, given: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+    let before = balances.newest;
+    for id in given {
+        // The order came up while the batch was being decided, numbered by somebody else. Begun anew, the batch knows it.
+        if id <= before {
+            return Err(StoreError::Busy);
+        }
+        balances.newest = balances.newest.max(id);
+    }
+    Ok(())
 }
 
 /// What the jobs of a batch name, before anything was read.

@@ -202,11 +202,13 @@ fn read_payment(packed: PackedPayment) -> Result<Payment, StoreError> {
 }
 
 /// Refunds, components (net, tax), lines (waiting, shipped), payments (pending, succeeded, own pending, own succeeded),
-/// discrepancy, customized, updated.
-type PackedBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64);
+/// discrepancy, customized, updated, newest number.
+type PackedBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64, Id);
+/// Balances from before several processes could give numbers to one order: without the newest.
+type OlderBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64);
 
 pub(crate) fn pack_balances(balances: &Balances) -> String {
-    let Balances { refunds, components, lines, payments, discrepancy, customized, updated_ms } = balances;
+    let Balances { refunds, components, lines, payments, discrepancy, customized, updated_ms, newest } = balances;
     let paid = |p: &PaidBack| (p.pending.get(), p.succeeded.get(), p.own_pending.get(), p.own_succeeded.get());
     let packed: PackedBalances = (
         *refunds,
@@ -216,13 +218,22 @@ pub(crate) fn pack_balances(balances: &Balances) -> String {
         discrepancy.get(),
         *customized,
         *updated_ms,
+        *newest,
     );
     write(&packed)
 }
 
 pub(crate) fn read_balances(sums: &str) -> Result<Balances, StoreError> {
-    let (refunds, components, lines, payments, discrepancy, customized, updated_ms): PackedBalances =
-        read("balances.sums", sums)?;
+    let (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest): PackedBalances =
+        match read::<PackedBalances>("balances.sums", sums) {
+            Ok(packed) => packed,
+            Err(error) => {
+                // One process gave all its numbers, and still ascends.
+                let older = read::<OlderBalances>("balances.sums", sums).map_err(|_| error)?;
+                let (refunds, components, lines, payments, discrepancy, customized, updated_ms) = older;
+                (refunds, components, lines, payments, discrepancy, customized, updated_ms, 0)
+            }
+        };
     let paid = |(pending, succeeded, own_pending, own_succeeded)| PaidBack {
         pending: Amount::minor(pending),
         succeeded: Amount::minor(succeeded),
@@ -238,6 +249,7 @@ pub(crate) fn read_balances(sums: &str) -> Result<Balances, StoreError> {
         discrepancy: Amount::minor(discrepancy),
         customized,
         updated_ms,
+        newest,
     })
 }
 

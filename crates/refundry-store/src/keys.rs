@@ -33,10 +33,11 @@ pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, &str)]) -> Result<Vec<Option<KeyR
     Ok(found)
 }
 
-/// Forgets single keys that were bound too long ago to count, so that they can be bound anew: store, key.
-pub fn release(tx: &mut Tx<'_>, keys: &[(i64, &str)]) -> Result<(), StoreError> {
-    let params = keys.iter().map(|(store, key)| [(*store).into(), (*key).into()]);
-    tx.write_many(RELEASE, &params.collect::<Vec<[Value<'_>; 2]>>())
+/// Forgets single keys that were bound too long ago to count, so that they can be bound anew: store, key, and when it
+/// was bound. One that somebody else has bound anew since stays, and stands in the way of [`bind`].
+pub fn release(tx: &mut Tx<'_>, keys: &[(i64, &str, i64)]) -> Result<(), StoreError> {
+    let params = keys.iter().map(|(store, key, created_ms)| [(*store).into(), (*key).into(), (*created_ms).into()]);
+    tx.write_many(RELEASE, &params.collect::<Vec<[Value<'_>; 3]>>())
 }
 
 /// Binds keys that are free. Where somebody else was faster the transaction ends as [`StoreError::Conflict`].
@@ -61,6 +62,6 @@ pub fn forget(tx: &mut Tx<'_>, store: i64, before_ms: i64) -> Result<u64, StoreE
 
 const GET: &str = "
     SELECT hash, refund_id, created_ms FROM keys WHERE store = ?1 AND key = ?2";
-const RELEASE: &str = "DELETE FROM keys WHERE store = ?1 AND key = ?2";
+const RELEASE: &str = "DELETE FROM keys WHERE store = ?1 AND key = ?2 AND created_ms = ?3";
 const BIND: &str = "INSERT INTO keys (store, key, hash, refund_id, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
 const FORGET: &str = "DELETE FROM keys WHERE store = ?1 AND created_ms < ?2";

@@ -25,6 +25,7 @@ mod batches;
 mod books;
 mod imports;
 mod lists;
+mod pairs;
 mod payouts;
 mod shop;
 mod twins;

@@ -22,7 +22,7 @@ use refundry_engine::intake::Taken;
 use refundry_gateways::{Answer, Manual, Registry, Simulated, simulated::BookKeeper};
 use refundry_store::audit::{AuditOptions, Report, audit};
 use refundry_store::stores::StoreRecord;
-use refundry_store::{DatabaseUrl, LaneError, Options, Store};
+use refundry_store::{DatabaseUrl, LaneError, Options, Recent, Store};
 use refundry_test_postgres::{Database, fresh_database, shared_url};
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ impl Place {
         }
     }
 
-    fn options(&self, now_ms: i64) -> Options {
+    pub(crate) fn options(&self, now_ms: i64) -> Options {
         match self {
             Place::Folder(folder) => Options::file(folder.path().join("shop.db"), now_ms),
             Place::Server(database) => Options::server(DatabaseUrl::new(database.url()), now_ms),
@@ -62,7 +62,7 @@ pub(crate) struct Shop {
     pub(crate) now: Arc<AtomicI64>,
     pub(crate) tenant: i64,
     // After the engine, so that the database is closed before it is removed.
-    pub(crate) place: Place,
+    pub(crate) place: Arc<Place>,
 }
 
 impl Shop {
@@ -72,12 +72,14 @@ impl Shop {
     }
 
     /// A shop with one writer, so that what waits together is done together.
-    pub(crate) fn open(place: Place, now_ms: i64, working: bool) -> Shop {
+    pub(crate) fn open(place: impl Into<Arc<Place>>, now_ms: i64, working: bool) -> Shop {
+        let place = place.into();
         let options = Options { writers_max: 2, ..place.options(now_ms) };
         Shop::with(place, &options, working)
     }
 
-    pub(crate) fn with(place: Place, options: &Options, working: bool) -> Shop {
+    pub(crate) fn with(place: impl Into<Arc<Place>>, options: &Options, working: bool) -> Shop {
+        let place = place.into();
         let now = Arc::new(AtomicI64::new(options.now_ms));
         let store = Store::open(options).unwrap();
         let drivers: Vec<Box<dyn refundry_gateways::Gateway>> =
@@ -91,7 +93,7 @@ impl Shop {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        match &self.place {
+        match &*self.place {
             Place::Folder(folder) => folder.path().join("shop.db"),
             Place::Server(_) => panic!("a server has no file"),
         }
@@ -127,21 +129,35 @@ impl Shop {
     /// Has all jobs wait until they can be done in one transaction.
     pub(crate) fn together(&self, jobs: &[Job]) -> Vec<Result<Outcome, LaneError>> {
         let (sender, answers) = mpsc::channel();
-        let count = jobs.len();
-        let ((enter, entered), (open, gate)) = (mpsc::channel(), mpsc::channel());
-        // The writer answers this one, and goes on when all the others wait.
-        let held = Box::new(move |_| {
-            enter.send(()).unwrap();
-            gate.recv().unwrap();
+        let gate = self.put(order("gate", "USD"));
+        let ((enter, entered), (open, opened)) = (mpsc::channel(), mpsc::channel());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let held = self.engine.store().write(|tx| {
+                    refundry_store::orders::hold(tx, &[(self.tenant, gate)], &mut Recent::default())?;
+                    enter.send(()).unwrap();
+                    opened.recv().unwrap();
+                    Ok(())
+                });
+                held.unwrap();
+            });
+            entered.recv().unwrap();
+            // The writer waits for the gate with this one, which changes nothing, while the others gather behind it.
+            let payment = Box::new(order("", "EUR").pay("none", "simulated", 1).payments.remove(0));
+            let (order, currency) = (Reference::plain(&gate.to_string()), Currency::parse("EUR").unwrap());
+            let waits = Job::AddPayment { store: self.tenant, order, currency, payment };
+            self.engine.submit(waits, Box::new(|_| {})).unwrap();
+            let stats = self.engine.lane_stats();
+            while stats[0].queued.load(Ordering::Relaxed) > 0 {
+                std::thread::yield_now();
+            }
+            for (index, job) in jobs.iter().cloned().enumerate() {
+                let sender = sender.clone();
+                self.engine.submit(job, Box::new(move |answer| sender.send((index, answer)).unwrap())).unwrap();
+            }
+            open.send(()).unwrap();
         });
-        self.engine.submit(Job::ForgetKeys { store: self.tenant }, held).unwrap();
-        entered.recv().unwrap();
-        for (index, job) in jobs.iter().cloned().enumerate() {
-            let sender = sender.clone();
-            self.engine.submit(job, Box::new(move |answer| sender.send((index, answer)).unwrap())).unwrap();
-        }
-        open.send(()).unwrap();
-        let mut outcomes: Vec<_> = answers.iter().take(count).collect();
+        let mut outcomes: Vec<_> = answers.iter().take(jobs.len()).collect();
         outcomes.sort_by_key(|(index, _)| *index);
         outcomes.into_iter().map(|(_, answer)| answer).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::replay::{Replay, Stage};
 use super::rows::{self, Account, Entry, Facts, Leg, Refund, Sums, Unreadable};
 use super::sums::milli;
-use super::{Place, Run, node_of};
+use super::{Place, Run};
 use crate::{StoreError, Tx};
 
 pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) -> Result<(), StoreError> {
@@ -86,9 +86,12 @@ fn check_ids(place: &mut Place<'_>, order: i64, read: &Rows) {
         if !seen.insert(id) {
             place.say("id_twice", format!("number {id} names two things in one order"));
         }
-        if node_of(id) == node_of(order) && id < order {
+        if id < order {
             place.say("id_order", format!("number {id} is below the order's own"));
         }
+    }
+    if let (Some(known), Some(newest)) = (read.sums.as_ref().and_then(|sums| sums.newest), seen.last()) {
+        place.same("id_newest", "newest number", ("the order", known), ("its rows", *newest));
     }
 }
 

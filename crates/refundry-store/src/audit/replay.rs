@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Place;
 use super::rows::{Account, Allocation, Entry, Facts, Leg, Refund, Units};
 use super::sums::{Pair, convert, cumulative, open_share};
-use super::{Place, node_of};
 
 /// The books of one order after some of its entries.
 pub(super) struct Replay<'a> {
@@ -53,7 +53,8 @@ impl<'a> Replay<'a> {
 
     pub(super) fn run(&mut self, place: &mut Place<'_>, mut entries: Vec<Entry>) {
         self.add_empty(&mut entries);
-        in_time(&mut entries, &self.refunds);
+        // Numbers of one order ascend, whichever process gave them.
+        entries.sort_by_key(|entry| entry.id);
         for entry in &entries {
             self.step(place, entry);
         }
@@ -218,7 +219,7 @@ impl<'a> Replay<'a> {
             let accepted = ("the journal", entry.happened_ms);
             place.same("refund_created", "time of acceptance", ("the refund", refund.created_ms), accepted);
         }
-        if node_of(entry.id) == node_of(refund.id) && entry.id < refund.id {
+        if entry.id < refund.id {
             place.say("id_order", format!("journal entry {} is numbered before the refund it accepts", entry.id));
         }
         self.check_legs(place, entry, refund);
@@ -245,7 +246,7 @@ impl<'a> Replay<'a> {
         let mut taken: BTreeMap<usize, (i128, i128)> = BTreeMap::new();
         for leg in &refund.legs {
             let in_order = leg.id > last && (leg.id < entry.id || entry.id == refund.id);
-            if !in_order && node_of(entry.id) == node_of(refund.id) {
+            if !in_order {
                 place.say("id_order", format!("leg {} is numbered out of order", leg.id));
             }
             last = leg.id;
@@ -478,36 +479,6 @@ fn entry_moves(entry: &Entry, leg: &Leg, foreign: bool, failed: bool, late: bool
         moved.retain(|account, _| !to_components(account));
     }
     moved == expected
-}
-
-/// Puts entries in the order in which they happened. Numbers of one process always ascend. Of several processes, one
-/// may run some seconds ahead of its clock, so there the time counts; unless a clock was set back, which shows.
-fn in_time(entries: &mut [Entry], refunds: &BTreeMap<i64, &Refund>) {
-    let nodes: BTreeSet<i64> = entries.iter().map(|entry| node_of(entry.id)).collect();
-    if nodes.len() > 1 {
-        entries.sort_by_key(|entry| (entry.happened_ms, entry.id));
-        if is_plausible(entries, refunds) {
-            return;
-        }
-    }
-    entries.sort_by_key(|entry| entry.id);
-}
-
-/// The order opens first, refunds follow by their running numbers, and none is settled before it is accepted.
-fn is_plausible(entries: &[Entry], refunds: &BTreeMap<i64, &Refund>) -> bool {
-    let mut accepted = BTreeSet::new();
-    let mut last = 0;
-    entries.iter().enumerate().all(|(place, entry)| match (entry.kind.as_str(), entry.refund) {
-        ("order_opened", _) => place == 0,
-        ("refund_accepted", Some(id)) => {
-            let number = refunds.get(&id).map_or(0, |refund| refund.number);
-            let ascends = number > last;
-            last = number;
-            accepted.insert(id) && ascends
-        }
-        ("leg_succeeded" | "leg_failed", Some(id)) => accepted.contains(&id),
-        _ => true,
-    })
 }
 
 fn check_balanced(place: &mut Place<'_>, entry: &Entry) {

@@ -61,6 +61,8 @@ pub(super) struct Sums {
     pub(super) discrepancy: i128,
     pub(super) customized: bool,
     pub(super) updated_ms: i64,
+    /// The newest number that the order knows of; balances from before that was noted know none.
+    pub(super) newest: Option<i64>,
 }
 
 pub(super) struct Refund {
@@ -311,7 +313,10 @@ fn read_payment(at: &Spot<'_>) -> Read<Payment> {
 fn read_sums(text: &str) -> Read<Sums> {
     let json = parse("balances.sums", text)?;
     let at = Spot { json: &json, column: "balances.sums" };
-    at.tuple(7)?;
+    let newest = if at.tuple(7).is_ok() { None } else { Some(at.item(7)?.int()?) };
+    if newest.is_some() {
+        at.tuple(8)?;
+    }
     let pair = |at: &Spot<'_>| Ok((at.item(0)?.wide()?, at.item(1)?.wide()?));
     Ok(Sums {
         refunds: at.item(0)?.wide()?,
@@ -324,6 +329,7 @@ fn read_sums(text: &str) -> Read<Sums> {
         discrepancy: at.item(4)?.wide()?,
         customized: at.item(5)?.flag()?,
         updated_ms: at.item(6)?.int()?,
+        newest,
     })
 }
 

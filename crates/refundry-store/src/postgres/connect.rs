@@ -25,7 +25,7 @@ use crate::StoreError;
 use crate::pool::Reusable;
 
 /// How long a server may take until a connection is ready, and to answer at all before it counts as lost.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+const CONNECT_MAX: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long one statement may take before the server gives it up. No statement of ours comes near it.
 const STATEMENT_MAX: Duration = Duration::from_mins(1);

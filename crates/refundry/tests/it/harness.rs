@@ -1,12 +1,15 @@
 //! Processes, a small HTTP client, and orders to refund.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use refundry_test_postgres::{Database, fresh_database, shared_url};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// Token of the demo store with all scopes.
 pub(crate) const TOKEN: &str = "sk_test_demo";
@@ -23,20 +26,69 @@ pub(crate) fn run(args: &[&str]) -> Output {
     Command::new(binary()).args(args).output().expect("the binary runs")
 }
 
-/// A process that says where it listens; killed when dropped.
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of one test's own, and with it what a command is told to find it.
+pub(crate) enum Place {
+    Folder(TempDir),
+    Server(Database),
+}
+
+impl Place {
+    pub(crate) fn new(on: Backend) -> Self {
+        match on {
+            Backend::Sqlite => Self::Folder(tempfile::tempdir().expect("a folder")),
+            Backend::Postgres => Self::Server(fresh_database(&shared_url()).expect("a database")),
+        }
+    }
+
+    pub(crate) fn args(&self) -> [&str; 2] {
+        match self {
+            Self::Folder(folder) => ["--data", folder.path().to_str().expect("a UTF-8 path")],
+            Self::Server(database) => ["--database", database.url()],
+        }
+    }
+
+    /// `refundry serve --demo` on a free port.
+    pub(crate) fn serve(&self, more: &[&str]) -> Process {
+        Process::serve(self.args(), more)
+    }
+
+    /// What `refundry audit` says: whether it found nothing, and its words.
+    pub(crate) fn audit(&self) -> (bool, String) {
+        audit(self.args())
+    }
+
+    /// Whatever a test did, the books agree.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self) {
+        let (clean, words) = self.audit();
+        assert!(clean, "{words}");
+    }
+}
+
+/// A process that says when it is up, and where it listens; killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// `127.0.0.1:port`.
+    /// `127.0.0.1:port`; empty for one that does not listen.
     pub(crate) address: String,
 }
 
 impl Process {
     /// `refundry serve --demo` on a data folder and a free port.
     pub(crate) fn server(data: &Path, more: &[&str]) -> Self {
-        let data = data.to_str().expect("a UTF-8 path");
-        let mut args = vec!["serve", "--demo", "--listen", "127.0.0.1:0", "--data", data];
-        args.extend(more);
-        Self::start(&args)
+        Self::serve(["--data", data.to_str().expect("a UTF-8 path")], more)
+    }
+
+    /// `refundry serve --demo` on any database and a free port.
+    pub(crate) fn serve(database: [&str; 2], more: &[&str]) -> Self {
+        let start = ["serve", "--demo", "--listen", "127.0.0.1:0"];
+        Self::start(&[&start[..], &database, more].concat())
     }
 
     /// `refundry simulate-provider` on a free port.
@@ -44,23 +96,31 @@ impl Process {
         Self::start(&["simulate-provider", "--listen", "127.0.0.1:0"])
     }
 
-    fn start(args: &[&str]) -> Self {
+    /// Any command that stays, once it is up.
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_in(Path::new("."), args)
     }
 
-    /// Any server command, run in a folder.
+    /// Any command that stays, run in a folder, once it is up.
     pub(crate) fn start_in(folder: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(binary());
-        command.args(args).current_dir(folder).env("REFUNDRY_LOG", "warn");
+        command.args(args).current_dir(folder);
+        // What is torn down around a server, it complains about at length.
+        let torn_down = args.contains(&"--database") && std::env::var_os("REFUNDRY_LOG").is_none();
+        command.env("REFUNDRY_LOG", if torn_down { "off" } else { "warn" });
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let address = loop {
             let Some(line) = lines.next() else {
-                panic!("{args:?} never said where it listens: {}", child.wait().expect("it ends"));
+                panic!("{args:?} never said that it is up: {}", child.wait().expect("it ends"));
             };
-            if let Some(address) = line.expect("a line").strip_prefix("listening on http://") {
+            let line = line.expect("a line");
+            if let Some(address) = line.strip_prefix("listening on http://") {
                 break address.to_owned();
+            }
+            if line == "working" {
+                break String::new();
             }
         };
         Self { child, address }
@@ -253,9 +313,50 @@ pub(crate) fn put_orders(client: &mut Client, orders: &[Value]) {
     }
 }
 
-/// What `refundry audit` says of a data folder: whether it found nothing, and its words.
-pub(crate) fn audit(data: &Path) -> (bool, String) {
-    let output = run(&["audit", "--data", data.to_str().expect("a UTF-8 path")]);
+/// What `refundry audit` says of a database: whether it found nothing, and its words.
+pub(crate) fn audit(database: [&str; 2]) -> (bool, String) {
+    let output = run(&["audit", database[0], database[1]]);
     let words = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.success(), words)
+}
+
+/// Every refund by its id, through the list and its cursor.
+pub(crate) fn all_refunds(client: &mut Client) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    let mut path = "/v1/refunds?limit=100".to_owned();
+    loop {
+        let page = client.get(&path).json();
+        for refund in page["data"].as_array().expect("a list") {
+            let id = refund["id"].as_str().expect("an id").to_owned();
+            assert!(found.insert(id, refund.clone()).is_none(), "a refund is listed twice");
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else { return found };
+        path = format!("/v1/refunds?limit=100&cursor={cursor}");
+    }
+}
+
+/// The provider's books equal ours: every leg that succeeded was paid once, and nothing else was.
+pub(crate) fn compare_books(ours: &BTreeMap<String, Value>, provider: &mut Client) {
+    let books = provider.get("/books").json();
+    let paid: BTreeMap<String, String> = books["refunds"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|refund| refund["status"] == "done")
+        .map(|refund| (refund["key"].as_str().expect("a key").to_owned(), refund["amount_minor"].to_string()))
+        .collect();
+    let legs = ours.values().flat_map(|refund| refund["legs"].as_array().expect("legs"));
+    let succeeded: BTreeMap<String, String> = legs
+        // What was settled outside, such as the history of the example orders, never met the provider.
+        .filter(|leg| leg["state"] == "succeeded" && leg["route"] == "original")
+        .map(|leg| {
+            let amount = leg["amount"].as_str().expect("an amount").replace('.', "");
+            (leg["id"].as_str().expect("an id").to_owned(), amount.trim_start_matches('0').to_owned())
+        })
+        .collect();
+    let missing = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| {
+        a.iter().filter(|(key, amount)| b.get(*key) != Some(amount)).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&paid, &succeeded), Vec::<String>::new(), "paid, and not so in our books");
+    assert_eq!(missing(&succeeded, &paid), Vec::<String>::new(), "in our books, and not so paid");
 }

@@ -2,10 +2,29 @@
 //!
 //! `cargo xtask test` points `REFUNDRY_BIN` at the release build; a plain `cargo test` uses the development build.
 
+/// Runs each of the named tests on both databases. A test that is not named is dead code, which is an error.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::harness::Backend::Sqlite);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::harness::Backend::Postgres);
+            })+
+        }
+    };
+}
+
 mod bad_input;
 mod bench;
 mod crash;
 mod examples;
+mod faults;
 mod harness;
 mod import;
 mod readme;

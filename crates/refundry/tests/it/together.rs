@@ -4,18 +4,28 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Process, TOKEN, audit, order, put_orders, settled};
+use crate::harness::{Answer, Backend, Client, Place, Process, TOKEN, order, put_orders, settled};
 
 const CLIENTS: usize = 64;
 
-/// Lets this many clients send at the same moment, and gives their answers.
-fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -> Answer + Sync) -> Vec<Answer> {
+on_both!(
+    sixty_four_clients_of_all_apis_never_take_more_than_was_captured,
+    sixty_four_clients_never_take_more_units_than_were_sold,
+    a_hundred_requests_with_one_key_make_one_refund,
+);
+
+/// Lets this many clients of some servers send at the same moment, and gives their answers.
+pub(crate) fn at_once<T: Send>(
+    servers: &[&Process],
+    clients: usize,
+    send: impl Fn(usize, &mut Client) -> T + Sync,
+) -> Vec<T> {
     let barrier = Barrier::new(clients);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..clients)
             .map(|number| {
                 let (barrier, send) = (&barrier, &send);
-                let mut client = server.client();
+                let mut client = servers[number % servers.len()].client();
                 scope.spawn(move || {
                     barrier.wait();
                     send(number, &mut client)
@@ -27,7 +37,7 @@ fn at_once(server: &Process, clients: usize, send: impl Fn(usize, &mut Client) -
 }
 
 /// Sends a refund of an order through one of the four APIs, in turns.
-fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -> Answer {
+pub(crate) fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -> Answer {
     let bearer = format!("Bearer {TOKEN}");
     let headers = [
         ("authorization", bearer.as_str()),
@@ -51,7 +61,7 @@ fn refund_through(number: usize, client: &mut Client, ids: &Ids, amount: &str) -
 }
 
 /// How one order is called in each API.
-struct Ids {
+pub(crate) struct Ids {
     native: String,
     number: String,
     shopline_order: String,
@@ -59,7 +69,7 @@ struct Ids {
     lines: Vec<String>,
 }
 
-fn ids(client: &mut Client, native: &str) -> Ids {
+pub(crate) fn ids(client: &mut Client, native: &str) -> Ids {
     let order = client.get(&format!("/v1/orders/{native}")).json();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let number = text(&order["uid"]);
@@ -74,20 +84,19 @@ fn ids(client: &mut Client, native: &str) -> Ids {
     }
 }
 
-fn accepted(answers: &[Answer]) -> usize {
+pub(crate) fn accepted(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count()
 }
 
-#[test]
-fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     // 1000.00 captured; 31.00 fits 32 times and leaves 8.00.
     put_orders(&mut client, &[order("together", 1)]);
     let ids = ids(&mut client, "together");
-    let answers = at_once(&server, CLIENTS, |number, client| refund_through(number, client, &ids, "31.00"));
+    let answers = at_once(&[&server], CLIENTS, |number, client| refund_through(number, client, &ids, "31.00"));
     assert_eq!(accepted(&answers), 32, "{answers:#?}");
     for answer in answers.iter().filter(|answer| !matches!(answer.status, 200 | 201)) {
         assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text());
@@ -97,20 +106,19 @@ fn sixty_four_clients_of_all_apis_never_take_more_than_was_captured() {
     assert_eq!(left["refundable"], "8.00", "{left:#}");
     let paid = provider.client().get("/books").json()["paid_minor"]["USD"].to_string();
     assert_eq!(paid, "99200");
-    assert!(audit(folder.path()).0, "{}", audit(folder.path()).1);
+    place.assert_clean();
 }
 
-#[test]
-fn sixty_four_clients_never_take_more_units_than_were_sold() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn sixty_four_clients_never_take_more_units_than_were_sold(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("units", 1)]);
     let ids = ids(&mut client, "units");
     let bearer = format!("Bearer {TOKEN}");
     // 100 units; 3 fit 33 times and leave one.
-    let answers = at_once(&server, CLIENTS, |number, client| {
+    let answers = at_once(&[&server], CLIENTS, |number, client| {
         let headers =
             [("authorization", bearer.as_str()), ("access-token", TOKEN), ("content-type", "application/json")];
         let line = &ids.lines[0];
@@ -137,21 +145,20 @@ fn sixty_four_clients_never_take_more_units_than_were_sold() {
     settled(&mut client);
     let order = client.get("/v1/orders/units").json();
     assert_eq!(order["refundable"], "10.00", "{order:#}");
-    assert!(audit(folder.path()).0, "{}", audit(folder.path()).1);
+    place.assert_clean();
 }
 
-#[test]
-fn a_hundred_requests_with_one_key_make_one_refund() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn a_hundred_requests_with_one_key_make_one_refund(on: Backend) {
+    let place = Place::new(on);
     let provider = Process::provider();
-    let server = Process::server(folder.path(), &["--simulated-url", &provider.url()]);
+    let server = place.serve(&["--simulated-url", &provider.url()]);
     let mut client = server.client();
     put_orders(&mut client, &[order("twins", 1)]);
     let bearer = format!("Bearer {TOKEN}");
     let body = json!({"order": "twins", "ask": {"amount": "7.00"}}).to_string();
     let headers = [("authorization", bearer.as_str()), ("idempotency-key", "one and the same")];
     let send = |client: &mut Client| client.send("POST", "/v1/refunds", &headers, body.as_bytes()).expect("an answer");
-    let answers = at_once(&server, 100, |_, client| send(client));
+    let answers = at_once(&[&server], 100, |_, client| send(client));
     for answer in &answers {
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.json(), answers[0].json());

@@ -150,7 +150,7 @@ impl World {
     fn close(self) {
         let Self { folder, mut server, .. } = self;
         server.kill();
-        let (nothing_found, words) = audit(folder.path());
+        let (nothing_found, words) = audit(["--data", folder.path().to_str().expect("a UTF-8 path")]);
         assert!(nothing_found, "{words}");
     }
 }
