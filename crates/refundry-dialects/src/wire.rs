@@ -398,6 +398,9 @@ pub enum Refusal {
     },
     /// Too much is waiting; nothing was stored.
     Busy,
+    /// The database went away: it may have been stored or not. Only a request with an idempotency key may be repeated
+    /// without a look at what became of it.
+    Unsure,
     /// A defect here; nothing was stored.
     Internal,
 }

@@ -144,6 +144,10 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
             let message = "The service is busy. Nothing was stored; send the request again.";
             answer(503, &[Problem::plain(message)]).with("retry-after", "1")
         }
+        Refusal::Unsure => {
+            let message = "It is not known whether this was stored. Look at the refunds before sending it again.";
+            answer(503, &[Problem::plain(message)]).with("retry-after", "1")
+        }
         Refusal::Internal => {
             answer(500, &[Problem::coded("unknown_error", "An unknown error has occurred. Nothing was stored.")])
         }

@@ -195,6 +195,7 @@ pub(super) fn refusals() -> Vec<Refusal> {
         Refusal::Intake(Box::new(IntakeFault::ChangesRefunded { what: text("line shirt") })),
         Refusal::Setting { field: "handle", reason: text("\"demo\" is taken") },
         Refusal::Busy,
+        Refusal::Unsure,
         Refusal::Internal,
     ]);
     all

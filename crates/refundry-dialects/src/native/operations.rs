@@ -305,7 +305,7 @@ impl Operation {
     pub(super) fn problems(&self) -> Vec<&'static str> {
         let mut may = self.problems.to_vec();
         if self.scope().is_some() {
-            may.extend(["unauthorized", "forbidden", "internal", "busy"]);
+            may.extend(["unauthorized", "forbidden", "internal", "busy", "outcome_unknown"]);
         }
         if !matches!(self.body, Body::None) {
             may.extend(["body_incomplete", "body_too_large"]);

@@ -61,6 +61,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("setting_invalid", 422, "A setting cannot be taken"),
     ("internal", 500, "A defect on our side"),
     ("busy", 503, "Too much is waiting"),
+    ("outcome_unknown", 503, "It is not known whether this was stored"),
 ];
 
 /// What is said of a "no", and the figures behind it.
@@ -161,6 +162,11 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
         Refusal::Setting { field, reason } => setting(endpoint, field, reason).response(),
         Refusal::Busy => {
             No::new("busy", "nothing was stored; send the request again").response().with("retry-after", "1")
+        }
+        Refusal::Unsure => {
+            let detail = "the database went away before it answered; send the request again with the same \
+                idempotency key, or look at what became of it first";
+            No::new("outcome_unknown", detail).response().with("retry-after", "1")
         }
         Refusal::Internal => No::new("internal", "nothing was stored; the operator's log has more").response(),
     }

@@ -69,6 +69,10 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
             let message = "Too much is waiting; nothing was stored. Try again.";
             plain(modern, 503, "Service Unavailable", "ServerBusy", message).with("retry-after", "1")
         }
+        Refusal::Unsure => {
+            let message = "It is not known whether this was stored. Look at the order's refunds before you try again.";
+            plain(modern, 503, "Service Unavailable", "OutcomeUnknown", message).with("retry-after", "1")
+        }
         Refusal::Internal => plain(modern, 500, "Internal Server Error", "ServerError", "Something broke here."),
     }
 }

@@ -76,6 +76,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::Busy => errors(503, "Service Unavailable: nothing was stored, try again").with("retry-after", "1"),
+        Refusal::Unsure => {
+            let message = "Service Unavailable: it is not known whether this was stored; look before you try again";
+            errors(503, message).with("retry-after", "1")
+        }
         Refusal::Internal => errors(500, "Internal Server Error: nothing was stored"),
     }
 }

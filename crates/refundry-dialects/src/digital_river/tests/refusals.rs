@@ -85,6 +85,10 @@ fn everything_else_has_a_published_type() {
             "503 service_unavailable | - -: The service is busy. Nothing was stored; send the request again.",
         ),
         (
+            Refusal::Unsure,
+            "503 service_unavailable | - -: It is not known whether this was stored. Look at the refunds before sending it again.",
+        ),
+        (
             Refusal::Internal,
             "500 internal_server_error | unknown_error -: An unknown error has occurred. Nothing was stored.",
         ),
