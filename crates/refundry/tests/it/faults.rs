@@ -69,7 +69,9 @@ fn a_connection_cut_around_its_commit_makes_one_refund_a_key() {
     let [_, url] = place.args();
     let proxy = Proxy::start(url).expect("a proxy");
     let provider = Process::provider();
-    let server = Process::serve(["--database", &proxy.url()], &["--simulated-url", &provider.url()]);
+    // Whoever works is not cut off, so that no leg has to wait for its lease to run out.
+    let server = Process::serve(["--database", &proxy.url()], &["--no-work"]);
+    let _worker = workers::work(&place, &provider.url());
     load_orders(&mut server.client());
     let ledger = under_load(&[&server], 16, |ledger| {
         for number in 0..CUTS {
@@ -92,9 +94,8 @@ fn two_servers_and_two_workers_on_the_same_orders_pay_what_was_paid_and_no_more(
     let place = Place::new(Backend::Postgres);
     let provider = Process::provider();
     let url = provider.url();
-    let work = || Process::start(&[&["work"], &place.args()[..], &["--simulated-url", &url]].concat());
     let servers = [place.serve(&["--simulated-url", &url]), place.serve(&["--no-work"])];
-    let _workers = [work(), work()];
+    let _workers = [workers::work(&place, &url), workers::work(&place, &url)];
     let mut client = servers[0].client();
     // 1000.00 captured of each; 31.00 fits 32 times and leaves 8.00.
     let names: Vec<String> = (0..3).map(|number| format!("pair-{number}")).collect();
