@@ -371,7 +371,8 @@ impl Row {
 fn note_numbers(balances: &mut Balances, given: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
     let before = balances.newest;
     for id in given {
-        // The order came up while the batch was being decided, numbered by somebody else. Begun anew, the batch knows it.
+        // The order came up while the batch was being decided, numbered by somebody else: begun anew, the batch knows
+        // of it.
         if id <= before {
             return Err(StoreError::Busy);
         }

@@ -65,7 +65,7 @@ impl App {
 
     /// The caller behind a token, from the database.
     pub(crate) async fn authenticate(&self, token: String) -> Result<Arc<Caller>, Refusal> {
-        let found = self.blocking(move |e| tenants::authenticate(e.store(), &token)).await?;
+        let found = self.blocking(move |e| tenants::authenticate(e.store(), &token)).await.map_err(only_read)?;
         let caller = Arc::new(found.ok_or(Refusal::Unauthorized)?);
         let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
         if hints.len() >= HINTS_MAX {
@@ -147,7 +147,7 @@ impl App {
             }
             Call::PutOrder(intake) => {
                 let taken = self.put(caller, intake).await?.map_err(|fault| Refusal::Intake(Box::new(fault)))?;
-                let order = self.order(store, by_number(taken.order)).await?;
+                let order = self.order(store, by_number(taken.order)).await.map_err(written)?;
                 Ok(Reply::Order { order, created: taken.how == How::Created })
             }
             Call::ImportOrders(lines) => self.import(caller, lines).await,
@@ -306,7 +306,8 @@ impl App {
     async fn changed(&self, store: i64, outcome: Outcome) -> Result<Reply, Refusal> {
         match outcome {
             Outcome::Changed(Ok(order)) => {
-                Ok(Reply::Order { order: self.order(store, by_number(order.id)).await?, created: false })
+                let order = self.order(store, by_number(order.id)).await.map_err(written)?;
+                Ok(Reply::Order { order, created: false })
             }
             Outcome::Changed(Err(fault)) => Err(change_refused(fault)),
             _ => Err(mismatch()),
@@ -408,7 +409,7 @@ impl App {
     ) -> Result<T, Refusal> {
         let known = Arc::clone(caller);
         let checked = move |engine: &Engine| if works(engine, &known)? { work(engine).map(Some) } else { Ok(None) };
-        self.blocking(checked).await?.ok_or_else(|| self.turned_away(caller))
+        self.blocking(checked).await.map_err(only_read)?.ok_or_else(|| self.turned_away(caller))
     }
 
     /// Reads on a thread that may block.
@@ -479,6 +480,16 @@ pub(crate) fn failed(error: &StoreError) -> Refusal {
         | StoreError::Schema(_)
         | StoreError::Defect { .. } => Refusal::Internal,
     }
+}
+
+/// The same where nothing was written: so nothing can have been stored.
+fn only_read(refusal: Refusal) -> Refusal {
+    if matches!(refusal, Refusal::Unsure) { Refusal::Busy } else { refusal }
+}
+
+/// The same where something was written before: nobody may be told that nothing was stored.
+fn written(refusal: Refusal) -> Refusal {
+    if matches!(refusal, Refusal::Busy) { Refusal::Unsure } else { refusal }
 }
 
 /// An outcome that does not belong to its job: a defect here.

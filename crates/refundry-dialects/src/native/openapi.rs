@@ -282,7 +282,7 @@ fn status_words(status: &str) -> &'static str {
         "409" => "In conflict with what is",
         "413" => "Too large",
         "422" => "Refused by the rules",
-        "503" => "Too busy; `Retry-After` says when to come back",
+        "503" => "Too busy, or the database is away; `Retry-After` says when to come back",
         _ => "A defect",
     }
 }

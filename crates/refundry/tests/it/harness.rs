@@ -137,6 +137,21 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Stops it where it is, as a machine does that hangs (SIGSTOP).
+    pub(crate) fn pause(&mut self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&mut self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&mut self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "{signal}: {sent}");
+    }
+
     /// A connection to it.
     pub(crate) fn client(&self) -> Client {
         Client { address: self.address.clone(), stream: None }

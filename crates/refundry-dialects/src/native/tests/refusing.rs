@@ -83,6 +83,12 @@ fn figures_stand_beside_the_words() {
         [("retry-after", "1")]"#]],
     );
     check(
+        "outcome_unknown",
+        &expect![[r#"
+        {"code":"outcome_unknown","detail":"the database went away before it answered; send the request again with the same idempotency key, or look at what became of it first","status":503,"title":"It is not known whether this was stored","type":"/problems/outcome_unknown"}
+        [("retry-after", "1")]"#]],
+    );
+    check(
         "method_not_allowed",
         &expect![[r#"
         {"allow":"GET, POST","code":"method_not_allowed","detail":"the path takes GET, POST","status":405,"title":"The path does not take this method","type":"/problems/method_not_allowed"}

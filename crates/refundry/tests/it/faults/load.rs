@@ -21,8 +21,10 @@ pub(super) fn load_orders(client: &mut Client) {
 #[derive(Default)]
 pub(super) struct Ledger {
     acknowledged: Mutex<BTreeMap<String, String>>,
-    /// Answers that say to come back.
+    /// Answers that say to come back, as nothing was done.
     refused: AtomicUsize,
+    /// Answers that say that it may have been done or not.
+    unsure: AtomicUsize,
     replayed: AtomicUsize,
     over: AtomicBool,
 }
@@ -33,8 +35,13 @@ impl Ledger {
         acknowledged.iter().map(|(key, id)| (key.clone(), vec![id.clone()])).collect()
     }
 
+    /// Answers other than an acknowledgement.
     pub(super) fn refused(&self) -> usize {
-        self.refused.load(Ordering::Relaxed)
+        self.refused.load(Ordering::Relaxed) + self.unsure()
+    }
+
+    pub(super) fn unsure(&self) -> usize {
+        self.unsure.load(Ordering::Relaxed)
     }
 
     /// Repeated requests that had been done before.
@@ -64,7 +71,11 @@ impl Ledger {
                     acknowledged.insert(key.to_owned(), id_of(&answer));
                     return;
                 }
-                503 => self.refused.fetch_add(1, Ordering::Relaxed),
+                503 => {
+                    // Nobody is told that nothing was stored while it may have been.
+                    let unsure = answer.json()["code"] == "outcome_unknown";
+                    if unsure { &self.unsure } else { &self.refused }.fetch_add(1, Ordering::Relaxed)
+                }
                 status => panic!("{status} {}", answer.text()),
             };
         }

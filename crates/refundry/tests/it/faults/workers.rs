@@ -8,7 +8,8 @@ use super::dam::{Dam, Hold};
 use super::{Made, ask, assert_sound, id_of};
 use crate::harness::{Backend, Client, Place, Process, TOKEN, order, put_orders, until};
 
-fn work(place: &Place, provider: &str) -> Process {
+/// `refundry work`.
+pub(super) fn work(place: &Place, provider: &str) -> Process {
     Process::start(&[&["work"], &place.args()[..], &["--simulated-url", provider]].concat())
 }
 
@@ -35,7 +36,7 @@ fn legs_of_a_killed_worker_are_looked_up_and_paid_once() {
     const EACH: usize = 12;
     let place = Place::new(Backend::Postgres);
     let provider = Process::provider();
-    let (dam, ear) = (Dam::before(&provider), Dam::before(&provider));
+    let (dam, ear, other_dam) = (Dam::before(&provider), Dam::before(&provider), Dam::before(&provider));
     let server = place.serve(&["--no-work"]);
     let mut client = server.client();
     put_orders(&mut client, &[order("leased", 1)]);
@@ -51,9 +52,23 @@ fn legs_of_a_killed_worker_are_looked_up_and_paid_once() {
     until("the worker to ask", || unpaid.iter().all(|leg| !dam.heard_of(leg).is_empty()).then_some(()));
     killed.kill();
     assert_eq!(books(&provider).len(), EACH);
+    // Another one falls asleep while it waits for answers, and wakes up when its legs are somebody else's.
+    let mut asleep = work(&place, &other_dam.url());
+    other_dam.hold(Hold::Answers);
+    let slept_over = refund(&mut client, 2 * EACH..3 * EACH, &mut made);
+    until("the provider to pay", || (books(&provider).len() == 2 * EACH).then_some(()));
+    asleep.pause();
 
-    let _heir = work(&place, &ear.url());
+    let mut heir = work(&place, &ear.url());
     assert_eq!(assert_sound(&place, &server, &provider), made);
+    heir.kill();
+    asleep.resume();
+    other_dam.hold(Hold::Nothing);
+    // The old connection was idle for too long.
+    refund(&mut server.client(), 3 * EACH..3 * EACH + 1, &mut made);
+    assert_eq!(assert_sound(&place, &server, &provider), made);
+
+    assert!(slept_over.iter().all(|leg| other_dam.heard_of(leg).len() == 1), "it asked once, before it slept");
     for leg in paid.iter().chain(&unpaid) {
         let heard = ear.heard_of(leg);
         let looked_up = format!("GET /refunds/{leg} ");
