@@ -151,8 +151,8 @@ const UPDATE_METADATA: &str = "UPDATE refunds SET metadata = ?3 WHERE store = ?1
 const GET: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND id = ?2";
-// Sorted by `+id`, here and where rows of one order are read: an `id` that is sorted by may draw a plan along the primary
-// key, through all refunds of the store.
+// Sorted by `+id`, here and where rows of one order are read: a plain `id` may draw a plan along the primary key,
+// through all refunds of the store.
 const BY_EXTERNAL_ID: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND external_id = ?2 ORDER BY +id DESC LIMIT 1";

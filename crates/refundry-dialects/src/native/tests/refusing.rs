@@ -85,8 +85,8 @@ fn figures_stand_beside_the_words() {
     check(
         "outcome_unknown",
         &expect![[r#"
-        {"code":"outcome_unknown","detail":"the database went away before it answered; send the request again with the same idempotency key, or look at what became of it first","status":503,"title":"It is not known whether this was stored","type":"/problems/outcome_unknown"}
-        [("retry-after", "1")]"#]],
+            {"code":"outcome_unknown","detail":"it is not known whether this was stored; send it again with the same Idempotency-Key","status":503,"title":"The database was lost while it committed","type":"/problems/outcome_unknown"}
+            [("retry-after", "1")]"#]],
     );
     check(
         "method_not_allowed",
