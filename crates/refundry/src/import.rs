@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 
 use anyhow::{Context as _, bail};
 use flate2::read::MultiGzDecoder;
@@ -50,6 +50,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         store,
         from,
         window: Vec::with_capacity(WINDOW),
+        under_way: None,
         summary: Summary::default(),
         rejects: Rejects { path: args.rejects.clone(), file: None },
         progress: progress(),
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         let named = || format!("cannot import {}", file.display());
         import.file(file).with_context(named)
     });
-    import.flush()?;
+    import.finish()?;
     import.progress.finish_and_clear();
     let Import { summary, mut rejects, .. } = import;
     rejects.close()?;
@@ -91,9 +92,18 @@ struct Import<'a> {
     store: i64,
     from: Dialect,
     window: Vec<Piece>,
+    /// The window that the writer has.
+    under_way: Option<Window>,
     summary: Summary,
     rejects: Rejects,
     progress: ProgressBar,
+}
+
+/// Orders that the writer has, and what became of those that it never got.
+struct Window {
+    pieces: Vec<Piece>,
+    refused: BTreeMap<usize, String>,
+    outcomes: Receiver<(usize, Result<Outcome, LaneError>)>,
 }
 
 /// One order of a file: where it stands, and what is there.
@@ -187,9 +197,20 @@ impl Import<'_> {
         if self.window.len() >= WINDOW { self.flush() } else { Ok(()) }
     }
 
-    /// Hands the window to the writer and waits for all of it.
+    /// Hands the window to the writer, and waits for the one before: one is read while the other is written.
     fn flush(&mut self) -> anyhow::Result<()> {
-        let (sender, receiver) = mpsc::channel();
+        let next = self.send()?;
+        self.under_way.replace(next).map_or(Ok(()), |before| self.settle(before))
+    }
+
+    /// Waits for everything.
+    fn finish(&mut self) -> anyhow::Result<()> {
+        self.flush()?;
+        self.under_way.take().map_or(Ok(()), |last| self.settle(last))
+    }
+
+    fn send(&mut self) -> anyhow::Result<Window> {
+        let (sender, outcomes) = mpsc::channel();
         let pieces = std::mem::take(&mut self.window);
         let mut refused = BTreeMap::new();
         for (index, piece) in pieces.iter().enumerate() {
@@ -214,8 +235,11 @@ impl Import<'_> {
                 bail!("the writer's queue is full");
             }
         }
-        drop(sender);
-        for (index, outcome) in receiver {
+        Ok(Window { pieces, refused, outcomes })
+    }
+
+    fn settle(&mut self, Window { pieces, mut refused, outcomes }: Window) -> anyhow::Result<()> {
+        for (index, outcome) in outcomes {
             match outcome.context("the database refused")? {
                 Outcome::Put(Ok(taken)) => self.count(taken.how),
                 Outcome::Put(Err(fault)) => {
