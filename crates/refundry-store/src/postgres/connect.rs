@@ -73,15 +73,17 @@ impl Server {
         Ok(Server { config, tls: MakeRustlsConnect::new(tls.client().map_err(wrong)?), busy })
     }
 
-    /// Opens a connection. One that writes always plans by the text of a statement, as the embedded database does: its
-    /// statements name rows by key, and planning one costs more than running it.
+    /// Opens a connection. Plans follow the text of a statement, as on the embedded database: statements are written to
+    /// go from key to key, and a join that reads a whole store to find the rows of one batch makes refunds 2.4 times
+    /// slower. One that writes does not even plan anew for other values, which costs more than running it.
     pub(super) fn connect(&self, writes: bool) -> Result<Connection, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime
             .map_err(|error| StoreError::Unavailable { detail: format!("cannot start a connection: {error}") })?;
-        let plans = if writes { "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;" } else { "" };
+        let plans = if writes { "SET plan_cache_mode = force_generic_plan;" } else { "" };
         let settings = format!(
-            "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; {plans}",
+            "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {};
+             SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; {plans}",
             self.busy.as_millis(),
             STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis(),
