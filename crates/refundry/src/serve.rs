@@ -66,11 +66,11 @@ struct Started {
 impl Started {
     /// Opens everything; done before there is a runtime, because the store may block.
     fn new(data: &DataArgs, simulated_url: Option<&str>, working: bool) -> anyhow::Result<Self> {
+        let store = database::open(data)?;
         if working && data.database.is_some() && simulated_url.is_none() {
             let text = "the simulated provider lives in this process alone; several need one --simulated-url";
             tracing::warn!("{text}");
         }
-        let store = database::open(data)?;
         let alone = if working { database::lock(data)? } else { None };
         let arrived = Arc::new(Notify::new());
         let wake = Arc::clone(&arrived);
