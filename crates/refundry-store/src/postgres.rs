@@ -61,7 +61,7 @@ impl Database {
     pub(crate) fn open(url: &DatabaseUrl, options: &Options) -> Result<Database, StoreError> {
         let polls = options.busy.as_millis() / RECONNECT_POLL.as_millis();
         let database = Database {
-            server: Server::new(url, options.busy)?,
+            server: Server::new(url, options)?,
             readers: Pool::new(options.readers_max, options.busy),
             writers: Pool::new(options.writers_max, options.busy),
             polls_max: u32::try_from(polls).unwrap_or(u32::MAX),
@@ -247,7 +247,10 @@ impl PostgresTx<'_> {
         if others.is_empty() {
             return self.for_one(sql, first).map(Some);
         }
-        let one_store = first.len() > 1 && others.iter().all(|row| row.as_ref().first() == first.first());
+        // Elsewhere an UPDATE that names its store plainly may go through that store's rows, and look for each of them
+        // among the parameters.
+        let plain = self.conn.distributed || !sql.trim_start().starts_with(['U', 'D']);
+        let one_store = plain && first.len() > 1 && others.iter().all(|row| row.as_ref().first() == first.first());
         // The statement for one row tells what its parameters are; a column of nothing but NULL would not.
         let kinds: Vec<Kind> = self.prepare(&number_marks(sql))?.params().iter().map(kind_of).collect();
         let statement = self.prepare(&for_many(sql, &kinds, one_store)?)?;
@@ -272,6 +275,9 @@ impl PostgresTx<'_> {
             return Err(error.clone());
         }
         let (begin, later) = (self.begin.take(), std::mem::take(&mut self.later));
+        if begin.is_some() {
+            self.conn.plan_anew().map_err(|error| self.fail(&error, false))?;
+        }
         self.conn.clean = false;
         let (client, runtime) = self.conn.parts();
         let first = async {

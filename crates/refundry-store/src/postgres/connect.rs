@@ -21,14 +21,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Failure;
 use super::errors::Cause;
-use crate::StoreError;
 use crate::pool::Reusable;
+use crate::{Options, StoreError};
 
 /// How long a server may take until a connection is ready, and to answer at all before it counts as lost.
 const CONNECT_MAX: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long one statement may take before the server gives it up. No statement of ours comes near it.
 const STATEMENT_MAX: Duration = Duration::from_mins(1);
+/// Transactions on a connection until its plans are made anew for the first time.
+const REPLAN_FROM: u32 = 16;
 /// Statements kept prepared on a connection. Lists are put together from filters, so there is no natural end to them.
 const STATEMENTS_CACHED: usize = 512;
 
@@ -37,6 +39,7 @@ pub(crate) struct Server {
     config: Config,
     tls: MakeRustlsConnect,
     busy: Duration,
+    distributed: bool,
 }
 
 /// An address of a database. It may hold a password, so it is never printed.
@@ -62,7 +65,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 impl Server {
-    pub(crate) fn new(url: &DatabaseUrl, busy: Duration) -> Result<Server, StoreError> {
+    pub(crate) fn new(url: &DatabaseUrl, options: &Options) -> Result<Server, StoreError> {
         let wrong = |detail: String| StoreError::Unavailable { detail };
         let (address, tls) = TlsWish::split(&url.0).map_err(wrong)?;
         let mut config: Config = address.parse().map_err(|error| wrong(format!("not an address: {error}")))?;
@@ -70,12 +73,14 @@ impl Server {
             config.application_name("refundry");
         }
         config.keepalives_idle(SILENCE_MAX).tcp_user_timeout(SILENCE_MAX).ssl_mode(tls.mode);
-        Ok(Server { config, tls: MakeRustlsConnect::new(tls.client().map_err(wrong)?), busy })
+        let tls = MakeRustlsConnect::new(tls.client().map_err(wrong)?);
+        Ok(Server { config, tls, busy: options.busy, distributed: options.distributed })
     }
 
     /// Opens a connection. Plans follow the text of a statement, as on the embedded database: statements are written to
     /// go from key to key, and a join that reads a whole store to find the rows of one batch makes refunds 2.4 times
-    /// slower. One that writes does not even plan anew for other values, which costs more than running it.
+    /// slower. One that writes does not even plan anew for other values, which costs more than running it. Nor is a
+    /// plan compiled: what must read a whole table, even of a few stores, counts as dear here, and took 37 ms so.
     pub(super) fn connect(&self, writes: bool) -> Result<Connection, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime
@@ -83,7 +88,7 @@ impl Server {
         let plans = if writes { "SET plan_cache_mode = force_generic_plan;" } else { "" };
         let settings = format!(
             "SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {};
-             SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; {plans}",
+             SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; {plans}",
             self.busy.as_millis(),
             STATEMENT_MAX.as_millis(),
             STATEMENT_MAX.as_millis(),
@@ -100,7 +105,8 @@ impl Server {
         match connected {
             Ok(Ok(client)) => {
                 let runtime = Some(runtime);
-                Ok(Connection { client, runtime, statements: BTreeMap::new(), clean: true })
+                let (statements, distributed) = (BTreeMap::new(), self.distributed);
+                Ok(Connection { client, runtime, statements, clean: true, distributed, begun: 0 })
             }
             Ok(Err(error)) => {
                 runtime.shutdown_background();
@@ -123,6 +129,10 @@ pub(crate) struct Connection {
     pub(super) statements: BTreeMap<String, Statement>,
     /// No transaction is open, and no answer is missing.
     pub(super) clean: bool,
+    /// Statements name their store as a plain parameter wherever they can.
+    pub(super) distributed: bool,
+    /// Transactions begun.
+    begun: u32,
 }
 
 impl Connection {
@@ -137,10 +147,26 @@ impl Connection {
     }
 
     /// Begins a transaction and waits for it.
-    pub(super) fn begin(&mut self, how: &'static str) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, how: &str) -> Result<(), Failure> {
+        let plan = self.plan_anew();
         self.clean = false;
         let (client, runtime) = self.parts();
-        Connection::wait(runtime, client.batch_execute(how)).map_err(|error| Failure::of(&error))
+        let begun = plan.and_then(|()| Connection::wait(runtime, client.batch_execute(how)));
+        begun.map_err(|error| Failure::of(&error))
+    }
+
+    /// Before each transaction: drops the plans that the server keeps, each time this connection has done twice as much
+    /// as before.
+    ///
+    /// The server itself makes plans anew when it has counted a table, a minute later at best. A plan that was made
+    /// while the tables were empty knows no difference between their indexes, and goes through whole stores by then.
+    pub(super) fn plan_anew(&mut self) -> Result<(), tokio_postgres::Error> {
+        self.begun = self.begun.saturating_add(1);
+        if self.begun < REPLAN_FROM || !self.begun.is_power_of_two() {
+            return Ok(());
+        }
+        let (client, runtime) = self.parts();
+        Connection::wait(runtime, client.batch_execute("DISCARD PLANS"))
     }
 
     /// Ends a transaction without a trace, if the connection still allows it.

@@ -1,8 +1,8 @@
 //! Rewrites a statement for one row of parameters into one for many rows, so that a batch costs one round trip.
 //!
 //! The parameters come as one array a column and are joined in as `unnest(…) AS p`. Pure text; it knows the four kinds
-//! of statements that tables use, and must refuse any other. Where all rows name the same store, the store goes in as a
-//! plain parameter: engines that shard by it then see an equality and send the statement to one place.
+//! of statements that tables use, and must refuse any other. Where all rows name the same store, the store may go in as
+//! a plain parameter: engines that shard by it then see an equality and send the statement to one place.
 
 use crate::StoreError;
 
