@@ -1,8 +1,8 @@
 //! Command → one transaction for many commands → outcomes. The only writer.
 //!
 //! A batch loads every order it touches, in key order, decides job after job on what the jobs before it left, and
-//! writes each row once with its final value. A refusal writes nothing and costs its neighbours nothing. Nothing is
-//! kept between two batches: other processes may write in between.
+//! writes each row once with its final value. A refusal writes nothing and costs its neighbours nothing. What is kept
+//! between two batches is only used while nobody else has written in between.
 
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::{News, accept, decide};
@@ -290,7 +290,7 @@ pub(crate) struct Writer {
     pub(crate) waiters: Arc<Waiters>,
     /// The last transaction did not commit, as far as this side knows.
     pub(crate) uncommitted: bool,
-    /// Spares taking the same order apart again.
+    /// What the last transaction left behind.
     pub(crate) recent: Recent,
 }
 
@@ -306,6 +306,7 @@ impl Batch for Writer {
         // A transaction that was not committed took its node lease and marks back with it.
         if std::mem::replace(&mut self.uncommitted, true) {
             self.ids.forget();
+            self.recent = Recent::default();
         }
         let mut world = World::load(tx, jobs, std::mem::take(&mut self.recent))?;
         // Only now: others may have held the orders until a moment ago, and this comes after what they did.

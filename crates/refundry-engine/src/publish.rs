@@ -80,7 +80,7 @@ impl Waiters {
         }
         let found = store.read(|tx| refunds::get_many(tx, &wanted.into_iter().collect::<Vec<_>>()))?;
         for refund in found.into_iter().flatten() {
-            self.tell(&Arc::new(refund));
+            self.tell(&refund);
         }
         Ok(())
     }

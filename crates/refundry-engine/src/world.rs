@@ -73,6 +73,7 @@ impl World {
     /// in a circle; then reads what the jobs need beside them, which cannot change any more.
     pub(crate) fn load(tx: &mut Tx<'_>, jobs: &[Job], recent: Recent) -> Result<Self, StoreError> {
         let mut world = Self { recent, ..Self::default() };
+        world.recent.begin(tx);
         let mut wants = Wants::default();
         for job in jobs {
             wants.read(tx, job)?;
@@ -86,8 +87,8 @@ impl World {
         }
         world.hold(tx, &held.into_iter().collect::<Vec<_>>())?;
         let refunds: Vec<(i64, Id)> = refunds.into_iter().collect();
-        for (key, refund) in refunds.iter().zip(refunds::get_many(tx, &refunds)?) {
-            world.refunds.extend(refund.map(|refund| (*key, Kept { value: Arc::new(refund), state: Row::Same })));
+        for (key, refund) in refunds.iter().zip(refunds::get_recent(tx, &refunds, &mut world.recent)?) {
+            world.refunds.extend(refund.map(|value| (*key, Kept { value, state: Row::Same })));
         }
         let keys: Vec<(i64, &str)> = keys.into_iter().collect();
         for ((store, key), record) in keys.iter().zip(keys::get_many(tx, &keys)?) {
@@ -154,8 +155,8 @@ impl World {
         let refund = if let Some(known) = known {
             known
         } else {
-            let Some(found) = refunds::get(tx, store, refund)? else { return Ok(None) };
-            let found = Arc::new(found);
+            let found = refunds::get_recent(tx, &[(store, refund)], &mut self.recent)?.pop().flatten();
+            let Some(found) = found else { return Ok(None) };
             self.refunds.insert((store, refund), Kept { value: Arc::clone(&found), state: Row::Same });
             found
         };
@@ -309,8 +310,8 @@ impl World {
         self.put_off.push(row);
     }
 
-    /// Writes every row that changed, table by table, in key order; gives back what was read lately.
-    pub(crate) fn write(self, tx: &mut Tx<'_>) -> Result<Recent, StoreError> {
+    /// Writes every row that changed, table by table, in key order; gives back what is known then.
+    pub(crate) fn write(mut self, tx: &mut Tx<'_>) -> Result<Recent, StoreError> {
         self.write_orders(tx)?;
         let rows = |wanted: Row| {
             let of_kind = self.refunds.iter().filter(move |(_, kept)| kept.state == wanted);
@@ -333,6 +334,9 @@ impl World {
         outbox::insert(tx, &self.sent)?;
         outbox::put_off(tx, &self.put_off)?;
         outbox::remove(tx, &self.done)?;
+        let facts = self.facts.into_iter().map(|(key, kept)| (key, kept.facts));
+        let refunds = self.refunds.into_iter().map(|(key, kept)| (key, kept.value));
+        self.recent.end(facts, refunds);
         Ok(self.recent)
     }
 

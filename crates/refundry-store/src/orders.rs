@@ -49,13 +49,16 @@ pub fn facts(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Option<Facts>, St
 /// What is held is the row of balances: everybody who changes anything of an order holds it first. It is held before
 /// anything is read, because a statement that waits for a row sees the other rows as they were before.
 pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)], recent: &mut Recent) -> Result<Vec<Option<Facts>>, StoreError> {
-    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(keys.len());
-    for (store, order) in keys {
-        params.push([(*store).into(), number(*order)?]);
+    let mut found: Vec<Option<Facts>> = keys.iter().map(|(store, order)| recent.take_facts(*store, *order)).collect();
+    let unknown: Vec<usize> = (0..keys.len()).filter(|place| found[*place].is_none()).collect();
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(unknown.len());
+    for place in &unknown {
+        let (store, order) = keys[*place];
+        params.push([store.into(), number(order)?]);
     }
     tx.lock_many(HOLD, &params)?;
-    let mut found = vec![None; keys.len()];
     tx.each_many(FACTS, &params, |place, row| {
+        let place = unknown[place];
         let order = recent.order(keys[place].0, columns(row)?, &row.text(5)?)?;
         found[place] = Some(with_balances(order, row)?);
         Ok(())

@@ -3,12 +3,14 @@
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::Refund;
 
 use crate::codec::{self, RefundColumns};
 use crate::orders::id;
+use crate::recent::Recent;
 use crate::{Row, StoreError, Tx, Value, number};
 
 pub use list::{list, list_with};
@@ -104,14 +106,33 @@ pub fn get(tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Option<Refund>, St
 }
 
 /// Refunds (store, refund), in their order.
-pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Refund>>, StoreError> {
-    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(keys.len());
-    for (store, refund) in keys {
-        params.push([(*store).into(), number(*refund)?]);
+pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<Vec<Option<Arc<Refund>>>, StoreError> {
+    get_unknown(tx, keys, vec![None; keys.len()])
+}
+
+/// Like [`get_many`], for a transaction that knows of some from the last one.
+pub fn get_recent(
+    tx: &mut Tx<'_>,
+    keys: &[(i64, Id)],
+    recent: &mut Recent,
+) -> Result<Vec<Option<Arc<Refund>>>, StoreError> {
+    let known = keys.iter().map(|(store, refund)| recent.take_refund(*store, *refund));
+    get_unknown(tx, keys, known.collect())
+}
+
+fn get_unknown(
+    tx: &mut Tx<'_>,
+    keys: &[(i64, Id)],
+    mut found: Vec<Option<Arc<Refund>>>,
+) -> Result<Vec<Option<Arc<Refund>>>, StoreError> {
+    let unknown: Vec<usize> = (0..keys.len()).filter(|place| found[*place].is_none()).collect();
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(unknown.len());
+    for place in &unknown {
+        let (store, refund) = keys[*place];
+        params.push([store.into(), number(refund)?]);
     }
-    let mut found = vec![None; keys.len()];
     tx.each_many(GET, &params, |place, row| {
-        found[place] = Some(decode(row)?);
+        found[unknown[place]] = Some(Arc::new(decode(row)?));
         Ok(())
     })?;
     Ok(found)

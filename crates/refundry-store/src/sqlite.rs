@@ -38,11 +38,26 @@ struct Readers {
     busy: Duration,
 }
 
+/// The connection that writes, and what it has seen others do.
+struct Writer {
+    conn: Connection,
+    state: State,
+}
+
+/// What tells one state of the database from another.
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// Changes when another connection has committed, of whatever process.
+    others: i64,
+    /// Rises with each commit of ours, and when others were seen to have committed.
+    number: u64,
+}
+
 /// An open database file, or a database in memory.
 pub(crate) struct Database {
     // Dropped in this order. The checkpoint connection closes last, so that it is the one to empty the log.
     readers: Option<Readers>,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     /// Held while waiting for the writer, and let go once it is had. Whoever waits thereby bars the one who just wrote
     /// from writing again at once: mutexes alone are not fair, and a busy lane would starve everybody else.
     turn: Arc<Mutex<()>>,
@@ -62,7 +77,7 @@ impl Database {
             prepare(&mut writer, options.busy)?;
             return Ok(Database {
                 readers: None,
-                writer: Mutex::new(writer),
+                writer: Mutex::new(Writer { conn: writer, state: State::default() }),
                 turn,
                 stats,
                 syncer: None,
@@ -80,7 +95,7 @@ impl Database {
         let readers = Readers { pool, path: path.to_owned(), busy: options.busy };
         Ok(Database {
             readers: Some(readers),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer { conn: writer, state: State::default() }),
             turn,
             stats,
             syncer: Some(Syncer::start(path)?),
@@ -96,9 +111,9 @@ impl Database {
             // What was read may be a commit that nobody was told of yet.
             self.syncer.as_ref().map_or(Ok(()), |syncer| syncer.seen().wait()).and(result)
         } else {
-            let conn = self.writer();
-            let _guard = QueryOnly::on(&conn)?;
-            transact(&conn, "BEGIN", work)
+            let writer = self.writer();
+            let _guard = QueryOnly::on(&writer.conn)?;
+            transact(&writer.conn, "BEGIN", work)
         };
         // Reading connections refuse writes with the same code as a file that cannot be written.
         result.map_err(|error| match error {
@@ -113,14 +128,21 @@ impl Database {
         mut work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<(T, Ticket), StoreError> {
         self.syncer.as_ref().map_or(Ok(()), Syncer::check)?;
-        let conn = self.writer();
+        let mut writer = self.writer();
+        let Writer { conn, state } = &mut *writer;
         let mut attempts = 1;
         loop {
             let mut begun = false;
-            let result = transact(&conn, "BEGIN IMMEDIATE", |tx| {
+            let result = transact(conn, "BEGIN IMMEDIATE", |tx| {
                 begun = true;
+                if let Tx::Sqlite(tx) = tx {
+                    state.look(tx.conn)?;
+                    tx.state = Some(state.number);
+                }
                 work(tx)
             });
+            // A commit that failed, or of which nobody knows, is one state more as well: nothing known holds then.
+            state.number += 1;
             match result {
                 // A begin that found the database busy has waited its full time already.
                 Err(StoreError::Busy) if begun && attempts < ATTEMPTS_MAX => attempts += 1,
@@ -138,9 +160,20 @@ impl Database {
         &self.stats
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
         let _turn = lock(&self.turn);
         lock(&self.writer)
+    }
+}
+
+impl State {
+    /// Sees whether others have committed. Within a transaction that writes nobody does.
+    fn look(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        let others = conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.others != others {
+            *self = State { others, number: self.number + 1 };
+        }
+        Ok(())
     }
 }
 
@@ -169,7 +202,7 @@ fn transact<T>(
 ) -> Result<T, StoreError> {
     conn.prepare_cached(begin)?.execute([])?;
     let open = OpenTransaction { conn };
-    let result = work(&mut Tx::Sqlite(SqliteTx { conn }))?;
+    let result = work(&mut Tx::Sqlite(SqliteTx { conn, state: None }))?;
     conn.prepare_cached("COMMIT")?.execute([])?;
     drop(open);
     Ok(result)
@@ -211,6 +244,8 @@ impl Drop for QueryOnly<'_> {
 /// The `SQLite` side of [`Tx`].
 pub struct SqliteTx<'c> {
     conn: &'c Connection,
+    /// See [`Tx::state`].
+    pub(crate) state: Option<u64>,
 }
 
 impl SqliteTx<'_> {

@@ -124,6 +124,16 @@ impl Tx<'_> {
         }
     }
 
+    /// A number for what is in the database, in a transaction that writes: the same as in one before it if nobody has
+    /// committed in between, and one more after the commit of this one. On `PostgreSQL`, which does not tell, there is
+    /// none.
+    pub(crate) fn state(&self) -> Option<u64> {
+        match self {
+            Tx::Sqlite(tx) => tx.state,
+            Tx::Postgres(_) => None,
+        }
+    }
+
     /// Keeps everybody else from changing the schema until the end of the transaction.
     pub(crate) fn lock_schema(&mut self) -> Result<(), StoreError> {
         match self {

@@ -18,7 +18,12 @@ use crate::shop::{
     Backend, Build, NOW_MS, Place, Shop, amount, created, declined, done, everything, order, units, unknown,
 };
 
-on_both!(numbers_of_an_order_ascend_however_far_the_clocks_are_apart, a_lease_that_ran_out_is_taken_over_by_the_other,);
+on_both!(
+    numbers_of_an_order_ascend_however_far_the_clocks_are_apart,
+    a_lease_that_ran_out_is_taken_over_by_the_other,
+    what_one_remembers_is_not_older_than_what_the_other_did,
+    what_this_process_writes_beside_its_lane_is_seen_by_it,
+);
 
 /// Two processes that work, with a few lanes each where there can be.
 fn pair(on: Backend) -> [Shop; 2] {
@@ -239,6 +244,46 @@ fn jobs_of_many_stores(shop: &Shop) -> Vec<Job> {
         }
     }
     jobs
+}
+
+/// Both have the order and the refunds at hand from a moment ago; each turn must find what the other one did.
+fn what_one_remembers_is_not_older_than_what_the_other_did(on: Backend) {
+    let [one, two] = &pair(on);
+    let order = one.put(plain("o"));
+    let available = |shop: &Shop| shop.facts(order).available();
+    let (first, other) = (one.create(order, amount("1.00")).unwrap(), two.create(order, amount("2.00")).unwrap());
+    assert_eq!((first.refund.number, other.refund.number), (1, 2));
+    let (call, late) = (one.calls().remove(0), two.calls().remove(0));
+    // One accepted it and remembers that it is under way; two hears how it ended, and so does one, too late.
+    two.record(&call, declined()).unwrap();
+    assert_eq!(one.record(&call, done(&call)), None);
+    one.record(&late, done(&late)).unwrap();
+    assert_eq!(two.record(&late, done(&late)), None);
+    let left = available(one);
+    assert!(two.create(order, everything()).unwrap().refund.amount == left);
+    one.create(order, everything()).unwrap_err();
+    assert_eq!(available(two), refundry_core::money::Amount::ZERO);
+    one.assert_clean();
+}
+
+/// Rows that are changed past the lane, through the same connection.
+fn what_this_process_writes_beside_its_lane_is_seen_by_it(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("o"));
+    shop.create(order, amount("1.00")).unwrap();
+    shop.calls();
+    let write = |balances: refundry_core::balances::Balances| {
+        let rows = [(shop.tenant, order, &balances)];
+        shop.engine.store().write(|tx| refundry_store::orders::update_balances(tx, &rows)).unwrap();
+    };
+    let before = shop.facts(order);
+    let mut spent = before.balances.clone();
+    spent.payments[0].pending = before.order.payments[0].captured;
+    write(spent);
+    shop.create(order, amount("1.00")).unwrap_err();
+    write(before.balances);
+    shop.create(order, amount("1.00")).unwrap();
+    shop.assert_clean();
 }
 
 #[test]
