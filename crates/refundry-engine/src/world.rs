@@ -11,7 +11,7 @@ use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::Refund;
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, PutOff};
-use refundry_store::{Recent, StoreError, Tx, journal, orders, refunds, tokens};
+use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, tokens};
 
 use crate::accept::{Job, Pass};
 
@@ -20,7 +20,7 @@ use crate::accept::{Job, Pass};
 pub(crate) struct World {
     facts: BTreeMap<(i64, Id), KeptFacts>,
     refunds: BTreeMap<(i64, Id), Kept<Arc<Refund>>>,
-    resolved: BTreeMap<(i64, String, Option<Id>), Option<Id>>,
+    resolved: BTreeMap<Name, Option<Id>>,
     passes: BTreeMap<String, Option<(i64, String)>>,
     keys: BTreeMap<(i64, String), Option<KeyRecord>>,
     bound: Vec<(i64, String)>,
@@ -79,12 +79,7 @@ impl World {
             wants.read(tx, job)?;
         }
         let Wants { named, mut held, refunds, keys } = wants;
-        let references: Vec<(i64, &Reference)> = named.iter().map(|(store, named)| (*store, &**named)).collect();
-        let found = orders::resolve_many(tx, &references)?;
-        for ((store, reference), order) in references.iter().zip(found) {
-            held.extend(order.map(|order| (*store, order)));
-            world.resolved.insert((*store, reference.text.clone(), reference.ours), order);
-        }
+        held.extend(world.resolve_all(tx, &named)?);
         world.hold(tx, &held.into_iter().collect::<Vec<_>>())?;
         let refunds: Vec<(i64, Id)> = refunds.into_iter().collect();
         for (key, refund) in refunds.iter().zip(refunds::get_recent(tx, &refunds, &mut world.recent)?) {
@@ -95,6 +90,33 @@ impl World {
             world.keys.insert((*store, (*key).to_owned()), record);
         }
         Ok(world)
+    }
+
+    /// Finds the orders that the jobs name.
+    fn resolve_all(
+        &mut self,
+        tx: &mut Tx<'_>,
+        named: &[(i64, Cow<'_, Reference>)],
+    ) -> Result<Vec<(i64, Id)>, StoreError> {
+        let (mut found, mut unknown) = (Vec::with_capacity(named.len()), Vec::new());
+        for (store, reference) in named {
+            let name = (*store, reference.text.clone(), reference.ours);
+            if self.resolved.contains_key(&name) {
+                continue;
+            }
+            if let Some(order) = self.recent.take_name(&name) {
+                found.push((*store, order));
+                self.resolved.insert(name, Some(order));
+            } else {
+                unknown.push((name, (*store, &**reference)));
+            }
+        }
+        let references: Vec<(i64, &Reference)> = unknown.iter().map(|(_, reference)| *reference).collect();
+        for (order, (name, _)) in orders::resolve_many(tx, &references)?.into_iter().zip(unknown) {
+            found.extend(order.map(|order| (name.0, order)));
+            self.resolved.insert(name, order);
+        }
+        Ok(found)
     }
 
     fn hold(&mut self, tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
@@ -334,9 +356,14 @@ impl World {
         outbox::insert(tx, &self.sent)?;
         outbox::put_off(tx, &self.put_off)?;
         outbox::remove(tx, &self.done)?;
+        let same_orders = self.facts.values().all(|kept| kept.order == Row::Same);
+        if !same_orders {
+            self.recent.forget_names();
+        }
+        let names = self.resolved.into_iter().filter_map(|(name, order)| Some((name, order.filter(|_| same_orders)?)));
         let facts = self.facts.into_iter().map(|(key, kept)| (key, kept.facts));
         let refunds = self.refunds.into_iter().map(|(key, kept)| (key, kept.value));
-        self.recent.end(facts, refunds);
+        self.recent.end(facts, refunds, names);
         Ok(self.recent)
     }
 

@@ -39,7 +39,7 @@ pub use durable::Ticket;
 pub use error::{SchemaProblem, StoreError};
 pub use lane::{Batch, Herald, Lane, LaneError, LaneOptions, LaneStats, QueueFull, Reply};
 pub use postgres::DatabaseUrl;
-pub use recent::Recent;
+pub use recent::{Name, Recent};
 pub use tx::{Row, Tx, Value};
 
 /// How often a write starts over when the database asks for it.

@@ -19,6 +19,8 @@ use crate::{StoreError, Tx};
 /// What each memory keeps, twice over, in parts: lines, components, payments, legs, allocations. A few thousand orders
 /// of common size, some megabytes.
 const PARTS_MAX: usize = 1 << 16;
+/// Names that are kept, twice over.
+const NAMES_MAX: usize = 1 << 13;
 /// Bytes of packed facts that are kept, twice over: a few thousand orders of common size.
 const BYTES_MAX: usize = 4 << 20;
 
@@ -29,9 +31,14 @@ pub struct Recent {
     state: Option<u64>,
     facts: Memory<(i64, Id), Facts>,
     refunds: Memory<(i64, Id), Arc<Refund>>,
+    /// Orders by what callers call them.
+    names: Memory<Name, Id>,
     /// By packed facts: only on a server.
     parsed: Memory<(i64, Id), Parsed>,
 }
+
+/// How a caller names an order: store, text, our number.
+pub type Name = (i64, String, Option<Id>);
 
 struct Parsed {
     facts: String,
@@ -44,6 +51,7 @@ impl Recent {
         if tx.state().is_none() || tx.state() != self.state {
             self.facts = Memory::default();
             self.refunds = Memory::default();
+            self.names = Memory::default();
         }
         self.state = tx.state();
     }
@@ -54,9 +62,13 @@ impl Recent {
         &mut self,
         facts: impl Iterator<Item = ((i64, Id), Facts)>,
         refunds: impl Iterator<Item = ((i64, Id), Arc<Refund>)>,
+        names: impl Iterator<Item = (Name, Id)>,
     ) {
         let Some(state) = self.state else { return };
         self.state = Some(state + 1);
+        for (name, order) in names {
+            self.names.keep(name, 1, NAMES_MAX, order);
+        }
         for (key, facts) in facts {
             let Order { lines, components, payments, .. } = &*facts.order;
             self.facts.keep(key, lines.len() + components.len() + payments.len(), PARTS_MAX, facts);
@@ -69,6 +81,16 @@ impl Recent {
                 self.refunds.keep(key, refund.legs.len() + refund.allocations.len(), PARTS_MAX, refund);
             }
         }
+    }
+
+    /// Which order a name means; to be given back at the end of this transaction.
+    pub fn take_name(&mut self, name: &Name) -> Option<Id> {
+        self.names.take(name)
+    }
+
+    /// Orders came or changed, so that a name may mean another one.
+    pub fn forget_names(&mut self) {
+        self.names = Memory::default();
     }
 
     /// An order as the last transaction left it; to be given back at the end of this one.
