@@ -195,8 +195,8 @@ impl Options {
             now_ms,
             busy: Duration::from_secs(5),
             readers_max: 4,
-            // Three lanes keep two cores and one disk busy: while one waits for its commit, the others decide.
-            writers_max: 4,
+            // Two lanes keep two cores and one disk busy: while one waits for its commit, the other decides.
+            writers_max: 3,
             distributed: false,
             // 16 MiB: long enough that hot pages are copied once for many commits, short enough that one copy is quick.
             checkpoint_pages: 4_096,

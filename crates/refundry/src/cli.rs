@@ -157,7 +157,7 @@ pub(crate) struct DataArgs {
     /// `postgres://user:password@host/name`
     #[arg(long, env = "REFUNDRY_DATABASE", hide_env_values = true, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Most connections to that server; a third of them writes
+    /// Most connections to that server; a quarter of them writes
     #[arg(long, env = "REFUNDRY_CONNECTIONS", default_value_t = CONNECTIONS, value_name = "N")]
     pub(crate) connections: usize,
     /// That server spreads rows over machines by store: a transaction then holds one store only

@@ -27,7 +27,7 @@ pub(crate) fn open(data: &DataArgs) -> anyhow::Result<Store> {
     ensure!(DatabaseUrl::is_one(url), "--database is a URL such as postgres://user@host/name");
     let defaults = Options::server(DatabaseUrl::new(url), now_ms);
     ensure!(data.connections >= 3, "--connections is at least 3: one that reads, two that write");
-    let writers_max = (data.connections / 3).max(2);
+    let writers_max = (data.connections / 4).max(2);
     let readers_max = data.connections - writers_max;
     let options = Options { readers_max, writers_max, distributed: data.distributed, ..defaults };
     Store::open(&options).context("cannot open the database that --database names")
