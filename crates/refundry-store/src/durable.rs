@@ -49,13 +49,15 @@ impl Ticket {
         Ticket(None)
     }
 
-    /// Waits until the disk works on the commit, or has.
+    /// Waits while the disk works on earlier commits only.
     ///
     /// Whoever commits in batches waits for this before the next one: a batch that was committed earlier would wait for
-    /// the same sync all the same, and would be smaller, which makes each of its jobs dearer.
-    pub(crate) fn wait_begun(&self) {
+    /// the same sync all the same, and would be smaller, which makes each of its jobs dearer. An idle disk begins at
+    /// once, and is not waited for.
+    pub(crate) fn wait_turn(&self) {
         if let Some((shared, commit)) = &self.0 {
-            let waits = |marks: &mut Marks| marks.begun < *commit && marks.failed.is_none();
+            let waits =
+                |marks: &mut Marks| marks.begun < *commit && marks.durable < marks.begun && marks.failed.is_none();
             drop(wait_while(&shared.moved, lock(&shared.marks), waits));
         }
     }

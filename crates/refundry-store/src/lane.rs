@@ -271,7 +271,7 @@ struct Runner<B: Batch> {
 impl<B: Batch> Runner<B> {
     fn run(&mut self) {
         loop {
-            self.last.wait_begun();
+            self.last.wait_turn();
             let (jobs, replies) = self.shared.next_batch(&self.batch);
             if jobs.is_empty() {
                 return;
