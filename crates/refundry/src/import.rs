@@ -6,13 +6,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal as _, Read, Write as _};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
+use refundry_core::intake::Intake;
 use refundry_core::limits::IMPORT_LINE_BYTES_MAX;
 use refundry_core::order::Dialect;
 use refundry_dialects::native::in_words;
@@ -213,11 +217,7 @@ impl Import<'_> {
         let (sender, outcomes) = mpsc::channel();
         let pieces = std::mem::take(&mut self.window);
         let mut refused = BTreeMap::new();
-        for (index, piece) in pieces.iter().enumerate() {
-            let read = match &piece.document {
-                Ok(document) => read_order(self.from, document, self.engine.clock().now_ms()).map_err(|f| in_words(&f)),
-                Err((reason, _)) => Err(reason.clone()),
-            };
+        for (index, read) in self.read(&pieces).into_iter().enumerate() {
             let intake = match read {
                 Ok(intake) => Box::new(intake),
                 Err(reason) => {
@@ -236,6 +236,28 @@ impl Import<'_> {
             }
         }
         Ok(Window { pieces, refused, outcomes })
+    }
+
+    /// Reads the documents of a window, on as many threads as there are processors: it takes longer than writing them.
+    fn read(&self, pieces: &[Piece]) -> Vec<Result<Intake, String>> {
+        let now_ms = self.engine.clock().now_ms();
+        let from = self.from;
+        let read = move |piece: &Piece| match &piece.document {
+            Ok(document) => read_order(from, document, now_ms).map_err(|fault| in_words(&fault)),
+            Err((reason, _)) => Err(reason.clone()),
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let mut shares = pieces.chunks(pieces.len().div_ceil(threads).max(1));
+        thread::scope(|scope| {
+            let own = shares.next().unwrap_or_default();
+            let others: Vec<_> =
+                shares.map(|share| scope.spawn(move || share.iter().map(read).collect::<Vec<_>>())).collect();
+            let mut all: Vec<_> = own.iter().map(read).collect();
+            for other in others {
+                all.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            all
+        })
     }
 
     fn settle(&mut self, Window { pieces, mut refused, outcomes }: Window) -> anyhow::Result<()> {
