@@ -273,17 +273,18 @@ impl<'q> Search<'q> {
             Way::Refunded | Way::Sort => {}
         }
         match way {
-            Way::Sku => between(filter, "s.created_ms", span(query.created)),
+            Way::Sku => between(filter, "s.created_ms", self.ahead(way, count, query.created)),
             Way::Reason | Way::Failure | Way::State | Way::Orders | Way::Slow => {
-                between(filter, "r.created_ms", span(query.created));
+                between(filter, "r.created_ms", self.ahead(way, count, query.created));
             }
-            Way::Sort if query.sort == SortBy::Created => between(filter, "r.created_ms", span(query.created)),
-            Way::Sort => between(filter, "r.updated_ms", span(query.updated)),
+            Way::Sort if query.sort == SortBy::Created => {
+                between(filter, "r.created_ms", self.ahead(way, count, query.created));
+            }
+            Way::Sort => between(filter, "r.updated_ms", self.ahead(way, count, query.updated)),
             Way::Refunds | Way::Amount | Way::Refunded | Way::Other => {}
         }
         if !count && let Some((key_ms, id)) = self.start {
-            let before = matches!(query.page, Page::Before(_));
-            let than = if query.descending == before { ">" } else { "<" };
+            let than = self.than();
             let key = match (self.runs_in_order(way), way) {
                 (true, Way::Sku) => "s.created_ms, s.refund_id".to_owned(),
                 (true, _) => format!("r.{}, r.id", self.key()),
@@ -292,6 +293,25 @@ impl<'q> Search<'q> {
             filter.add(&format!("({key}) {than} ({{}}, {{}})"), &[key_ms.into(), number(id)?]);
         }
         Ok(())
+    }
+
+    /// How keys of a page compare with the cursor.
+    fn than(&self) -> &'static str {
+        let before = matches!(self.query.page, Page::Before(_));
+        if self.query.descending == before { ">" } else { "<" }
+    }
+
+    /// The bounds of a way that goes on from the cursor: the end that lies behind the cursor is left out, because a
+    /// database given both may begin at that end.
+    fn ahead(&self, way: Way, count: bool, range: TimeRange) -> Range {
+        let (from, to) = span(range);
+        match self.start {
+            Some((key_ms, _)) if !count && self.runs_in_order(way) => match self.than() {
+                "<" => (from, to.filter(|to| *to < key_ms)),
+                _ => (from.filter(|from| *from > key_ms), to),
+            },
+            _ => (from, to),
+        }
     }
 
     /// What was refunded is the amount, or nothing of a refund that did not succeed, or it is among the exceptions.
@@ -343,8 +363,7 @@ impl<'q> Search<'q> {
         if way == Way::Refunded
             && let Some((key_ms, id)) = self.start
         {
-            let before = matches!(query.page, Page::Before(_));
-            let than = if query.descending == before { ">" } else { "<" };
+            let than = self.than();
             filter.add(&format!("(+r.{}, +r.id) {than} ({{}}, {{}})", self.key()), &[key_ms.into(), number(id)?]);
         }
         Ok(())
