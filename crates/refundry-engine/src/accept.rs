@@ -438,7 +438,7 @@ impl Writer {
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
             let lease = Lease { lane: self.lane, attempts: 1, until_ms: now_ms + LEASE_MS };
             let call = execute::call_for(store, order, refund, leg, lease);
-            if self.queue.settled_by_person(&call.gateway) {
+            if self.queue.settled_by_person(store, &call.gateway) {
                 continue;
             }
             let mine = self.queue.has_room();

@@ -78,7 +78,7 @@ impl GatewayCall {
             Answer::NotFound if self.acknowledged => {
                 News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
             }
-            Answer::NotFound => News::NotSent,
+            Answer::NotTaken { .. } | Answer::NotFound => News::NotSent,
         };
         let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
         let again_ms = now_ms + LADDER_MS.get(step).copied().unwrap_or(LEASE_MS);
@@ -141,8 +141,8 @@ impl WorkQueue {
     }
 
     /// Legs through such a driver are finished by a person; there is nothing to send.
-    pub(crate) fn settled_by_person(&self, gateway: &str) -> bool {
-        self.registry.find(gateway).is_some_and(|g| matches!(g.capabilities().settled_by, SettledBy::Person))
+    pub(crate) fn settled_by_person(&self, store: i64, gateway: &str) -> bool {
+        self.registry.find(store, gateway).is_some_and(|g| matches!(g.capabilities().settled_by, SettledBy::Person))
     }
 }
 
@@ -168,6 +168,8 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         amount_minor: leg.own_amount.get(),
         currency: payment.own_currency.code().to_owned(),
         script: payment.account.clone(),
+        refund_reference: String::new(),
+        key_age_ms: 0,
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });
     GatewayCall {
@@ -287,7 +289,7 @@ pub(crate) fn settle_by_hand(
     let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(HandFault::RefundUnknown)) };
     let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
-    let driver = |l: &Leg| order.payments.get(l.payment).and_then(|p| queue.registry().find(&p.gateway));
+    let driver = |l: &Leg| order.payments.get(l.payment).and_then(|p| queue.registry().find(store, &p.gateway));
     let no_driver = refund.legs.get(index).is_some_and(|l| driver(l).is_none());
     let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
         LegState::Parked { .. } => true,

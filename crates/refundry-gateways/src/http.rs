@@ -4,11 +4,12 @@
 //! sorted by the one question that matters for money: can the request have arrived? [`HttpOutcome::NotSent`] says
 //! surely not, [`HttpOutcome::Broken`] says perhaps. Whenever that is in doubt it is `Broken`.
 //!
-//! It follows no redirect, keeps no cookies and never repeats a request that may have been written. Plain `http` only:
-//! TLS comes with the first provider that is reached over the open network.
+//! It follows no redirect, keeps no cookies and never repeats a request that may have been written. Certificates are
+//! checked against the authorities that the system trusts, or those of Mozilla where the system has none.
 
 use std::error::Error;
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::{Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep};
 
 use crate::{Answer, Ask, Gateway, Purpose, Step};
 
@@ -30,10 +33,13 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 /// How much of an answer's head is buffered, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Calls that one question may take: a list of many pages, for example.
+const STEPS_MAX: usize = 20;
+
 /// Makes HTTP calls within limits. Cheap to clone; clones share connections and limits.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     slots: Arc<Semaphore>,
     limits: TransportLimits,
 }
@@ -65,9 +71,12 @@ impl Default for TransportLimits {
 impl Transport {
     /// A transport with connections of its own. Opens none until it is called.
     pub fn new(limits: TransportLimits) -> Transport {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.connect_deadline));
-        connector.set_nodelay(true);
+        let mut http = HttpConnector::new();
+        http.set_connect_timeout(Some(limits.connect_deadline));
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(trust()).https_or_http().enable_http1();
+        let connector = connector.wrap_connector(http);
         // The client repeats a request only when a pooled connection closed before the first byte was written.
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -78,21 +87,29 @@ impl Transport {
         Transport { client, slots: Arc::new(Semaphore::new(limits.in_flight_max)), limits }
     }
 
-    /// Asks a provider: the driver's step, the call if there is one, and the driver's reading of it. Must run inside a
-    /// Tokio runtime with time and I/O.
+    /// Asks a provider: the driver's step, the call if there is one, and the driver's reading of it, which may be
+    /// another call. All of them together end by the deadline. Must run inside a Tokio runtime with time and I/O.
     pub async fn ask(&self, gateway: &dyn Gateway, purpose: Purpose, ask: &Ask) -> Answer {
-        let step = match purpose {
+        let mut step = match purpose {
             Purpose::Refund => gateway.refund(ask),
             Purpose::Lookup => gateway.lookup(ask),
         };
-        match step {
-            Step::Answer(answer) => answer,
-            Step::Http(request) => gateway.read(purpose, ask, self.call(request).await),
+        let mut ends = pin!(sleep(self.limits.deadline));
+        for _ in 0..STEPS_MAX {
+            match step {
+                Step::Answer(answer) => return answer,
+                Step::Http(request) => step = gateway.read(purpose, ask, self.call_until(request, ends.as_mut()).await),
+            }
         }
+        Answer::unknown(format!("no answer after {STEPS_MAX} calls"))
     }
 
     /// Makes one call and says what became of it. Must run inside a Tokio runtime with time and I/O.
     pub async fn call(&self, request: HttpRequest) -> HttpOutcome {
+        self.call_until(request, pin!(sleep(self.limits.deadline))).await
+    }
+
+    async fn call_until(&self, request: HttpRequest, ends: Pin<&mut Sleep>) -> HttpOutcome {
         let request = match prepared(request) {
             Ok(request) => request,
             Err(reason) => return HttpOutcome::NotSent { reason },
@@ -103,13 +120,17 @@ impl Transport {
             slot = self.slots.acquire().await.ok();
             self.exchange(request).await
         };
-        let ended = timeout(self.limits.deadline, call).await;
+        let ended = tokio::select! {
+            biased;
+            outcome = call => Some(outcome),
+            () = ends => None,
+        };
         match ended {
-            Ok(outcome) => outcome,
-            Err(_elapsed) if slot.is_none() => {
+            Some(outcome) => outcome,
+            None if slot.is_none() => {
                 HttpOutcome::NotSent { reason: "no slot for another call became free in time".to_owned() }
             }
-            Err(_elapsed) => HttpOutcome::Broken {
+            None => HttpOutcome::Broken {
                 reason: format!("no complete answer within {} ms", self.limits.deadline.as_millis()),
             },
         }
@@ -141,7 +162,7 @@ impl Transport {
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// Absolute, `http://host[:port]/path`.
+    /// Absolute, `https://host[:port]/path`, or the same with `http`.
     pub url: String,
     /// Names and values; `Host` and `Content-Length` are added when it is sent.
     pub headers: Vec<(String, String)>,
@@ -205,14 +226,26 @@ impl fmt::Debug for HttpOutcome {
     }
 }
 
+/// Who is believed to be who they say.
+fn trust() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if trusted == 0 {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    versions.expect("ring has the default versions").with_root_certificates(roots).with_no_client_auth()
+}
+
 /// Checks what can be checked before a connection is opened.
 fn prepared(request: HttpRequest) -> Result<Request<Full<Bytes>>, String> {
     let uri: Uri = request.url.parse().map_err(|_| "the address is not a URL".to_owned())?;
     if uri.host().is_none() {
         return Err("the address names no host".to_owned());
     }
-    if uri.scheme_str() != Some("http") {
-        return Err("only http:// addresses can be called".to_owned());
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("only http:// and https:// addresses can be called".to_owned());
     }
     let method = match request.method {
         Method::Get => hyper::Method::GET,

@@ -1,40 +1,53 @@
 //! Payment providers behind one trait.
 //!
 //! A driver is a translation in three parts: what the provider can do ([`Gateway::capabilities`]), how we ask it
-//! ([`Gateway::refund`], [`Gateway::lookup`]) and what its answers mean ([`Gateway::read`]). It stores nothing, never
-//! waits, opens no connection and never tries again: leases, retries, backoff and books are the engine's. So a driver
-//! can be read top to bottom and tested by handing it text.
+//! ([`Gateway::refund`], [`Gateway::lookup`]) and what its answers mean ([`Gateway::read`], and [`Gateway::hear`] for
+//! what it says unasked). It stores nothing, never waits, opens no connection and never tries again: leases, retries,
+//! backoff and books are the engine's. So a driver can be read top to bottom and tested by handing it text.
 //!
 //! ```text
 //! Ask ──refund()/lookup()──▶ Step ──┬─ Answer                                   (nothing to send)
-//!                                   └─ Http ──Transport──▶ HttpOutcome ──read()──▶ Answer
+//!                              ▲    └─ Http ──Transport──▶ HttpOutcome ──read()──┐
+//!                              └─────────────────────────────────────────────────┘
+//! Delivery (a webhook) ──hear()──▶ Heard ──┬─ Notices
+//!                                          └─ Confirm ──Transport──▶ confirm() ──▶ Heard
 //! ```
 //!
-//! Three rules hold for every driver:
+//! Rules that hold for every driver:
 //! - **Only an explicit yes or no is final.** A timeout, a 5xx, an unreadable body or a surprising shape is
 //!   [`Answer::Unknown`]: the money may have moved, so the engine looks it up and never guesses.
 //! - **The leg id is the idempotency key**, the same decimal text for ever ([`Ask::key`]). Sending it twice pays once,
 //!   for as long as the provider remembers keys ([`KeyMemory`]).
 //! - **The provider's own figures are handed on.** [`Answer::Done`] carries what the provider says it paid; when that
 //!   differs from what was asked, the engine parks the leg for a person.
+//! - **A delivery counts only once its signature was checked**, over the bytes as they came.
 //!
-//! Read next: [`manual`] (the smallest driver), [`simulated`] (a whole provider to try things on), [`http`] (the only
-//! place that opens an outbound connection). A new provider is a new module here and a line where the [`Registry`] is
-//! filled.
+//! Read next: [`manual`] (the smallest driver), [`simulated`] (a whole provider to try things on), [`drivers`] (the
+//! list of all, and how one is configured), [`http`] (the only place that opens an outbound connection). A new provider
+//! is a new module here and a line in [`drivers`].
 
+pub mod drivers;
+pub mod hooks;
 pub mod http;
 pub mod manual;
+mod registry;
+pub mod signing;
 pub mod simulated;
+pub mod statement;
 
 use std::fmt;
 
+pub use drivers::{Driver, Setting, SettingFault, Settings};
+pub use hooks::{About, Delivery, DisputeStage, Heard, Notice};
 pub use http::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
 pub use manual::Manual;
+pub use registry::{NameTaken, Registry};
 pub use simulated::Simulated;
+pub use statement::{Page, Span, Standing, StatementFault, StatementLine};
 
-/// One payment provider: pure translation, no I/O of its own.
+/// One payment provider, configured: pure translation, no I/O of its own.
 pub trait Gateway: Send + Sync {
-    /// The name in configuration and on stored legs. It never changes, because old legs are found by it.
+    /// The name of the driver. It never changes, because configurations name it.
     fn name(&self) -> &'static str;
 
     /// What the provider can do, as data for the rules: an impossible refund is refused before anything is saved.
@@ -44,11 +57,44 @@ pub trait Gateway: Send + Sync {
     /// keys.
     fn refund(&self, ask: &Ask) -> Step;
 
-    /// How to ask what became of an earlier [`refund`](Gateway::refund) with this key. Never moves money by itself.
+    /// How to ask what became of an earlier [`refund`](Gateway::refund) with this key. Never pays a second time: where
+    /// the provider has no inquiry, it repeats the request under its key, and only while that is surely remembered.
     fn lookup(&self, ask: &Ask) -> Step;
 
-    /// What the outcome of a [`Step::Http`] means. Answers [`Answer::NotFound`] only for [`Purpose::Lookup`].
-    fn read(&self, purpose: Purpose, ask: &Ask, outcome: HttpOutcome) -> Answer;
+    /// What the outcome of a [`Step::Http`] means, or what to send next to find out. Answers [`Answer::NotFound`] only
+    /// for [`Purpose::Lookup`], [`Answer::NotTaken`] only for [`Purpose::Refund`].
+    fn read(&self, purpose: Purpose, ask: &Ask, outcome: HttpOutcome) -> Step;
+
+    /// Checks a delivery's signature and says what it tells. A provider that delivers nothing refuses.
+    fn hear(&self, _: &Delivery<'_>) -> Heard {
+        Heard::refused("this driver takes no deliveries")
+    }
+
+    /// The second half of [`hear`](Gateway::hear) for a provider that confirms its own deliveries when asked: what its
+    /// answer to [`Heard::Confirm`] means.
+    fn confirm(&self, _: &Delivery<'_>, _: HttpOutcome) -> Heard {
+        Heard::refused("this driver asks for no confirmation")
+    }
+
+    /// The body by which a delivery is acknowledged, beside status 200.
+    fn acknowledgement(&self) -> &'static str {
+        ""
+    }
+
+    /// Reads a file that the provider offers for download: its refunds, one a line. Standard: CSV with a header.
+    fn statement(&self, _: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
+        Err(StatementFault::unsupported())
+    }
+
+    /// How to ask for the provider's refunds of a span of time; `None` where it has no such list.
+    fn list(&self, _: Span) -> Option<HttpRequest> {
+        None
+    }
+
+    /// What the answer to [`list`](Gateway::list), or to a further page of it, holds.
+    fn read_list(&self, _: Span, _: HttpOutcome) -> Result<Page, StatementFault> {
+        Err(StatementFault::unsupported())
+    }
 }
 
 /// One leg of a refund, as a provider needs to hear it. A leg is asked for with the same figures every time.
@@ -68,12 +114,26 @@ pub struct Ask {
     pub currency: String,
     /// The account name on the payment. Real drivers ignore it; the simulated provider reacts to it.
     pub script: String,
+    /// The provider's id of the refund, where an earlier answer gave one; else empty.
+    pub refund_reference: String,
+    /// How long ago the key may have been sent for the first time, in milliseconds; 0 the first time.
+    pub key_age_ms: i64,
 }
 
 impl Ask {
     /// The idempotency key as it is sent: the leg id in decimal.
     pub fn key(&self) -> String {
         self.leg_id.to_string()
+    }
+
+    /// Whether a provider with this memory surely still knows the key, with an hour to spare.
+    pub fn key_is_remembered(&self, memory: KeyMemory) -> bool {
+        const HOUR_MS: i64 = 3_600_000;
+        match memory {
+            KeyMemory::Never => false,
+            KeyMemory::Days(days) => self.key_age_ms < i64::from(days) * 24 * HOUR_MS - HOUR_MS,
+            KeyMemory::Forever => true,
+        }
     }
 }
 
@@ -87,6 +147,8 @@ impl fmt::Debug for Ask {
             .field("channel", &self.channel)
             .field("amount_minor", &self.amount_minor)
             .field("currency", &self.currency)
+            .field("refund_reference", &self.refund_reference)
+            .field("key_age_ms", &self.key_age_ms)
             .finish_non_exhaustive()
     }
 }
@@ -98,6 +160,12 @@ pub enum Step {
     Answer(Answer),
     /// Send this, then hand what comes back to [`Gateway::read`].
     Http(HttpRequest),
+}
+
+impl From<Answer> for Step {
+    fn from(answer: Answer) -> Step {
+        Step::Answer(answer)
+    }
 }
 
 /// Why we ask.
@@ -138,8 +206,31 @@ pub enum Answer {
         /// For the operator. Names no person and quotes no body.
         reason: String,
     },
+    /// Only to a request to pay: it surely was not taken this time (nobody answers, too many requests), and may be sent
+    /// again under its key.
+    NotTaken {
+        /// For the operator. Names no person and quotes no body.
+        reason: String,
+    },
     /// Only from a look-up: the provider surely has no refund under this key, so it may be sent again.
     NotFound,
+}
+
+impl Answer {
+    /// [`Answer::Unknown`] in a word.
+    pub fn unknown(reason: impl Into<String>) -> Answer {
+        Answer::Unknown { reason: reason.into() }
+    }
+
+    /// What a call that got no answer says of the money: nothing, except that a request to pay that was never sent was
+    /// not taken.
+    pub fn unanswered(purpose: Purpose, outcome: HttpOutcome) -> Answer {
+        match (purpose, outcome) {
+            (Purpose::Refund, HttpOutcome::NotSent { reason }) => Answer::NotTaken { reason },
+            (_, HttpOutcome::NotSent { reason } | HttpOutcome::Broken { reason }) => Answer::Unknown { reason },
+            (_, HttpOutcome::Answered { status, .. }) => Answer::Unknown { reason: format!("status {status}") },
+        }
+    }
 }
 
 /// What a provider can do, as plain facts.
@@ -157,6 +248,42 @@ pub struct Capabilities {
     pub remembers_keys: KeyMemory,
     /// Who brings the news that a pending leg has settled.
     pub settled_by: SettledBy,
+    /// When a leg in doubt is asked about.
+    pub inquiry: Inquiry,
+}
+
+/// When a leg is asked about that the provider has not answered for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Waits between two questions about a leg in doubt, milliseconds: quick at first, because most providers settle in
+    /// seconds, then patient. After the last one a person decides.
+    pub doubt_ms: &'static [i64],
+    /// Days that the provider may take to settle a leg it has acknowledged, asked about at the pace of `doubt_ms` and
+    /// then once a day. After that a person decides.
+    pub settles_within_days: u32,
+}
+
+impl Inquiry {
+    /// Seconds, minutes, hours, and then a day for a week.
+    pub const USUAL: Inquiry = Inquiry {
+        doubt_ms: &[
+            1_000,
+            5_000,
+            30_000,
+            120_000,
+            600_000,
+            3_600_000,
+            6 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+            24 * 3_600_000,
+        ],
+        settles_within_days: 45,
+    };
 }
 
 /// How long a provider recognises an idempotency key. Once it may have forgotten, look up before any second attempt.
@@ -177,69 +304,4 @@ pub enum SettledBy {
     Provider,
     /// A person, by hand; looking up learns nothing.
     Person,
-}
-
-/// The configured drivers, by name.
-pub struct Registry {
-    drivers: Vec<Box<dyn Gateway>>,
-}
-
-impl Registry {
-    /// Takes the configured drivers; each name may occur once.
-    pub fn new(drivers: Vec<Box<dyn Gateway>>) -> Result<Registry, NameTaken> {
-        for (position, driver) in drivers.iter().enumerate() {
-            let earlier = drivers.iter().take(position);
-            if earlier.into_iter().any(|other| other.name() == driver.name()) {
-                return Err(NameTaken { name: driver.name() });
-            }
-        }
-        Ok(Registry { drivers })
-    }
-
-    /// The driver of that name, if it is configured.
-    pub fn find(&self, name: &str) -> Option<&dyn Gateway> {
-        self.drivers().find(|driver| driver.name() == name)
-    }
-
-    /// Every configured driver, in the order of configuration.
-    pub fn drivers(&self) -> impl Iterator<Item = &dyn Gateway> {
-        self.drivers.iter().map(AsRef::as_ref)
-    }
-}
-
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.drivers().map(Gateway::name)).finish()
-    }
-}
-
-/// Two configured drivers have the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NameTaken {
-    /// The name that occurs twice.
-    pub name: &'static str,
-}
-
-impl fmt::Display for NameTaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "two gateways are named {}", self.name)
-    }
-}
-
-impl std::error::Error for NameTaken {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn registry_finds_by_name_and_refuses_a_name_twice() {
-        let registry = Registry::new(vec![Box::new(Manual), Box::new(Simulated::remote("http://localhost"))]).unwrap();
-        assert_eq!(registry.find("manual").map(Gateway::name), Some("manual"));
-        assert_eq!(registry.find("simulated").map(Gateway::name), Some("simulated"));
-        assert!(registry.find("stripe").is_none());
-
-        let twice = Registry::new(vec![Box::new(Manual), Box::new(Manual)]);
-        assert_eq!(twice.err(), Some(NameTaken { name: "manual" }));
-    }
 }

@@ -3,7 +3,7 @@
 //! It sends nothing. A leg is pending from the first moment until a person says that it is settled; that word reaches
 //! the engine as a command, never through this driver.
 
-use crate::{Answer, Ask, Capabilities, Gateway, HttpOutcome, KeyMemory, Purpose, SettledBy, Step};
+use crate::{Answer, Ask, Capabilities, Gateway, HttpOutcome, Inquiry, KeyMemory, Purpose, SettledBy, Step};
 
 /// The manual driver; see the module.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,7 @@ impl Gateway for Manual {
             deadline_days: None,
             remembers_keys: KeyMemory::Never,
             settled_by: SettledBy::Person,
+            inquiry: Inquiry::USUAL,
         }
     }
 
@@ -33,8 +34,8 @@ impl Gateway for Manual {
         waiting_for_a_person()
     }
 
-    fn read(&self, _: Purpose, _: &Ask, _: HttpOutcome) -> Answer {
-        Answer::Unknown { reason: "the manual driver sends nothing, so there is no answer to read".to_owned() }
+    fn read(&self, _: Purpose, _: &Ask, _: HttpOutcome) -> Step {
+        Answer::unknown("the manual driver sends nothing, so there is no answer to read").into()
     }
 }
 

@@ -130,18 +130,18 @@ async fn perform(engine: &Arc<Engine>, transport: &Transport, call: GatewayCall)
 
 /// A leg that may have been sent before is looked up first; it is sent only when the provider surely never had it.
 async fn ask(engine: &Engine, transport: &Transport, call: &GatewayCall) -> Answer {
-    let Some(gateway) = engine.queue().registry().find(&call.gateway) else {
+    let Some(gateway) = engine.queue().registry().find(call.store, &call.gateway) else {
         return Answer::Unknown { reason: format!("no driver is called {}", call.gateway) };
     };
     if call.may_have_been_sent() {
-        let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
+        let found = transport.ask(&*gateway, Purpose::Lookup, &call.ask).await;
         // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
         // whoever takes it next.
         if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
             return found;
         }
     }
-    transport.ask(gateway, Purpose::Refund, &call.ask).await
+    transport.ask(&*gateway, Purpose::Refund, &call.ask).await
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {

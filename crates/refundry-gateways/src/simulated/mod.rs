@@ -45,7 +45,7 @@ pub use keeper::{BookKeeper, NoAnswer};
 pub use server::{listen, serve};
 
 use crate::{
-    Answer, Ask, Capabilities, Gateway, HttpOutcome, HttpRequest, KeyMemory, Method, Purpose, SettledBy, Step,
+    Answer, Ask, Capabilities, Gateway, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Purpose, SettledBy, Step,
 };
 
 /// The driver of the simulated provider.
@@ -85,6 +85,7 @@ impl Gateway for Simulated {
             deadline_days: None,
             remembers_keys: KeyMemory::Forever,
             settled_by: SettledBy::Provider,
+            inquiry: Inquiry::USUAL,
         }
     }
 
@@ -124,22 +125,19 @@ impl Gateway for Simulated {
         }
     }
 
-    fn read(&self, purpose: Purpose, ask: &Ask, outcome: HttpOutcome) -> Answer {
+    fn read(&self, purpose: Purpose, ask: &Ask, outcome: HttpOutcome) -> Step {
         let (status, body) = match outcome {
             HttpOutcome::Answered { status, body } => (status, body),
-            // Not sent this time says nothing about the times before.
-            HttpOutcome::NotSent { reason } | HttpOutcome::Broken { reason } => {
-                return Answer::Unknown { reason };
-            }
+            unanswered => return Answer::unanswered(purpose, unanswered).into(),
         };
-        match (purpose, status) {
+        Step::Answer(match (purpose, status) {
             (_, 200) => match serde_json::from_slice(&body) {
                 Ok(outcome) => understood(ask, outcome),
                 Err(_) => unknown("status 200, but the body is not an outcome"),
             },
             (Purpose::Lookup, 404) if says_unknown_key(&body) => Answer::NotFound,
             (_, other) => Answer::Unknown { reason: format!("status {other}") },
-        }
+        })
     }
 }
 
@@ -204,6 +202,8 @@ mod tests {
             amount_minor: 1000,
             currency: "USD".to_owned(),
             script: "Ada Byron".to_owned(),
+            refund_reference: String::new(),
+            key_age_ms: 0,
         }
     }
 
@@ -264,14 +264,12 @@ mod tests {
             assert_unknown(purpose, 200, &DONE.replace("123456789012345678", "1"));
             let mismatch = DONE.replace("done", "declined").replace(r#""code":"""#, r#""code":"idempotency_mismatch""#);
             assert_unknown(purpose, 200, &mismatch);
-            for outcome in [
-                HttpOutcome::NotSent { reason: "refused".to_owned() },
-                HttpOutcome::Broken { reason: "cut".to_owned() },
-            ] {
-                let answer = Simulated::remote("http://provider").read(purpose, &ask(), outcome);
-                assert!(matches!(answer, Answer::Unknown { .. }));
-            }
+            let broken = HttpOutcome::Broken { reason: "cut".to_owned() };
+            assert!(matches!(understood_as(purpose, broken), Answer::Unknown { .. }));
         }
+        let not_sent = || HttpOutcome::NotSent { reason: "refused".to_owned() };
+        assert!(matches!(understood_as(Purpose::Lookup, not_sent()), Answer::Unknown { .. }));
+        assert!(matches!(understood_as(Purpose::Refund, not_sent()), Answer::NotTaken { .. }));
     }
 
     #[test]
@@ -311,13 +309,16 @@ mod tests {
     fn direct(step: Step) -> Answer {
         match step {
             Step::Answer(answer) => answer,
-            Step::Http(request) => panic!("a local step needs no request: {request:?}"),
+            Step::Http(request) => panic!("nothing more is to be sent: {request:?}"),
         }
     }
 
     fn read(purpose: Purpose, status: u16, body: &str) -> Answer {
-        let outcome = HttpOutcome::Answered { status, body: body.as_bytes().to_vec() };
-        Simulated::remote("http://provider").read(purpose, &ask(), outcome)
+        understood_as(purpose, HttpOutcome::Answered { status, body: body.as_bytes().to_vec() })
+    }
+
+    fn understood_as(purpose: Purpose, outcome: HttpOutcome) -> Answer {
+        direct(Simulated::remote("http://provider").read(purpose, &ask(), outcome))
     }
 
     #[track_caller]

@@ -55,6 +55,8 @@ fn ask(leg_id: u64, amount_minor: i64, script: &str) -> Ask {
         amount_minor,
         currency: "USD".to_owned(),
         script: script.to_owned(),
+        refund_reference: String::new(),
+        key_age_ms: 0,
     }
 }
 

@@ -54,6 +54,7 @@ async fn four_answers(transport: &Transport, gateway: &dyn Gateway, ask: &Ask) -
             Answer::Declined { code, .. } => code,
             Answer::Unknown { reason } => format!("unknown {reason}"),
             Answer::NotFound => "not found".to_owned(),
+            Answer::NotTaken { reason } => format!("not taken {reason}"),
             other @ Answer::Done { .. } => format!("{other:?}"),
         });
     }

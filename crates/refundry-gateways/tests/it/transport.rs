@@ -49,18 +49,18 @@ async fn nobody_listens_so_nothing_was_sent() {
     let outcome = transport.call(post(format!("http://{address}/refunds"), "{}")).await;
     assert!(matches!(outcome, HttpOutcome::NotSent { .. }), "{outcome:?}");
 
-    // For the driver that is still unknown: an earlier call with this key may have arrived.
+    // A request to pay was surely not taken this time; a look-up has learnt nothing.
     let gateway = Simulated::remote(&format!("http://{address}"));
-    for purpose in [Purpose::Refund, Purpose::Lookup] {
-        let answer = transport.ask(&gateway, purpose, &ask(1, 1000, "")).await;
-        assert!(matches!(answer, Answer::Unknown { .. }), "{answer:?}");
-    }
+    let answer = transport.ask(&gateway, Purpose::Refund, &ask(1, 1000, "")).await;
+    assert!(matches!(answer, Answer::NotTaken { .. }), "{answer:?}");
+    let answer = transport.ask(&gateway, Purpose::Lookup, &ask(1, 1000, "")).await;
+    assert!(matches!(answer, Answer::Unknown { .. }), "{answer:?}");
 }
 
 #[tokio::test]
 async fn addresses_that_cannot_be_called_are_not_sent() {
     let transport = Transport::new(TransportLimits::default());
-    for url in ["", "/refunds", "http://", "https://127.0.0.1/", "ftp://127.0.0.1/", "127.0.0.1:1"] {
+    for url in ["", "/refunds", "http://", "ftp://127.0.0.1/", "127.0.0.1:1"] {
         let outcome = transport.call(get(url.to_owned())).await;
         assert!(matches!(outcome, HttpOutcome::NotSent { .. }), "{url}: {outcome:?}");
     }

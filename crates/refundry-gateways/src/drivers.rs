@@ -1,0 +1,185 @@
+//! Every driver that a store can configure, with its settings: the one list that a new provider is added to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Gateway, Manual, Simulated};
+
+/// A kind of gateway that a store can configure.
+pub struct Driver {
+    /// What configurations call it.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// What it needs to know.
+    pub settings: &'static [Setting],
+    /// Makes a gateway of settings whose names and presence were checked.
+    open: fn(&Settings) -> Result<Arc<dyn Gateway>, SettingFault>,
+}
+
+/// One setting of a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// It is kept encrypted and never shown again.
+    pub secret: bool,
+    /// The driver does not work without it.
+    pub required: bool,
+}
+
+/// Settings by name.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings(pub BTreeMap<String, String>);
+
+impl Settings {
+    /// A setting, empty where it was not given.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Shows names only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Every driver, in alphabetical order.
+pub const DRIVERS: &[Driver] = &[
+    Driver {
+        name: "manual",
+        about: "A person pays outside and says so",
+        settings: &[],
+        open: |_| Ok(Arc::new(Manual)),
+    },
+    Driver {
+        name: "simulated",
+        about: "A provider to try things on; no money moves",
+        settings: &[BASE_URL_REQUIRED],
+        open: |settings| Ok(Arc::new(Simulated::remote(&base_url(settings, "")?))),
+    },
+];
+
+const BASE_URL_REQUIRED: Setting = Setting {
+    name: "base_url",
+    about: "Where it is reached, for example http://127.0.0.1:8090",
+    secret: false,
+    required: true,
+};
+
+/// The driver of that name.
+pub fn driver(name: &str) -> Option<&'static Driver> {
+    DRIVERS.iter().find(|driver| driver.name == name)
+}
+
+impl Driver {
+    /// Makes a gateway, or says which setting is wrong.
+    pub fn open(&self, settings: &Settings) -> Result<Arc<dyn Gateway>, SettingFault> {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name.as_str());
+        if let Some(name) = settings.0.keys().find(|name| !known(name)) {
+            return Err(SettingFault { name: name.clone(), reason: "this driver has no such setting".to_owned() });
+        }
+        let missing = self.settings.iter().find(|setting| setting.required && settings.get(setting.name).is_empty());
+        if let Some(setting) = missing {
+            return Err(SettingFault::new(setting.name, "it is required"));
+        }
+        (self.open)(settings)
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("name", &self.name).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The address in `base_url`, without a slash at its end, or the provider's own where none is given.
+///
+/// Plain HTTP would show credentials to the network, so it is for this machine only.
+pub(crate) fn base_url(settings: &Settings, usual: &str) -> Result<String, SettingFault> {
+    let given = settings.get("base_url");
+    let url = if given.is_empty() { usual } else { given }.trim_end_matches('/');
+    let parsed: hyper::Uri = url.parse().map_err(|_| SettingFault::new("base_url", "it is not a URL"))?;
+    let host = parsed.host().unwrap_or_default();
+    let here =
+        host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    match parsed.scheme_str() {
+        _ if host.is_empty() => Err(SettingFault::new("base_url", "it names no host")),
+        _ if parsed.query().is_some() => Err(SettingFault::new("base_url", "it has a query")),
+        Some("https") => Ok(url.to_owned()),
+        Some("http") if here => Ok(url.to_owned()),
+        Some("http") => Err(SettingFault::new("base_url", "only https:// leaves this machine")),
+        _ => Err(SettingFault::new("base_url", "it is neither https:// nor http://")),
+    }
+}
+
+/// What is wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingFault {
+    /// Which.
+    pub name: String,
+    /// What is wrong; never quotes the value.
+    pub reason: String,
+}
+
+impl SettingFault {
+    /// Names the setting and what is wrong with it.
+    pub fn new(name: &str, reason: &str) -> SettingFault {
+        SettingFault { name: name.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+impl fmt::Display for SettingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "setting {}: {}", self.name, self.reason)
+    }
+}
+
+impl std::error::Error for SettingFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_its_names_are_those_of_the_gateways() {
+        let names: Vec<&str> = DRIVERS.iter().map(|driver| driver.name).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        assert_eq!(driver("manual").unwrap().open(&Settings::default()).unwrap().name(), "manual");
+        assert!(driver("cash").is_none());
+    }
+
+    #[test]
+    fn settings_are_checked_by_name() {
+        let open = |settings: &[(&str, &str)]| {
+            let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            driver("simulated").unwrap().open(&Settings(settings)).map(|gateway| gateway.name())
+        };
+        assert_eq!(open(&[("base_url", "http://127.0.0.1:8090/")]), Ok("simulated"));
+        assert_eq!(open(&[]), Err(SettingFault::new("base_url", "it is required")));
+        let unknown = open(&[("base_url", "http://localhost"), ("secret", "x")]);
+        assert_eq!(unknown, Err(SettingFault::new("secret", "this driver has no such setting")));
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        let url = |url: &str| {
+            base_url(&Settings(BTreeMap::from([("base_url".to_owned(), url.to_owned())])), "https://a.example")
+        };
+        for fine in ["https://pay.example/v1", "http://127.0.0.1:1", "http://localhost", "http://[::1]:8090"] {
+            assert_eq!(url(fine).as_deref(), Ok(fine));
+        }
+        assert_eq!(url("").as_deref(), Ok("https://a.example"));
+        assert_eq!(url("https://pay.example/").as_deref(), Ok("https://pay.example"));
+        for wrong in
+            ["http://pay.example", "ftp://127.0.0.1", "pay.example", "/path", "https://", "https://a.example/?b=c"]
+        {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+}
