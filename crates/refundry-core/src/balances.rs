@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::money::{Amount, even_share, unit_share};
 use crate::order::{Id, Order, Payment};
+use crate::payouts::Terms;
 use crate::refund::Bucket;
 
 /// Running sums of all refunds of one order; indices run parallel to the order's lists.
@@ -67,6 +68,11 @@ pub struct PaidBack {
     pub own_pending: Amount,
     /// Legs that succeeded, in the payment's own currency.
     pub own_succeeded: Amount,
+    /// Held by disputes, in the order's currency. What was paid back before may be disputed all the same, so this may
+    /// be more than what is left.
+    pub disputed: Amount,
+    /// Held by disputes, in the payment's own currency.
+    pub own_disputed: Amount,
 }
 
 impl PaidBack {
@@ -88,6 +94,8 @@ pub struct Facts {
     pub order: Arc<Order>,
     /// What refunds have done so far.
     pub balances: Balances,
+    /// What the store configured about paying back.
+    pub terms: Terms,
 }
 
 impl Balances {
@@ -121,7 +129,12 @@ impl Facts {
     pub fn fresh(order: impl Into<Arc<Order>>) -> Self {
         let order = order.into();
         let balances = Balances::fresh(&order);
-        Self { order, balances }
+        Self::new(order, balances)
+    }
+
+    /// An order with its balances, where nothing was configured.
+    pub fn new(order: Arc<Order>, balances: Balances) -> Self {
+        Self { order, balances, terms: Terms::default() }
     }
 
     /// Net and tax of a component that may still be refunded; never negative.
@@ -148,14 +161,24 @@ impl Facts {
         (0..self.order.components.len()).map(|i| self.component_left_gross(i)).sum()
     }
 
-    /// What a payment can still give back, in the order's currency.
+    /// What a payment can still give back, in the order's currency: what refunds and disputes left of it.
     pub fn payment_left(&self, index: usize) -> Amount {
-        let (payment, paid) = self.payment(index);
-        payment.captured - paid.held()
+        (self.payment_rest(index) - self.payment(index).1.disputed).or_zero()
     }
 
     /// What a payment can still give back, in its own currency.
     pub fn payment_own_left(&self, index: usize) -> Amount {
+        (self.payment_own_rest(index) - self.payment(index).1.own_disputed).or_zero()
+    }
+
+    /// What refunds left of a payment, in the order's currency. Pairs of amounts follow this: a dispute comes and goes.
+    pub(crate) fn payment_rest(&self, index: usize) -> Amount {
+        let (payment, paid) = self.payment(index);
+        payment.captured - paid.held()
+    }
+
+    /// What refunds left of a payment, in its own currency.
+    pub(crate) fn payment_own_rest(&self, index: usize) -> Amount {
         let (payment, paid) = self.payment(index);
         payment.own_captured - paid.own_held()
     }

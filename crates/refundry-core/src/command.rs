@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::money::Decimal;
-use crate::order::{Dialect, Reference};
+use crate::order::{Dialect, Id, Reference};
 use crate::refund::{Class, MetaValue, Restock};
 
 /// Give money back on one order.
@@ -28,6 +28,8 @@ pub struct CreateRefund {
     pub metadata: BTreeMap<String, MetaValue>,
     /// Back-dated time of processing, epoch milliseconds.
     pub processed_ms: Option<i64>,
+    /// The refund whose failed legs this one tries again.
+    pub retry_of: Option<Id>,
 }
 
 /// All that decides the money of a refund; a quote takes the same and stores nothing.

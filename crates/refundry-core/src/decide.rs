@@ -47,11 +47,13 @@ pub fn accept(
         amount: leg.amount,
         own_amount: leg.own_amount,
         route: leg.route,
+        gateway: leg.gateway,
         state: match leg.route {
             Route::Original => LegState::Waiting,
             Route::Outside => LegState::Succeeded { at_ms: now_ms, reference: String::new() },
         },
         named_channel: leg.named_channel,
+        retried_by: None,
     });
     let refund = Refund {
         id,
@@ -73,6 +75,7 @@ pub fn accept(
         units: quote.units,
         legs: legs.collect(),
         nearest_cap: quote.nearest_cap,
+        retry_of: command.retry_of,
     };
     record(facts, refund, now_ms)
 }
@@ -136,8 +139,11 @@ pub enum News {
         /// What went wrong.
         reason: String,
     },
-    /// It surely never reached the provider and may be sent.
-    NotSent,
+    /// It surely never reached the provider, or the provider surely does not have it: it may be sent.
+    NotSent {
+        /// How that is known.
+        reason: String,
+    },
     /// The money went back.
     Succeeded {
         /// The provider's id of the refund, may be empty.
@@ -155,6 +161,39 @@ pub enum News {
         /// How.
         reason: String,
     },
+    /// It was asked about for as long as that is of use, and nobody knows.
+    GivenUp {
+        /// What was heard last.
+        reason: String,
+    },
+}
+
+impl News {
+    /// Stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Sent { .. } => "sent",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::NotSent { .. } => "not_sent",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+            Self::Contradicted { .. } => "contradicted",
+            Self::GivenUp { .. } => "given_up",
+        }
+    }
+
+    /// The words that came with it: a reason, a reference, or a code with its message.
+    pub fn words(&self) -> String {
+        match self {
+            Self::InDoubt { reason }
+            | Self::NotSent { reason }
+            | Self::Contradicted { reason }
+            | Self::GivenUp { reason } => reason.clone(),
+            Self::Sent { reference } | Self::Succeeded { reference } => reference.clone(),
+            Self::Failed { code, message } if message.is_empty() => code.clone(),
+            Self::Failed { code, message } => format!("{code}: {message}"),
+        }
+    }
 }
 
 /// News that changes nothing: a repetition, or something older than what is known.
@@ -183,10 +222,10 @@ fn next_state(current: &LegState, news: News, now_ms: i64) -> Option<LegState> {
     let next = match news {
         News::Sent { reference } => LegState::Sent { reference },
         News::InDoubt { reason } => LegState::InDoubt { reason },
-        News::NotSent => LegState::Waiting,
+        News::NotSent { .. } => LegState::Waiting,
         News::Succeeded { reference } => LegState::Succeeded { at_ms: now_ms, reference },
         News::Failed { code, message } => LegState::Failed { at_ms: now_ms, code, message },
-        News::Contradicted { reason } => LegState::Parked { reason },
+        News::Contradicted { reason } | News::GivenUp { reason } => LegState::Parked { reason },
     };
     let allowed = match current {
         LegState::Failed { .. } => false,

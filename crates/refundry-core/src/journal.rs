@@ -9,6 +9,7 @@
 //! | `open` | captured less charged: what the buyer still owes, negative |
 //! | `own_paid:p`, `own_flight:p` | the same in a payment's own currency, where that is another one |
 //! | `own_open:p` | the other side of `own_paid:p` |
+//! | `held:p`, `own_held:p` | minus what disputes hold of payment `p`, in the order's currency and in its own |
 //!
 //! An order opens with its components against its payments; a refund moves components into flight; a success moves
 //! flight to the payment; a failure moves it back to the components. All of it sums to zero per entry and currency.
@@ -49,6 +50,10 @@ pub enum Account {
     OwnFlight(usize),
     /// `own_open:p`
     OwnOpen(usize),
+    /// `held:p`
+    Held(usize),
+    /// `own_held:p`
+    OwnHeld(usize),
 }
 
 impl fmt::Display for Account {
@@ -63,6 +68,8 @@ impl fmt::Display for Account {
             Self::OwnPaid(p) => write!(f, "own_paid:{p}"),
             Self::OwnFlight(p) => write!(f, "own_flight:{p}"),
             Self::OwnOpen(p) => write!(f, "own_open:{p}"),
+            Self::Held(p) => write!(f, "held:{p}"),
+            Self::OwnHeld(p) => write!(f, "own_held:{p}"),
         }
     }
 }
@@ -84,6 +91,8 @@ impl Account {
                     "own_paid" => Some(Self::OwnPaid(index)),
                     "own_flight" => Some(Self::OwnFlight(index)),
                     "own_open" => Some(Self::OwnOpen(index)),
+                    "held" => Some(Self::Held(index)),
+                    "own_held" => Some(Self::OwnHeld(index)),
                     _ => None,
                 }
             }
@@ -104,6 +113,8 @@ pub enum Happening {
     LegSucceeded,
     /// A leg's money did not go back.
     LegFailed,
+    /// A dispute holds more of a payment, or less.
+    DisputeHeld,
 }
 
 impl Happening {
@@ -115,6 +126,7 @@ impl Happening {
             Self::RefundAccepted => "refund_accepted",
             Self::LegSucceeded => "leg_succeeded",
             Self::LegFailed => "leg_failed",
+            Self::DisputeHeld => "dispute_held",
         }
     }
 }
@@ -142,7 +154,7 @@ pub fn balances(postings: &[Posting]) -> bool {
     let mut own = std::collections::BTreeMap::<usize, Amount>::new();
     for posting in postings {
         match posting.account {
-            Account::OwnPaid(p) | Account::OwnFlight(p) | Account::OwnOpen(p) => {
+            Account::OwnPaid(p) | Account::OwnFlight(p) | Account::OwnOpen(p) | Account::OwnHeld(p) => {
                 *own.entry(p).or_default() += posting.amount;
             }
             Account::Net(_)
@@ -150,7 +162,8 @@ pub fn balances(postings: &[Posting]) -> bool {
             | Account::Paid(_)
             | Account::Flight(_)
             | Account::Difference
-            | Account::Open => books += posting.amount,
+            | Account::Open
+            | Account::Held(_) => books += posting.amount,
         }
     }
     books.is_zero() && own.values().all(|sum| sum.is_zero())
@@ -247,6 +260,18 @@ pub fn failure(
     if own_differs(order, leg) {
         entry.post(own_account, -leg.own_amount);
         entry.post(Account::OwnOpen(leg.payment), leg.own_amount);
+    }
+    entry.close()
+}
+
+/// A dispute holds more of a payment, or (negative) less, in the order's currency and in the payment's own.
+pub fn hold(order: &Order, payment: usize, amount: Amount, own_amount: Amount) -> Vec<Posting> {
+    let mut entry = Entry::default();
+    entry.post(Account::Paid(payment), amount);
+    entry.post(Account::Held(payment), -amount);
+    if order.payments.get(payment).is_some_and(|p| p.own_currency != order.currency) {
+        entry.post(Account::OwnPaid(payment), own_amount);
+        entry.post(Account::OwnHeld(payment), -own_amount);
     }
     entry.close()
 }

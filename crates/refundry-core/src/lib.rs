@@ -11,8 +11,9 @@
 //! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
-//! 10. [`intake`]: an order on its way in, [`query`]: what a caller may list
-//! 11. [`limits`]: every bound in the system
+//! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held
+//! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
+//! 12. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -29,12 +30,14 @@ mod amounts;
 pub mod balances;
 pub mod command;
 pub mod decide;
+pub mod dispute;
 pub mod intake;
 pub mod journal;
 pub mod limits;
 pub mod money;
 pub mod order;
 mod parts;
+pub mod payouts;
 mod plan;
 pub mod query;
 pub mod quote;
@@ -42,5 +45,5 @@ pub mod refund;
 pub mod rejection;
 mod spread;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod units;

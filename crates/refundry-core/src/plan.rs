@@ -153,8 +153,15 @@ fn leg(facts: &Facts, index: usize, amount: Amount, own_amount: Amount, ask: Opt
         amount,
         own_amount,
         route: if outside { Route::Outside } else { Route::Original },
+        gateway: gateway(facts, payment),
         named_channel: ask.map_or_else(String::new, |a| a.channel.clone()),
     }
+}
+
+/// The gateway of a leg, empty where it is the one that the payment names.
+fn gateway(facts: &Facts, payment: &Payment) -> String {
+    let chosen = facts.terms.payouts.gateway_of(payment);
+    if chosen == payment.gateway { String::new() } else { chosen.to_owned() }
 }
 
 fn own_of(facts: &Facts, index: usize, amount: Amount) -> Amount {
@@ -165,8 +172,8 @@ fn own_of(facts: &Facts, index: usize, amount: Amount) -> Amount {
 /// of the other: both currencies are conserved. Money that moves in one moves at least one unit in the other.
 fn own_after(facts: &Facts, index: usize, taken: Amount, own_taken: Amount, amount: Amount) -> Amount {
     let (payment, paid) = facts.payment(index);
-    let left = facts.payment_left(index) - taken;
-    let own_left = facts.payment_own_left(index) - own_taken;
+    let left = facts.payment_rest(index) - taken;
+    let own_left = facts.payment_own_rest(index) - own_taken;
     if amount == left {
         return own_left;
     }
@@ -178,8 +185,8 @@ fn own_after(facts: &Facts, index: usize, taken: Amount, own_taken: Amount, amou
 /// The other direction of [`own_after`].
 fn booked_after(facts: &Facts, index: usize, taken: Amount, own_taken: Amount, own: Amount) -> Amount {
     let (payment, paid) = facts.payment(index);
-    let left = facts.payment_left(index) - taken;
-    let own_left = facts.payment_own_left(index) - own_taken;
+    let left = facts.payment_rest(index) - taken;
+    let own_left = facts.payment_own_rest(index) - own_taken;
     if own == own_left {
         return left;
     }

@@ -44,6 +44,8 @@ pub struct PlannedLeg {
     pub own_amount: Amount,
     /// How the money travels.
     pub route: Route,
+    /// The gateway that pays back, empty where it is the one that the payment names.
+    pub gateway: String,
     /// The channel the caller named, for display, may be empty.
     pub named_channel: String,
 }
@@ -224,7 +226,7 @@ fn assert_promises(facts: &Facts, quote: &Quote) {
     }
     for (payment, (amount, own)) in by_payment(&quote.legs) {
         assert!(amount <= facts.payment_left(payment), "never above the payment");
-        assert!(own <= facts.payment_own_left(payment), "never above the payment in its own currency");
+        assert!(own <= facts.payment_own_rest(payment), "never above the payment in its own currency");
     }
     for allocation in &quote.allocations {
         assert!(!allocation.net.is_negative() && !allocation.tax.is_negative(), "an allocation is not negative");

@@ -46,6 +46,8 @@ pub struct Refund {
     pub legs: Vec<Leg>,
     /// The limit that left the least room.
     pub nearest_cap: Cap,
+    /// The refund whose failed legs this one tries again.
+    pub retry_of: Option<Id>,
 }
 
 /// A metadata value.
@@ -279,10 +281,15 @@ pub struct Leg {
     pub own_amount: Amount,
     /// How the money travels.
     pub route: Route,
+    /// The gateway that pays back, empty where it is the one that the payment names. It stays: what was asked there is
+    /// asked about there.
+    pub gateway: String,
     /// Where it is now.
     pub state: LegState,
     /// The channel the caller named, for display, may be empty.
     pub named_channel: String,
+    /// The refund that tries again what failed here.
+    pub retried_by: Option<Id>,
 }
 
 /// How a leg's money travels.
@@ -457,6 +464,9 @@ impl Refund {
         for allocation in &mut accepted.allocations {
             allocation.returned = (Amount::ZERO, Amount::ZERO);
         }
+        for leg in &mut accepted.legs {
+            leg.retried_by = None;
+        }
         for units in &mut accepted.units {
             units.reopened = false;
         }
@@ -472,6 +482,14 @@ impl Refund {
 }
 
 impl Leg {
+    /// The gateway that pays back.
+    pub fn gateway<'l>(&'l self, order: &'l Order) -> &'l str {
+        if self.gateway.is_empty() {
+            return order.payments.get(self.payment).map_or("", |payment| payment.gateway.as_str());
+        }
+        &self.gateway
+    }
+
     /// When the leg became final, epoch milliseconds.
     pub fn finished_ms(&self) -> Option<i64> {
         match &self.state {

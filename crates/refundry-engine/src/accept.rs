@@ -13,7 +13,7 @@ use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
 use refundry_store::keys::{self, KeyRecord};
-use refundry_store::outbox::{self, OutboxRow};
+use refundry_store::outbox::{self, OutboxRow, Stage};
 use refundry_store::stores::StoreRecord;
 use refundry_store::tokens::TokenRecord;
 use refundry_store::{Batch, Herald, Recent, StoreError, Tx};
@@ -218,12 +218,36 @@ pub struct LegNews {
     pub leg: Id,
     /// What is known.
     pub news: News,
+    /// Who says so.
+    pub source: Source,
     /// When to ask again, epoch milliseconds.
     pub again_ms: i64,
     /// How often the leg had been taken by then.
     pub attempts: i64,
     /// The lane that leased the leg, and so has the order at hand.
     pub lane: usize,
+}
+
+/// Who says what is known of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The gateway, when asked.
+    Answer,
+    /// The gateway, unasked.
+    Delivery,
+    /// A person.
+    Person,
+}
+
+impl Source {
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Delivery => "delivery",
+            Self::Person => "person",
+        }
+    }
 }
 
 /// What became of a job.
@@ -405,6 +429,7 @@ impl Writer {
         let Some(order) = world.resolve(tx, store, &command.order)? else {
             return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
         };
+        world.set_terms(tx, store, order, self.queue.registry(), now_ms)?;
         let facts = world.facts(tx, store, order)?;
         let quote = match decide(facts, &command.request) {
             Ok(quote) => quote,
@@ -450,6 +475,7 @@ impl Writer {
                 due_ms: if mine { now_ms + LEASE_MS } else { now_ms },
                 holder: if mine { self.holder.clone() } else { String::new() },
                 attempts: i64::from(mine),
+                stage: if mine { Stage::Calling } else { Stage::Waiting },
             };
             world.send(row);
             if mine {

@@ -8,18 +8,17 @@ use refundry_core::decide::{News, settle};
 use refundry_core::limits::{CALL_MS, CALLS_IN_FLIGHT_MAX, LEASE_MS};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::{Leg, LegState, Refund, Route};
-use refundry_gateways::{Answer, Ask, Registry, SettledBy};
-use refundry_store::outbox::{self, OutboxRow, PutOff};
+use refundry_gateways::{Answer, Ask, Inquiry, Registry, SettledBy};
+use refundry_store::evidence::Evidence;
+use refundry_store::outbox::{self, OutboxRow, PutOff, Stage};
 use refundry_store::{StoreError, Tx, orders, refunds};
 
-use crate::accept::{LegNews, missing_refund};
-use crate::ids::Ids;
+use crate::accept::{LegNews, Source, missing_refund};
+use crate::ids::{Ids, made_ms};
 use crate::world::{Found, World};
 
-/// When a leg that is not final is asked about again: after the first answer, the second, and so on; the last one
-/// repeats. Quick at first, because most providers settle in seconds; then patient, because some take days.
-const LADDER_MS: [i64; 9] =
-    [1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000, 24 * 3_600_000];
+/// A leg that the provider has acknowledged is asked about at least so often.
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A leg that this process has leased, with all that its gateway needs.
 #[derive(Clone, Debug)]
@@ -56,21 +55,14 @@ impl GatewayCall {
         now_ms + CALL_MS <= self.until_ms
     }
 
-    /// Turns the gateway's answer into news of the leg.
-    pub fn news(&self, answer: Answer, now_ms: i64) -> LegNews {
+    /// Turns the gateway's answer into news of the leg. Where that is not final, `inquiry` says when to ask again, or
+    /// that it was asked often enough.
+    pub fn news(&self, answer: Answer, inquiry: Inquiry, now_ms: i64) -> LegNews {
         let Ask { refund_id, leg_id, .. } = self.ask;
         let news = match answer {
             Answer::Done { reference, amount_minor, currency } => {
-                let asked = (self.ask.amount_minor, self.ask.currency.as_str());
-                if (amount_minor, currency.as_str()) == asked {
-                    News::Succeeded { reference }
-                } else {
-                    let reason = format!(
-                        "the provider says {amount_minor} {currency} where {} {} was asked (minor units)",
-                        asked.0, asked.1
-                    );
-                    News::Contradicted { reason }
-                }
+                same_figures((self.ask.amount_minor, &self.ask.currency), (amount_minor, &currency))
+                    .map_or_else(|reason| News::Contradicted { reason }, |()| News::Succeeded { reference })
             }
             Answer::Pending { reference } => News::Sent { reference },
             Answer::Declined { code, message } => News::Failed { code, message },
@@ -78,13 +70,43 @@ impl GatewayCall {
             Answer::NotFound if self.acknowledged => {
                 News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
             }
-            Answer::NotTaken { .. } | Answer::NotFound => News::NotSent,
+            Answer::NotFound => News::NotSent { reason: "the provider does not have it".to_owned() },
+            Answer::NotTaken { reason } => News::NotSent { reason },
         };
-        let step = usize::try_from(self.attempts - 1).unwrap_or(0).min(LADDER_MS.len() - 1);
-        let again_ms = now_ms + LADDER_MS.get(step).copied().unwrap_or(LEASE_MS);
+        let (news, again_ms) = self.patience(news, inquiry, now_ms);
         let (store, order, attempts, lane) = (self.store, self.order, self.attempts, self.lane);
-        LegNews { store, order, refund: refund_id, leg: leg_id, news, again_ms, attempts, lane }
+        let source = Source::Answer;
+        LegNews { store, order, refund: refund_id, leg: leg_id, news, source, again_ms, attempts, lane }
     }
+
+    /// When to ask again. At the end of the ladder a person decides.
+    fn patience(&self, news: News, inquiry: Inquiry, now_ms: i64) -> (News, i64) {
+        let step = usize::try_from(self.attempts - 1).unwrap_or(0);
+        let rung = inquiry.doubt_ms.get(step).copied();
+        match news {
+            News::InDoubt { reason } | News::NotSent { reason } if rung.is_none() => {
+                let reason = format!("asked {} times, the last time: {reason}", self.attempts);
+                (News::GivenUp { reason }, now_ms)
+            }
+            News::Sent { .. } => {
+                let days = (now_ms - made_ms(self.ask.leg_id)) / DAY_MS;
+                if days >= i64::from(inquiry.settles_within_days) {
+                    let reason = format!("the provider has it and has not settled it within {days} days");
+                    return (News::GivenUp { reason }, now_ms);
+                }
+                (news, now_ms + rung.unwrap_or(DAY_MS).min(DAY_MS))
+            }
+            news => (news, now_ms + rung.unwrap_or(LEASE_MS)),
+        }
+    }
+}
+
+/// Whether a provider speaks of the figures that it was asked for; else what it says.
+pub(crate) fn same_figures(asked: (i64, &str), told: (i64, &str)) -> Result<(), String> {
+    if asked == told {
+        return Ok(());
+    }
+    Err(format!("the provider says {} {} where {} {} was asked (minor units)", told.0, told.1, asked.0, asked.1))
 }
 
 /// Legs of this process that wait for their call. Unbounded for those pushed, because they are leased already; whoever
@@ -168,14 +190,17 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         amount_minor: leg.own_amount.get(),
         currency: payment.own_currency.code().to_owned(),
         script: payment.account.clone(),
-        refund_reference: String::new(),
-        key_age_ms: 0,
+        refund_reference: match &leg.state {
+            LegState::Sent { reference } => reference.clone(),
+            _ => String::new(),
+        },
+        key_age_ms: if attempts > 1 { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) } else { 0 },
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });
     GatewayCall {
         store,
         order: order.id,
-        gateway: payment.gateway.clone(),
+        gateway: leg.gateway(order).to_owned(),
         ask,
         acknowledged,
         attempts,
@@ -247,6 +272,7 @@ pub(crate) fn record(
     let index = refund.legs.iter().position(|leg| leg.id == news.leg).ok_or_else(missing_refund)?;
     let facts = world.facts(tx, news.store, news.order)?;
     let decision = settle(facts, &refund, index, news.news.clone(), now_ms);
+    let before = refund.legs.get(index).map(|leg| leg.state.clone());
     let updated = match decision {
         Ok(decision) => {
             let entry = ids.next(now_ms);
@@ -254,15 +280,52 @@ pub(crate) fn record(
         }
         Err(_stale) => None,
     };
-    let leg = updated.as_ref().unwrap_or(&refund).legs.get(index);
-    let over = leg.is_none_or(|leg| leg.state.is_final() || matches!(leg.state, LegState::Parked { .. }));
-    if over {
-        world.finish(news.store, news.leg);
-    } else {
-        let LegNews { store, leg, again_ms: due_ms, attempts, .. } = *news;
-        world.put_off(PutOff { store, leg, due_ms, attempts });
+    if before.is_some_and(|before| is_telling(&before, &news.news, updated.is_some())) {
+        world.testify(Evidence {
+            store: news.store,
+            leg: news.leg,
+            id: ids.next(now_ms),
+            heard_ms: now_ms,
+            source: news.source.code().to_owned(),
+            heard: news.news.code().to_owned(),
+            detail: news.news.words(),
+        });
+    }
+    let state = updated.as_ref().unwrap_or(&refund).legs.get(index).map(|leg| &leg.state);
+    match state.and_then(stage_of) {
+        None => world.finish(news.store, news.leg),
+        Some(standing) => {
+            let LegNews { store, leg, again_ms, attempts, .. } = *news;
+            let due_ms = (standing != Stage::Parked).then_some(again_ms);
+            world.put_off(PutOff { store, leg, due_ms, stage: standing, attempts });
+        }
     }
     Ok(updated)
+}
+
+/// Whether news belongs to what a person must see who decides about the leg: everything but the plain course of things.
+fn is_telling(before: &LegState, news: &News, changed: bool) -> bool {
+    let plain = match before {
+        LegState::Waiting | LegState::Sent { .. } => {
+            matches!(news, News::Sent { .. } | News::Succeeded { .. } | News::Failed { .. })
+        }
+        LegState::InDoubt { .. } | LegState::Parked { .. } => false,
+        // What repeats the end is nothing new; what contradicts it is.
+        LegState::Succeeded { .. } => !changed && !matches!(news, News::Contradicted { .. } | News::Failed { .. }),
+        LegState::Failed { .. } => !matches!(news, News::Contradicted { .. } | News::Succeeded { .. }),
+    };
+    !plain
+}
+
+/// Where a leg stands on its way out; `None` once nothing more is to be done.
+pub(crate) fn stage_of(state: &LegState) -> Option<Stage> {
+    match state {
+        LegState::Waiting => Some(Stage::Waiting),
+        LegState::Sent { .. } => Some(Stage::Sent),
+        LegState::InDoubt { .. } => Some(Stage::InDoubt),
+        LegState::Parked { .. } => Some(Stage::Parked),
+        LegState::Succeeded { .. } | LegState::Failed { .. } => None,
+    }
 }
 
 /// Why a leg cannot be settled by hand.
@@ -289,7 +352,7 @@ pub(crate) fn settle_by_hand(
     let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(HandFault::RefundUnknown)) };
     let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
-    let driver = |l: &Leg| order.payments.get(l.payment).and_then(|p| queue.registry().find(store, &p.gateway));
+    let driver = |l: &Leg| queue.registry().find(store, l.gateway(&order));
     let no_driver = refund.legs.get(index).is_some_and(|l| driver(l).is_none());
     let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
         LegState::Parked { .. } => true,
@@ -300,7 +363,8 @@ pub(crate) fn settle_by_hand(
     });
     // A person says how it ended; anything less would leave a leg that nobody asks about.
     let is_word = matches!(news, News::Succeeded { .. } | News::Failed { .. });
-    if !by_hand || !is_word || (!no_driver && outbox::get(tx, store, leg)?.is_some()) {
+    let in_hand = outbox::get(tx, store, leg)?.is_some_and(|row| row.stage != Stage::Parked);
+    if !by_hand || !is_word || (!no_driver && in_hand) {
         return Ok(Err(HandFault::NotByHand));
     }
     let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);

@@ -18,6 +18,11 @@ const AHEAD_MS: i64 = 5_000;
 /// Numbers a node can make per millisecond; a busier one runs ahead of the clock.
 const PER_MS: i64 = 1_000;
 
+/// When a number was made, epoch milliseconds, give or take what its maker ran ahead of the clock.
+pub(crate) fn made_ms(id: Id) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX) / PER_MS / 100
+}
+
 /// Makes numbers for one process.
 pub(crate) struct Ids {
     holder: String,

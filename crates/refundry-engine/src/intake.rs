@@ -143,7 +143,7 @@ fn update(
     }
     let mut balances = before.balances.clone();
     balances.fit(&order);
-    let facts = Facts { order: Arc::new(order), balances };
+    let facts = Facts::new(Arc::new(order), balances);
     if let Err(fault) = check(&facts, &news) {
         return Ok(Err(fault));
     }
@@ -274,6 +274,8 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
             route: Route::Outside,
             state: LegState::Succeeded { at_ms: past.created_ms, reference: String::new() },
             named_channel: String::new(),
+            gateway: String::new(),
+            retried_by: None,
         })
         .collect();
     let amount: Amount = legs.iter().map(|leg| leg.amount).sum();
@@ -317,6 +319,7 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
         units: units.collect(),
         legs,
         nearest_cap: Cap { by: CapKind::Payment(cap), left },
+        retry_of: None,
     }
 }
 
@@ -499,6 +502,6 @@ fn change(
     balances.fit(&after);
     let postings = opening(Some(&before.order), &after);
     let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
-    world.put_order(store, Facts { order: Arc::new(after), balances }, None, entry, now_ms)?;
+    world.put_order(store, Facts::new(Arc::new(after), balances), None, entry, now_ms)?;
     Ok(Ok(world.order(tx, store, id)?))
 }

@@ -5,7 +5,7 @@
 //! 1. [`accept`]: command → one transaction for many commands → outcomes (the only writer)
 //! 2. [`execute`]: lease → gateway → record; the call itself is made by whoever owns the connections
 //! 3. [`publish`]: tells those who wait
-//! 4. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens
+//! 4. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens · [`settings`]: what a store chose
 //!
 //! It never learns a wire format: commands come in parsed, outcomes go out as domain values.
 
@@ -17,6 +17,7 @@ pub mod intake;
 mod past;
 pub mod publish;
 pub mod read;
+pub mod settings;
 pub mod tenants;
 mod world;
 

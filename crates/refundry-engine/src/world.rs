@@ -8,12 +8,16 @@ use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::Decision;
 use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
+use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::refund::Refund;
+use refundry_gateways::Registry;
+use refundry_store::evidence::{self, Evidence};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, PutOff};
-use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, tokens};
+use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
 
 use crate::accept::{Job, Pass};
+use crate::settings;
 
 /// What the jobs of one batch see and leave behind.
 #[derive(Default)]
@@ -30,6 +34,10 @@ pub(crate) struct World {
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
     put_off: Vec<PutOff>,
+    evidence: Vec<Evidence>,
+    /// What stores configured: the text that is kept with them.
+    settings: BTreeMap<i64, String>,
+    payouts: BTreeMap<i64, Arc<Payouts>>,
     recent: Recent,
 }
 
@@ -135,7 +143,10 @@ impl World {
     /// Whether a token still opens the same store for the same; looked up once a batch.
     pub(crate) fn pass_holds(&mut self, tx: &mut Tx<'_>, pass: &Pass) -> Result<bool, StoreError> {
         if !self.passes.contains_key(&pass.hash) {
-            let found = tokens::find(tx, &pass.hash)?.map(|(token, _)| (token.store, token.scopes));
+            let found = tokens::find(tx, &pass.hash)?.map(|(token, store)| {
+                self.settings.insert(store.id, store.settings);
+                (token.store, token.scopes)
+            });
             self.passes.insert(pass.hash.clone(), found);
         }
         let known = self.passes.get(&pass.hash).and_then(Option::as_ref);
@@ -164,6 +175,37 @@ impl World {
             self.hold(tx, &[(store, order)])?;
         }
         self.facts.get(&(store, order)).map(|kept| &kept.facts).ok_or_else(|| StoreError::defect("it was just held"))
+    }
+
+    /// What a store configured about paying back: read once a batch, mostly with the token that the caller showed.
+    fn payouts(&mut self, tx: &mut Tx<'_>, store: i64, registry: &Registry) -> Result<Arc<Payouts>, StoreError> {
+        if let Some(known) = self.payouts.get(&store) {
+            return Ok(Arc::clone(known));
+        }
+        let settings = match self.settings.get(&store) {
+            Some(settings) => settings.clone(),
+            None => stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?.settings,
+        };
+        let payouts = settings::payouts(registry, store, &settings)?;
+        self.payouts.insert(store, Arc::clone(&payouts));
+        Ok(payouts)
+    }
+
+    /// Sets what the store configured about paying back, and when it is asked: known after the order is held.
+    pub(crate) fn set_terms(
+        &mut self,
+        tx: &mut Tx<'_>,
+        store: i64,
+        order: Id,
+        registry: &Registry,
+        asked_ms: i64,
+    ) -> Result<(), StoreError> {
+        let payouts = self.payouts(tx, store, registry)?;
+        self.facts(tx, store, order)?;
+        if let Some(kept) = self.facts.get_mut(&(store, order)) {
+            kept.facts.terms = Terms { asked_ms, payouts };
+        }
+        Ok(())
     }
 
     /// The order, shared.
@@ -322,6 +364,11 @@ impl World {
         self.sent.push(row);
     }
 
+    /// Keeps what was heard of a leg.
+    pub(crate) fn testify(&mut self, evidence: Evidence) {
+        self.evidence.push(evidence);
+    }
+
     /// A leg needs nothing more.
     pub(crate) fn finish(&mut self, store: i64, leg: Id) {
         self.done.push((store, leg));
@@ -356,6 +403,7 @@ impl World {
         outbox::insert(tx, &self.sent)?;
         outbox::put_off(tx, &self.put_off)?;
         outbox::remove(tx, &self.done)?;
+        evidence::insert(tx, &self.evidence)?;
         let same_orders = self.facts.values().all(|kept| kept.order == Row::Same);
         if !same_orders {
             self.recent.forget_names();

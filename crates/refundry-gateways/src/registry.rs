@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::Gateway;
+use crate::{Capabilities, Gateway};
 
 /// Drivers by name. A store's own go before built-in ones.
 pub struct Registry {
@@ -31,6 +31,13 @@ impl Registry {
     /// Replaces everything that a store configured.
     pub fn configure(&self, store: i64, gateways: BTreeMap<String, Arc<dyn Gateway>>) {
         self.configured.write().unwrap_or_else(PoisonError::into_inner).insert(store, Arc::new(gateways));
+    }
+
+    /// What the gateways that a store configured can do, by name.
+    pub fn capabilities(&self, store: i64) -> Vec<(String, Capabilities)> {
+        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).get(&store).cloned();
+        let all = configured.iter().flat_map(|gateways| gateways.iter());
+        all.map(|(name, gateway)| (name.clone(), gateway.capabilities())).collect()
     }
 
     /// What a store calls by that name.

@@ -204,6 +204,11 @@ fn read_payment(packed: PackedPayment) -> Result<Payment, StoreError> {
 /// Refunds, components (net, tax), lines (waiting, shipped), payments (pending, succeeded, own pending, own succeeded),
 /// discrepancy, customized, updated, newest number.
 type PackedBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64, Id);
+/// The same of an order with disputes, and what they hold.
+type DisputedBalances =
+    (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64, Id, Vec<Holding>);
+/// What disputes hold of a payment: which, in the order's currency, in its own.
+type Holding = (usize, i64, i64);
 /// Balances from before several processes could give numbers to one order: without the newest.
 type OlderBalances = (u32, Vec<(i64, i64)>, Vec<(u32, u32)>, Vec<(i64, i64, i64, i64)>, i64, bool, i64);
 
@@ -220,37 +225,59 @@ pub(crate) fn pack_balances(balances: &Balances) -> String {
         *updated_ms,
         *newest,
     );
-    write(&packed)
+    let held = payments.iter().enumerate().map(|(index, p)| (index, p.disputed.get(), p.own_disputed.get()));
+    let held: Vec<_> = held.filter(|(_, amount, own)| (*amount, *own) != (0, 0)).collect();
+    if held.is_empty() {
+        return write(&packed);
+    }
+    let (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest) = packed;
+    let disputed: DisputedBalances =
+        (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest, held);
+    write(&disputed)
 }
 
 pub(crate) fn read_balances(sums: &str) -> Result<Balances, StoreError> {
-    let (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest): PackedBalances =
-        match read::<PackedBalances>("balances.sums", sums) {
-            Ok(packed) => packed,
-            Err(error) => {
-                // One process gave all its numbers, and still ascends.
-                let older = read::<OlderBalances>("balances.sums", sums).map_err(|_| error)?;
-                let (refunds, components, lines, payments, discrepancy, customized, updated_ms) = older;
-                (refunds, components, lines, payments, discrepancy, customized, updated_ms, 0)
-            }
-        };
+    let (packed, held) = read_sums(sums)?;
+    let (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest) = packed;
     let paid = |(pending, succeeded, own_pending, own_succeeded)| PaidBack {
         pending: Amount::minor(pending),
         succeeded: Amount::minor(succeeded),
         own_pending: Amount::minor(own_pending),
         own_succeeded: Amount::minor(own_succeeded),
+        ..PaidBack::default()
     };
     let allocated = |(net, tax)| Allocated { net: Amount::minor(net), tax: Amount::minor(tax) };
+    let mut payments: Vec<PaidBack> = payments.into_iter().map(paid).collect();
+    for (index, amount, own_amount) in held {
+        let payment = payments.get_mut(index).ok_or_else(|| broken("balances.sums", "a payment of the order"))?;
+        (payment.disputed, payment.own_disputed) = (Amount::minor(amount), Amount::minor(own_amount));
+    }
     Ok(Balances {
         refunds,
         components: components.into_iter().map(allocated).collect(),
         lines: lines.into_iter().map(|(waiting, shipped)| UnitsRefunded { waiting, shipped }).collect(),
-        payments: payments.into_iter().map(paid).collect(),
+        payments,
         discrepancy: Amount::minor(discrepancy),
         customized,
         updated_ms,
         newest,
     })
+}
+
+/// The sums, and what disputes hold: most orders have none, and older ones not even the newest number.
+fn read_sums(sums: &str) -> Result<(PackedBalances, Vec<Holding>), StoreError> {
+    let error = match read::<PackedBalances>("balances.sums", sums) {
+        Ok(packed) => return Ok((packed, Vec::new())),
+        Err(error) => error,
+    };
+    if let Ok(disputed) = read::<DisputedBalances>("balances.sums", sums) {
+        let (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest, held) = disputed;
+        return Ok(((refunds, components, lines, payments, discrepancy, customized, updated_ms, newest), held));
+    }
+    // One process gave all its numbers, and still ascends.
+    let older = read::<OlderBalances>("balances.sums", sums).map_err(|_| error)?;
+    let (refunds, components, lines, payments, discrepancy, customized, updated_ms) = older;
+    Ok(((refunds, components, lines, payments, discrepancy, customized, updated_ms, 0), Vec::new()))
 }
 
 /// What never changes of a refund and has no column of its own.
@@ -268,6 +295,12 @@ struct PackedRefund {
     units: Vec<PackedUnits>,
     legs: Vec<(Id, usize, i64, i64, bool, String)>,
     cap: (bool, usize, i64),
+    /// The gateway of each leg, empty for that of the payment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    by: Vec<String>,
+    /// The refund that this one tries again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    again: Option<Id>,
 }
 
 /// Component, net, tax, shop net, shop tax, quantity, rule, its two figures, odd.
@@ -284,6 +317,9 @@ struct PackedProgress {
     r: Vec<(i64, i64)>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     o: bool,
+    /// The refund that tries each leg again, 0 for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    t: Vec<Id>,
 }
 
 /// What has columns of its own beside the packed parts of a refund.
@@ -305,6 +341,7 @@ pub(crate) fn pack_refund(refund: &Refund) -> String {
         CapKind::Component(index) => (false, index),
         CapKind::Payment(index) => (true, index),
     };
+    let named = refund.legs.iter().map(|leg| &leg.gateway);
     let packed = PackedRefund {
         n: refund.number,
         via: refund.via.code().to_owned(),
@@ -318,6 +355,8 @@ pub(crate) fn pack_refund(refund: &Refund) -> String {
         units: refund.units.iter().map(pack_units).collect(),
         legs: legs.collect(),
         cap: (cap.0, cap.1, refund.nearest_cap.left.get()),
+        by: if named.clone().any(|gateway| !gateway.is_empty()) { named.cloned().collect() } else { Vec::new() },
+        again: refund.retry_of,
     };
     write(&packed)
 }
@@ -326,10 +365,12 @@ pub(crate) fn pack_progress(refund: &Refund) -> String {
     let returned: Vec<(i64, i64)> =
         refund.allocations.iter().map(|a| (a.returned.0.get(), a.returned.1.get())).collect();
     let nothing = returned.iter().all(|r| *r == (0, 0));
+    let tried: Vec<Id> = refund.legs.iter().map(|leg| leg.retried_by.unwrap_or(0)).collect();
     let packed = PackedProgress {
         l: refund.legs.iter().map(|leg| pack_state(&leg.state)).collect(),
         r: if nothing { Vec::new() } else { returned },
         o: refund.units.iter().any(|u| u.reopened),
+        t: if tried.iter().all(|id| *id == 0) { Vec::new() } else { tried },
     };
     write(&packed)
 }
@@ -345,11 +386,16 @@ pub(crate) fn read_refund(
     if progress.l.len() != packed.legs.len() {
         return Err(broken("refunds.legs", "one state a leg"));
     }
+    let mut gateways = packed.by.into_iter();
+    let mut tried = progress.t.into_iter();
     let legs = packed.legs.into_iter().zip(progress.l).map(|(leg, state)| {
+        let gateway = gateways.next().unwrap_or_default();
+        let retried_by = tried.next().filter(|id| *id != 0);
         let (id, payment, amount, own_amount, outside, named_channel) = leg;
         let route = if outside { Route::Outside } else { Route::Original };
         let (amount, own_amount) = (Amount::minor(amount), Amount::minor(own_amount));
-        Ok(Leg { id, payment, amount, own_amount, route, state: read_state(state)?, named_channel })
+        let state = read_state(state)?;
+        Ok(Leg { id, payment, amount, own_amount, route, gateway, state, named_channel, retried_by })
     });
     let mut returned = progress.r.into_iter();
     let allocations = packed.allocations.into_iter().map(|a| read_allocation(a, returned.next().unwrap_or((0, 0))));
@@ -376,6 +422,7 @@ pub(crate) fn read_refund(
         units: units.collect::<Result<_, _>>()?,
         legs: legs.collect::<Result<_, StoreError>>()?,
         nearest_cap: Cap { by, left: Amount::minor(left) },
+        retry_of: packed.again,
     })
 }
 

@@ -11,9 +11,13 @@
 pub mod audit;
 mod checkpoint;
 mod codec;
+pub mod disputes;
 mod durable;
 mod error;
+pub mod evidence;
 mod filter;
+pub mod gateways;
+pub mod inbox;
 pub mod journal;
 pub mod keys;
 mod lane;

@@ -4,19 +4,30 @@
 //! noticed before it does harm. There is no way back: old and new servers overlap for a while, so a change is expanded,
 //! moved and contracted in three releases. Adding one: the file, and a line in [`MIGRATIONS`].
 
-use crate::{SchemaProblem, StoreError, Tx};
+use crate::{SchemaProblem, StoreError, Tx, orders, refunds};
 
 /// Every migration, oldest first; versions count from 1 without gaps.
 const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql") },
-    Migration { version: 2, name: "refunds", sql: include_str!("../migrations/0002_refunds.sql") },
-    Migration { version: 3, name: "lists", sql: include_str!("../migrations/0003_lists.sql") },
+    Migration { version: 1, name: "start", sql: include_str!("../migrations/0001_start.sql"), then: None },
+    Migration { version: 2, name: "refunds", sql: include_str!("../migrations/0002_refunds.sql"), then: None },
+    Migration { version: 3, name: "lists", sql: include_str!("../migrations/0003_lists.sql"), then: None },
+    Migration {
+        version: 4,
+        name: "payouts",
+        sql: include_str!("../migrations/0004_payouts.sql"),
+        then: Some(|tx| orders::index_payments(tx).and_then(|()| refunds::adopt_parked(tx))),
+    },
 ];
+
+/// A part of a migration that is no SQL.
+type Work = fn(&mut Tx<'_>) -> Result<(), StoreError>;
 
 struct Migration {
     version: i64,
     name: &'static str,
     sql: &'static str,
+    /// What the texts alone cannot say, because it is inside a packed column.
+    then: Option<Work>,
 }
 
 /// Whether a migration is to be applied. Refuses a database that is not ours, newer than we are, or migrated by other
@@ -39,6 +50,9 @@ pub(crate) fn step(tx: &mut Tx<'_>, now_ms: i64) -> Result<(), StoreError> {
     tx.execute(CREATE, &[])?;
     for statement in statements(migration.sql) {
         tx.execute(&statement, &[])?;
+    }
+    if let Some(then) = migration.then {
+        then(tx)?;
     }
     let checksum = checksum(migration.sql);
     tx.execute(INSERT, &[migration.version.into(), migration.name.into(), checksum.into(), now_ms.into()])?;

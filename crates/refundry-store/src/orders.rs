@@ -10,7 +10,7 @@ use refundry_core::query::{OrderQuery, Page};
 use crate::codec::{self, OrderColumns};
 use crate::filter::Filter;
 use crate::recent::Recent;
-use crate::{Row, StoreError, Tx, Value, number};
+use crate::{Row, StoreError, Tx, Value, number, stores};
 
 /// Our number of the order that a caller names: the platform's id wins over our own number.
 pub fn resolve(tx: &mut Tx<'_>, store: i64, reference: &Reference) -> Result<Option<Id>, StoreError> {
@@ -80,6 +80,7 @@ pub fn update(tx: &mut Tx<'_>, rows: &[(i64, &Order)]) -> Result<(), StoreError>
 fn write_orders(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, &Order)]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(rows.len());
     let mut skus: Vec<[Value<'_>; 3]> = Vec::new();
+    let mut references: Vec<[Value<'_>; 3]> = Vec::new();
     for (store, order) in rows {
         params.push([
             (*store).into(),
@@ -94,9 +95,48 @@ fn write_orders(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, &Order)]) -> Result<()
         for sku in named {
             skus.push([(*store).into(), sku.into(), number(order.id)?]);
         }
+        for reference in payment_references(order) {
+            references.push([(*store).into(), reference.into(), number(order.id)?]);
+        }
     }
     tx.write_many(sql, &params)?;
-    tx.write_many(PUT_SKU, &skus)
+    tx.write_many(PUT_SKU, &skus)?;
+    tx.write_many(PUT_REFERENCE, &references)
+}
+
+/// What providers call the payments of an order.
+fn payment_references(order: &Order) -> BTreeSet<&str> {
+    order.payments.iter().map(|payment| payment.reference.as_str()).filter(|reference| !reference.is_empty()).collect()
+}
+
+/// Orders with a payment that a provider calls so, oldest first: mostly one.
+pub fn of_payment(tx: &mut Tx<'_>, store: i64, reference: &str) -> Result<Vec<Id>, StoreError> {
+    if reference.is_empty() {
+        return Ok(Vec::new());
+    }
+    tx.query(OF_PAYMENT, &[store.into(), reference.into()], |row| id(row, 0))
+}
+
+/// Notes what providers call the payments of orders that were taken in before that was noted.
+pub(crate) fn index_payments(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    const PAGE: i64 = 256;
+    for store in stores::list(tx)? {
+        let mut after = 0;
+        loop {
+            let orders = walk(tx, store.id, after, PAGE)?;
+            let Some(last) = orders.last() else { break };
+            after = *last;
+            let mut references: Vec<[Value<'static>; 3]> = Vec::new();
+            for order in orders {
+                let Some(facts) = facts(tx, store.id, order)? else { continue };
+                for reference in payment_references(&facts.order) {
+                    references.push([store.id.into(), reference.to_owned().into(), number(order)?]);
+                }
+            }
+            tx.write_many(PUT_REFERENCE, &references)?;
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the documents that orders were read from: store, order, document.
@@ -176,6 +216,11 @@ const UPDATE: &str = "
     WHERE store = ?1 AND id = ?2";
 const PUT_SKU: &str = "
     INSERT INTO order_skus (store, sku, order_id) VALUES (?1, ?2, ?3) ON CONFLICT (store, sku, order_id) DO NOTHING";
+const PUT_REFERENCE: &str = "
+    INSERT INTO payment_references (store, reference, order_id) VALUES (?1, ?2, ?3)
+    ON CONFLICT (store, reference, order_id) DO NOTHING";
+const OF_PAYMENT: &str = "
+    SELECT order_id FROM payment_references WHERE store = ?1 AND reference = ?2 ORDER BY order_id";
 const PUT_DOCUMENT: &str = "
     INSERT INTO order_documents (store, order_id, document) VALUES (?1, ?2, ?3)
     ON CONFLICT (store, order_id) DO UPDATE SET document = excluded.document";
@@ -206,7 +251,7 @@ fn columns(row: &Row<'_>) -> Result<OrderColumns, StoreError> {
 fn with_balances(order: Arc<Order>, row: &Row<'_>) -> Result<Facts, StoreError> {
     let mut balances = codec::read_balances(&row.text(6)?)?;
     balances.fit(&order);
-    Ok(Facts { order, balances })
+    Ok(Facts::new(order, balances))
 }
 
 pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<Id, StoreError> {

@@ -1,9 +1,48 @@
-//! Work saved with its cause: a leg that somebody must send or look up.
+//! Work saved with its cause: a leg that somebody must send or look up, or that waits for a person to decide.
 
 use refundry_core::order::Id;
 
 use crate::orders::id;
 use crate::{Row, StoreError, Tx, Value, number};
+
+/// When a leg is due that only a person moves on: the end of the year 9999.
+pub(crate) const NEVER_MS: i64 = 253_402_300_799_999;
+
+/// Where a leg stands on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// It surely was not sent, or the provider surely does not have it.
+    Waiting,
+    /// A worker has it, or died with it: it may be sent at this moment.
+    Calling,
+    /// The provider has it and has not settled it.
+    Sent,
+    /// Nobody knows; it is asked about.
+    InDoubt,
+    /// A person decides.
+    Parked,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Calling, Self::Sent, Self::InDoubt, Self::Parked];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Calling => "calling",
+            Self::Sent => "sent",
+            Self::InDoubt => "in_doubt",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// Reads a stable code.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.code() == code)
+    }
+}
 
 /// A leg in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +61,22 @@ pub struct OutboxRow {
     pub holder: String,
     /// How often it was taken.
     pub attempts: i64,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+impl OutboxRow {
+    /// When it is looked at again, epoch milliseconds; `None` where a person decides.
+    pub fn next_ms(&self) -> Option<i64> {
+        (self.due_ms != NEVER_MS).then_some(self.due_ms)
+    }
 }
 
 /// Adds legs.
 pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(rows.len());
+    let mut params: Vec<[Value<'_>; 8]> = Vec::with_capacity(rows.len());
     for row in rows {
-        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts } = row;
+        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts, stage } = row;
         params.push([
             (*store).into(),
             number(*leg)?,
@@ -37,6 +85,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
             (*due_ms).into(),
             holder.as_str().into(),
             (*attempts).into(),
+            stage.code().into(),
         ]);
     }
     tx.write_many(INSERT, &params)
@@ -79,6 +128,28 @@ pub fn get(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<OutboxRow>, St
     tx.query_one(GET, &[store.into(), number(leg)?], |row| decode(row, store))
 }
 
+/// Legs of a store in some stages, longest waiting first, at most `limit`.
+pub fn in_stages(tx: &mut Tx<'_>, store: i64, stages: &[Stage], limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut found = Vec::new();
+    for stage in stages {
+        let params = [store.into(), stage.code().into(), limit.into()];
+        found.extend(tx.query(IN_STAGE, &params, |row| decode(row, store))?);
+    }
+    found.sort_by_key(|row| row.leg);
+    found.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(found)
+}
+
+/// How many legs of a store stand where.
+pub fn count_by_stage(tx: &mut Tx<'_>, store: i64) -> Result<Vec<(Stage, i64)>, StoreError> {
+    tx.query(COUNT_BY_STAGE, &[store.into()], |row| Ok((stage(row, 0)?, row.int(1)?)))
+}
+
+/// Removes a leg that surely was not sent, so that nobody can send it any more; `false` if that is not sure.
+pub fn withdraw(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<bool, StoreError> {
+    Ok(tx.execute(WITHDRAW, &[store.into(), number(leg)?])? == 1)
+}
+
 /// A leg that nobody needs to ask about for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
@@ -86,17 +157,24 @@ pub struct PutOff {
     pub store: i64,
     /// The leg.
     pub leg: Id,
-    /// When it is due again, epoch milliseconds.
-    pub due_ms: i64,
+    /// When it is due again, epoch milliseconds; `None` where a person decides.
+    pub due_ms: Option<i64>,
+    /// Where it stands.
+    pub stage: Stage,
     /// How often it had been taken when this was learnt. Whoever took it since holds a lease that stays as it is.
+    /// [`UNASKED`] for what nobody was sent to learn.
     pub attempts: i64,
 }
 
-/// Puts off legs, except those that somebody else has taken since.
+/// The number of attempts of news that came unasked: it changes where the leg stands, not when it is due.
+pub const UNASKED: i64 = -1;
+
+/// Puts off legs, except those that somebody else has taken since, and notes where they stand.
 pub fn put_off(tx: &mut Tx<'_>, rows: &[PutOff]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 4]> = Vec::with_capacity(rows.len());
-    for PutOff { store, leg, due_ms, attempts } in rows {
-        params.push([(*store).into(), number(*leg)?, (*due_ms).into(), (*attempts).into()]);
+    let mut params: Vec<[Value<'_>; 5]> = Vec::with_capacity(rows.len());
+    for PutOff { store, leg, due_ms, stage, attempts } in rows {
+        let due_ms = due_ms.unwrap_or(NEVER_MS);
+        params.push([(*store).into(), number(*leg)?, due_ms.into(), (*attempts).into(), stage.code().into()]);
     }
     tx.write_many(PUT_OFF, &params)
 }
@@ -110,28 +188,37 @@ pub fn remove(tx: &mut Tx<'_>, rows: &[(i64, Id)]) -> Result<(), StoreError> {
     tx.write_many(REMOVE, &params)
 }
 
-/// Legs waiting in a store, and when the oldest of them was due.
+/// Legs in a store that a worker has to see to, and when the oldest of them was due.
 pub fn backlog(tx: &mut Tx<'_>, store: i64) -> Result<(i64, Option<i64>), StoreError> {
-    let found = tx.query_one(BACKLOG, &[store.into()], |row| Ok((row.int(0)?, row.opt_int(1)?)))?;
+    let found = tx.query_one(BACKLOG, &[store.into(), NEVER_MS.into()], |row| Ok((row.int(0)?, row.opt_int(1)?)))?;
     Ok(found.unwrap_or((0, None)))
 }
 
 const INSERT: &str = "
-    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const LEASE: &str = "
-    UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1
+    UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1,
+        stage = CASE WHEN stage = 'waiting' THEN 'calling' ELSE stage END
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
-    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts";
+    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage";
 const RECLAIM: &str = "
-    UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3";
+    UPDATE outbox SET due_ms = ?3
+    WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3 AND stage <> 'parked'";
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
-    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
-const PUT_OFF: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND attempts = ?4";
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const IN_STAGE: &str = "
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage
+    FROM outbox WHERE store = ?1 AND stage = ?2 ORDER BY leg_id LIMIT ?3";
+const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
+const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const PUT_OFF: &str = "
+    UPDATE outbox SET stage = ?5, due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
+    WHERE store = ?1 AND leg_id = ?2";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
-const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1";
+const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1 AND due_ms < ?2";
 
 fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
     Ok(OutboxRow {
@@ -142,5 +229,10 @@ fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
         due_ms: row.int(3)?,
         holder: row.string(4)?,
         attempts: row.int(5)?,
+        stage: stage(row, 6)?,
     })
+}
+
+fn stage(row: &Row<'_>, column: usize) -> Result<Stage, StoreError> {
+    Stage::parse(&row.text(column)?).ok_or_else(|| StoreError::defect("outbox.stage should hold a stage"))
 }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::refund::Refund;
+use refundry_core::refund::{Leg, LegState, Refund, Route};
 
 use crate::codec::{self, RefundColumns};
 use crate::orders::id;
+use crate::outbox::{self, OutboxRow, Stage};
 use crate::recent::Recent;
-use crate::{Row, StoreError, Tx, Value, number};
+use crate::{Row, StoreError, Tx, Value, number, stores};
 
 pub use list::{list, list_with};
 
@@ -154,6 +155,28 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Refund>, S
     tx.query(OF_ORDER, &[store.into(), number(order)?], decode)
 }
 
+/// Puts legs that wait for a person into the outbox: those from before they were kept there.
+pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for store in stores::list(tx)? {
+        let mut parked = Vec::new();
+        for refund in tx.query(PENDING, &[store.id.into()], decode)? {
+            let waits = |leg: &&Leg| matches!(leg.state, LegState::Parked { .. }) && leg.route == Route::Original;
+            parked.extend(refund.legs.iter().filter(waits).map(|leg| OutboxRow {
+                store: store.id,
+                leg: leg.id,
+                refund: refund.id,
+                order: refund.order,
+                due_ms: outbox::NEVER_MS,
+                holder: "before".to_owned(),
+                attempts: 1,
+                stage: Stage::Parked,
+            }));
+        }
+        outbox::insert(tx, &parked)?;
+    }
+    Ok(())
+}
+
 /// A list's cursor that names no refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorUnknown;
@@ -180,6 +203,10 @@ const BY_EXTERNAL_ID: &str = "
 const OF_ORDER: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id";
+const PENDING: &str = "
+    SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
+    FROM refunds WHERE store = ?1 AND state = 'pending' ORDER BY created_ms, id";
+
 fn failure(refund: &Refund) -> String {
     refund.failure().map_or_else(String::new, |(code, _)| code.to_owned())
 }

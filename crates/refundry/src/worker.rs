@@ -8,7 +8,7 @@ use refundry_engine::Engine;
 use refundry_engine::accept::{Job, LegNews, Outcome};
 use refundry_engine::execute::GatewayCall;
 use refundry_engine::store::{StoreError, outbox, stores};
-use refundry_gateways::{Answer, Purpose, Transport};
+use refundry_gateways::{Answer, Gateway, Inquiry, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -123,25 +123,31 @@ async fn perform(engine: &Arc<Engine>, transport: &Transport, call: GatewayCall)
         engine.queue().finished(1);
         return;
     }
-    let answer = ask(engine, transport, &call).await;
-    let news = call.news(answer, engine.clock().now_ms());
-    record(engine, news);
+    // One that was configured a moment ago is not known here yet; the leg surely was not sent.
+    let (answer, inquiry) = match engine.queue().registry().find(call.store, &call.gateway) {
+        Some(gateway) => (ask(engine, transport, &*gateway, &call).await, gateway.capabilities().inquiry),
+        None => (unknown_gateway(&call), Inquiry::USUAL),
+    };
+    record(engine, call.news(answer, inquiry, engine.clock().now_ms()));
+}
+
+/// What is known of a leg whose gateway this process does not have.
+fn unknown_gateway(call: &GatewayCall) -> Answer {
+    let reason = format!("no gateway is called {}", call.gateway);
+    if call.may_have_been_sent() { Answer::Unknown { reason } } else { Answer::NotTaken { reason } }
 }
 
 /// A leg that may have been sent before is looked up first; it is sent only when the provider surely never had it.
-async fn ask(engine: &Engine, transport: &Transport, call: &GatewayCall) -> Answer {
-    let Some(gateway) = engine.queue().registry().find(call.store, &call.gateway) else {
-        return Answer::Unknown { reason: format!("no driver is called {}", call.gateway) };
-    };
+async fn ask(engine: &Engine, transport: &Transport, gateway: &dyn Gateway, call: &GatewayCall) -> Answer {
     if call.may_have_been_sent() {
-        let found = transport.ask(&*gateway, Purpose::Lookup, &call.ask).await;
+        let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
         // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
         // whoever takes it next.
         if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
             return found;
         }
     }
-    transport.ask(&*gateway, Purpose::Refund, &call.ask).await
+    transport.ask(gateway, Purpose::Refund, &call.ask).await
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {

@@ -214,6 +214,7 @@ pub(crate) fn create(request: &RefundRequest) -> CreateRefund {
         notify: false,
         metadata: BTreeMap::new(),
         processed_ms: None,
+        retry_of: None,
     }
 }
 

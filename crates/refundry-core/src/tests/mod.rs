@@ -12,4 +12,4 @@ mod vectors;
 mod worked;
 mod worked_figures;
 mod worked_order;
-mod world;
+pub(crate) mod world;

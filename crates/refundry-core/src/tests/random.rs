@@ -240,7 +240,7 @@ pub(crate) fn any_news(u: &mut Unstructured<'_>, failures: bool) -> Result<News>
     Ok(match u.int_in_range(0..=if failures { 8 } else { 5 })? {
         0 => News::Sent { reference },
         1 => News::InDoubt { reason: reference },
-        2 => News::NotSent,
+        2 => News::NotSent { reason: "nobody answers".to_owned() },
         3 => News::Contradicted { reason: reference },
         4 | 5 => News::Succeeded { reference },
         _ => News::Failed { code: reference, message: String::new() },

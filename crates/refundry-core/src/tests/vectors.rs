@@ -30,6 +30,7 @@ fn check(ask: Ask, expected: Result<(i64, i64, i64), &str>) {
             notify: false,
             metadata: std::collections::BTreeMap::new(),
             processed_ms: None,
+            retry_of: None,
         };
         let mut next = 1000;
         let decision = accept(&facts, &command, quote, 5, &mut || {

@@ -98,7 +98,17 @@ fn past(book: &Book, line: usize, quantity: u32, net: Amount, tax: Amount) -> Re
     let allocation = Allocation { component: line, net, tax, shop: none, returned: none, quantity: None, why, odd };
     let (amount, own_amount) = (net + tax, net + tax);
     let state = LegState::Succeeded { at_ms: 1, reference: String::new() };
-    let leg = Leg { id: 2, payment: 0, amount, own_amount, route: Route::Outside, state, named_channel: String::new() };
+    let leg = Leg {
+        id: 2,
+        payment: 0,
+        amount,
+        own_amount,
+        route: Route::Outside,
+        state,
+        named_channel: String::new(),
+        gateway: String::new(),
+        retried_by: None,
+    };
     let mut elsewhere = Book::open(Order::clone(&book.facts.order));
     elsewhere.ask_for(crate::command::Ask::Everything).expect("a refund to start from");
     Refund {

@@ -61,8 +61,21 @@ pub(crate) fn component(kind: ComponentKind, line: Option<usize>, net: i64, tax:
 /// Adds a captured online payment in the order's currency.
 pub(crate) fn pay(order: &mut Order, name: &str, captured: i64) {
     let index = u64::try_from(order.payments.len()).expect("small");
-    order.payments.push(Payment {
-        id: 200 + index,
+    order.payments.push(Payment { id: 200 + index, own_currency: order.currency, ..payment(name, captured) });
+}
+
+/// Adds a captured online payment that settles in another currency.
+pub(crate) fn foreign_pay(order: &mut Order, name: &str, captured: i64, own_currency: &str, own_captured: i64) {
+    pay(order, name, captured);
+    let payment = order.payments.last_mut().expect("it was just added");
+    payment.own_currency = Currency::parse(own_currency).expect("a currency");
+    payment.own_captured = Amount::minor(own_captured);
+}
+
+/// A captured online payment in US dollars.
+pub(crate) fn payment(name: &str, captured: i64) -> Payment {
+    Payment {
+        id: 200,
         external_id: Some(name.to_owned()),
         channel: "card".to_owned(),
         method: "credit_card".to_owned(),
@@ -71,9 +84,9 @@ pub(crate) fn pay(order: &mut Order, name: &str, captured: i64) {
         reference: String::new(),
         account: String::new(),
         captured: Amount::minor(captured),
-        own_currency: order.currency,
+        own_currency: Currency::parse("USD").expect("a currency"),
         own_captured: Amount::minor(captured),
-    });
+    }
 }
 
 /// Facts of an order that passes validation.

@@ -90,6 +90,7 @@ fn command(request: &Request<'_>, fields: &Fields<'_>) -> Result<CreateRefund, R
         notify: false,
         metadata: metadata.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
         processed_ms: None,
+        retry_of: None,
     })
 }
 

@@ -71,6 +71,7 @@ pub(super) fn read(fields: &Fields<'_>, order: Reference, request: &Request<'_>)
         notify: fields.flag("notify")?.unwrap_or(false),
         metadata: metadata(fields)?,
         processed_ms: time(fields, "processed_at")?,
+        retry_of: None,
     })
 }
 

@@ -102,7 +102,7 @@ pub(super) fn refunded() -> (RefundView, Facts) {
     };
     let decision = accept(&before, &command, quote, NOW_MS, &mut next_id);
     let view = RefundView { refund: decision.refund, order: before.order.clone(), live: false };
-    (view, Facts { order: before.order, balances: decision.balances })
+    (view, Facts { balances: decision.balances, ..before })
 }
 
 fn value(of: &impl serde::Serialize) -> Value {

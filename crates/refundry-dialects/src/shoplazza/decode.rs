@@ -82,6 +82,7 @@ fn command(order: Reference, request: RefundRequest, note: String) -> CreateRefu
         notify: false,
         metadata: BTreeMap::new(),
         processed_ms: None,
+        retry_of: None,
     }
 }
 

@@ -83,7 +83,7 @@ fn alone(refund: &Refund, order: &Arc<Order>) -> OrderView {
             }
         }
     }
-    OrderView { facts: Facts { order: Arc::clone(order), balances }, document: String::new() }
+    OrderView { facts: Facts::new(Arc::clone(order), balances), document: String::new() }
 }
 
 /// Prints an amount of the order's currency: two decimals, or as many as the currency has.

@@ -90,6 +90,7 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
         notify: flag(&fields, "notify")?,
         metadata: BTreeMap::new(),
         processed_ms: processed_ms(version, &fields)?,
+        retry_of: None,
     };
     Ok(Call::CreateRefund { command: Box::new(command), wait: Wait::No })
 }

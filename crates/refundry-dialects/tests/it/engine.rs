@@ -437,6 +437,7 @@ mod tests {
             notify: false,
             metadata: BTreeMap::new(),
             processed_ms: None,
+            retry_of: None,
         };
         Call::CreateRefund { command: Box::new(command), wait }
     }

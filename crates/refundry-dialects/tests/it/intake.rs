@@ -108,6 +108,8 @@ fn imported(engine: &mut Engine, facts: &Facts, past: &PastRefund) -> Refund {
         route: Route::Original,
         state: LegState::Succeeded { at_ms: past.created_ms, reference: String::new() },
         named_channel: String::new(),
+        gateway: String::new(),
+        retried_by: None,
     };
     Refund {
         id,
@@ -129,6 +131,7 @@ fn imported(engine: &mut Engine, facts: &Facts, past: &PastRefund) -> Refund {
         units: past.units.iter().map(|units| imported_units(order, units)).collect(),
         legs: past.legs.iter().map(leg).collect(),
         nearest_cap: Cap { by: CapKind::Payment(0), left: facts.payments_left() - amount },
+        retry_of: None,
     }
 }
 

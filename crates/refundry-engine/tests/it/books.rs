@@ -89,6 +89,7 @@ fn shop_currency_and_failures(shop: &Shop) {
         refund: refund.id,
         leg: leg.id,
         news,
+        source: refundry_engine::accept::Source::Answer,
         again_ms: shop.now_ms(),
         attempts: 1,
         lane: 0,
@@ -96,7 +97,11 @@ fn shop_currency_and_failures(shop: &Shop) {
     shop.call(Job::Record(news(News::Succeeded { reference: "r".to_owned() })));
     let again = settle(shop, id, amount("0.11"), done_all);
     shop.tick(1_000);
-    let late = refundry_engine::accept::LegNews { refund: again.id, leg: again.legs[0].id, ..news(News::NotSent) };
+    let late = refundry_engine::accept::LegNews {
+        refund: again.id,
+        leg: again.legs[0].id,
+        ..news(News::NotSent { reason: String::new() })
+    };
     let late = refundry_engine::accept::LegNews {
         news: News::Failed { code: "came_home".to_owned(), message: String::new() },
         ..late

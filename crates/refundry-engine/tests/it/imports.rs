@@ -5,6 +5,7 @@ use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Order, ShopMoney};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::intake::How;
+use refundry_gateways::Ask;
 
 use crate::books::{past, plain};
 use crate::shop::{Backend, Build, Shop, dec, declined, done, order, units, unknown};
@@ -144,7 +145,8 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent(on: Backend) {
     }
     shop.tick(1_000);
     let again = shop.lease().remove(0);
-    assert_eq!((&again.gateway, &again.ask), (&call.gateway, &call.ask));
+    let same = Ask { key_age_ms: 1_000, ..call.ask.clone() };
+    assert_eq!((&again.gateway, &again.ask), (&call.gateway, &same));
     shop.record(&again, done(&again)).unwrap();
     let mut changed = plain("a");
     edits[1](&mut changed);

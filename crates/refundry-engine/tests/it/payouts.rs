@@ -154,7 +154,11 @@ fn money_that_a_person_pays_is_settled_by_hand(on: Backend) {
     shop.assert_clean();
     assert_eq!(settle(&shop, by_hand.id, 1, success()), Err(HandFault::LegUnknown));
     assert_eq!(settle(&shop, 1, by_hand.legs[0].id, success()), Err(HandFault::RefundUnknown));
-    for news in [News::NotSent, News::Sent { reference: String::new() }, News::InDoubt { reason: String::new() }] {
+    for news in [
+        News::NotSent { reason: String::new() },
+        News::Sent { reference: String::new() },
+        News::InDoubt { reason: String::new() },
+    ] {
         assert_eq!(settle(&shop, by_hand.id, by_hand.legs[0].id, news), Err(HandFault::NotByHand));
     }
     assert_eq!(settle(&shop, by_hand.id, by_hand.legs[0].id, success()), Ok(RefundState::Succeeded));

@@ -19,7 +19,7 @@ use refundry_engine::accept::{Accepted, Job, Outcome, RequestKey};
 use refundry_engine::clock::Clock;
 use refundry_engine::execute::{GatewayCall, WorkQueue};
 use refundry_engine::intake::Taken;
-use refundry_gateways::{Answer, Manual, Registry, Simulated, simulated::BookKeeper};
+use refundry_gateways::{Answer, Inquiry, Manual, Registry, Simulated, simulated::BookKeeper};
 use refundry_store::audit::{AuditOptions, Report, audit};
 use refundry_store::stores::StoreRecord;
 use refundry_store::{DatabaseUrl, LaneError, Options, Recent, Store};
@@ -192,6 +192,7 @@ impl Shop {
             notify: false,
             metadata: BTreeMap::new(),
             processed_ms: None,
+            retry_of: None,
         };
         let key = key.map(|(key, hash)| RequestKey { key: key.to_owned(), hash: hash.to_owned() });
         Job::Create { store: self.tenant, command: Box::new(command), key }
@@ -216,7 +217,7 @@ impl Shop {
     }
 
     pub(crate) fn record(&self, call: &GatewayCall, answer: Answer) -> Option<Arc<Refund>> {
-        match self.call(Job::Record(call.news(answer, self.now_ms()))) {
+        match self.call(Job::Record(call.news(answer, Inquiry::USUAL, self.now_ms()))) {
             Outcome::Recorded(refund) => refund,
             other => panic!("{other:?}"),
         }

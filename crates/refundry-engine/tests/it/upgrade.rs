@@ -9,9 +9,9 @@ use crate::books::fill;
 use crate::shop::{Backend, NOW_MS, Shop};
 use crate::twins::{Dump, columns, dump};
 
-on_both!(the_second_schema_becomes_the_third_and_the_books_agree);
+on_both!(the_second_schema_becomes_the_newest_and_the_books_agree);
 
-fn the_second_schema_becomes_the_third_and_the_books_agree(on: Backend) {
+fn the_second_schema_becomes_the_newest_and_the_books_agree(on: Backend) {
     let shop = Shop::new(on);
     fill(&shop);
     let store = shop.engine.store();
@@ -19,6 +19,9 @@ fn the_second_schema_becomes_the_third_and_the_books_agree(on: Backend) {
     let mut columns = columns();
     columns.remove("refund_blocks");
     columns.get_mut("refunds").unwrap().retain(|column| column != "block");
+    // What was heard of legs was not kept, nor where each stands on its way out.
+    columns.remove("evidence");
+    columns.get_mut("outbox").unwrap().retain(|column| column != "stage");
     // A new process has a number of its own.
     columns.remove("nodes");
     columns.remove("schema_migrations");
@@ -56,6 +59,15 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.execute(update, &[store.into(), order.into(), older.into()])?;
     }
     for sql in [
+        "DROP TABLE disputes",
+        "DROP TABLE payment_references",
+        "DROP TABLE inbox",
+        "DROP TABLE evidence",
+        "DROP TABLE gateways",
+        // A leg that waited for a person was in no outbox.
+        "DELETE FROM outbox WHERE stage = 'parked'",
+        "DROP INDEX outbox_store_stage",
+        "ALTER TABLE outbox DROP COLUMN stage",
         "DROP INDEX refunds_store_block_amount",
         "DROP INDEX refunds_store_partly",
         "DROP INDEX refunds_store_slow",

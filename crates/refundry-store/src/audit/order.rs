@@ -39,6 +39,8 @@ pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) 
         check_progress(&mut place.of(refund.id), refund, &replay);
     }
     check_outbox(tx, run, (store, order), &facts, &refunds)?;
+    check_disputes(tx, run, (store, order), &facts, &replay)?;
+    check_references(tx, run, (store, order), &facts)?;
     check_skus(tx, run, (store, order), &facts, &refunds)
 }
 
@@ -162,7 +164,13 @@ fn check_opening(place: &mut Place<'_>, facts: &Facts, replay: &Replay<'_>) {
 fn indices(accounts: &BTreeSet<Account>, of_payments: bool) -> usize {
     let index = |account: &Account| match account {
         Account::Net(i) | Account::Tax(i) if !of_payments => Some(i + 1),
-        Account::Paid(i) | Account::Flight(i) | Account::OwnPaid(i) | Account::OwnFlight(i) | Account::OwnOpen(i)
+        Account::Paid(i)
+        | Account::Flight(i)
+        | Account::OwnPaid(i)
+        | Account::OwnFlight(i)
+        | Account::OwnOpen(i)
+        | Account::Held(i)
+        | Account::OwnHeld(i)
             if of_payments =>
         {
             Some(i + 1)
@@ -189,6 +197,9 @@ fn check_sums(place: &mut Place<'_>, facts: &Facts, sums: &Sums, refunds: &[Refu
     }
     for index in 0..facts.payments.len().max(sums.payments.len()) {
         check_payment(place, facts, index, sums.payments.get(index).copied().unwrap_or_default(), replay);
+        let held =
+            sums.held.iter().find(|(payment, ..)| *payment == index).map_or((0, 0), |(_, held, own)| (*held, *own));
+        check_held(place, index, ("the balances row", held), replay);
     }
     let difference = -replay.sum(Account::Difference);
     place.same("balances_journal", "discrepancy", ("the balances row", sums.discrepancy), ("the journal", difference));
@@ -218,9 +229,13 @@ fn check_line(place: &mut Place<'_>, facts: &Facts, index: usize, stored: (i128,
 
 fn check_payment(place: &mut Place<'_>, facts: &Facts, index: usize, stored: [i128; 4], replay: &Replay<'_>) {
     let [pending, succeeded, own_pending, own_succeeded] = stored;
-    let back = |paid, flight| (replay.sum(flight), replay.sum(paid) - replay.opened(paid));
-    let journal = back(Account::Paid(index), Account::Flight(index));
-    let own = if replay.is_foreign(index) { back(Account::OwnPaid(index), Account::OwnFlight(index)) } else { journal };
+    let back = |paid, flight, held| (replay.sum(flight), replay.sum(paid) - replay.opened(paid) + replay.sum(held));
+    let journal = back(Account::Paid(index), Account::Flight(index), Account::Held(index));
+    let own = if replay.is_foreign(index) {
+        back(Account::OwnPaid(index), Account::OwnFlight(index), Account::OwnHeld(index))
+    } else {
+        journal
+    };
     let figures = [
         ("on its way", pending, journal.0),
         ("back", succeeded, journal.1),
@@ -235,6 +250,52 @@ fn check_payment(place: &mut Place<'_>, facts: &Facts, index: usize, stored: [i1
     let what = format!("money on its way or back through payment {index}");
     place.within("above_captured", &what, pending + succeeded, ("what it captured", captured));
     place.within("above_captured", &what, own_pending + own_succeeded, ("what it captured", own_captured));
+}
+
+/// What disputes hold of a payment, in the order's currency and its own, against the journal.
+fn check_held(place: &mut Place<'_>, index: usize, (who, held): (&'static str, (i128, i128)), replay: &Replay<'_>) {
+    let journal = -replay.sum(Account::Held(index));
+    let own = if replay.is_foreign(index) { -replay.sum(Account::OwnHeld(index)) } else { journal };
+    let what = format!("money of payment {index} that disputes hold");
+    place.same("disputes", &what, (who, held.0), ("the journal", journal));
+    place.same("disputes", format!("{what}, in its own currency"), (who, held.1), ("the journal", own));
+}
+
+/// Every dispute by itself, against what the journal holds for all of them.
+fn check_disputes(
+    tx: &mut Tx<'_>,
+    run: &mut Run<'_>,
+    (store, order): (i64, i64),
+    facts: &Facts,
+    replay: &Replay<'_>,
+) -> Result<(), StoreError> {
+    let disputes = rows::disputes(tx, store, order)?;
+    let place = &mut run.at(store, Some(order), None);
+    for (index, payment) in facts.payments.iter().enumerate() {
+        let of_payment = disputes.iter().filter(|(id, ..)| *id == payment.id);
+        let held = of_payment.fold((0, 0), |(held, own), (_, more, own_more)| (held + more, own + own_more));
+        check_held(place, index, ("the disputes", held), replay);
+    }
+    if let Some((id, ..)) = disputes.iter().find(|(id, ..)| facts.payments.iter().all(|payment| payment.id != *id)) {
+        place.say("disputes", format!("a dispute is about payment {id}, which the order does not have"));
+    }
+    Ok(())
+}
+
+/// Events of providers name payments, so an order is found by what they call them.
+fn check_references(
+    tx: &mut Tx<'_>,
+    run: &mut Run<'_>,
+    (store, order): (i64, i64),
+    facts: &Facts,
+) -> Result<(), StoreError> {
+    for payment in facts.payments.iter().filter(|payment| !payment.reference.is_empty()) {
+        if !rows::has_reference(tx, store, order, &payment.reference)? {
+            let text = format!("the order is not found by the reference of payment {}", payment.id);
+            run.at(store, Some(order), None).say("payment_references", text);
+        }
+    }
+    Ok(())
 }
 
 /// A refund by itself: its parts, and the columns that are derived from them.
@@ -360,11 +421,13 @@ fn check_outbox(
     facts: &Facts,
     refunds: &[Refund],
 ) -> Result<(), StoreError> {
+    let by_person = rows::gateways_by_person(tx, store)?;
     for refund in refunds {
         for leg in &refund.legs {
-            let gateway = facts.payments.get(leg.payment).map_or("", |payment| payment.gateway.as_str());
-            let by_person = run.options.settled_by_person.iter().any(|name| name == gateway);
-            let wanted = !leg.is_final() && leg.state != "parked" && !leg.outside && !by_person;
+            let of_payment = facts.payments.get(leg.payment).map_or("", |payment| payment.gateway.as_str());
+            let gateway = if leg.gateway.is_empty() { of_payment } else { &leg.gateway };
+            let is_manual = run.options.settled_by_person.iter().chain(&by_person).any(|name| name == gateway);
+            let wanted = !leg.is_final() && !leg.outside && !is_manual;
             let found = rows::outbox(tx, store, leg.id)?;
             let place = &mut run.at(store, Some(order), Some(refund.id));
             match found {
@@ -374,27 +437,32 @@ fn check_outbox(
                 Some(_) if !wanted => {
                     place.say("outbox_extra", format!("leg {} is {} but in the outbox", leg.id, leg.state));
                 }
-                Some((of_refund, of_order, holder, attempts)) => {
-                    let what = |of: &str| format!("{of} of leg {}", leg.id);
-                    place.same("outbox_ids", what("refund"), ("the outbox", of_refund), ("the refund", refund.id));
-                    place.same("outbox_ids", what("order"), ("the outbox", of_order), ("the refund", order));
-                    let was_taken = !holder.is_empty();
-                    // Only a leg that was taken before is looked up before it is sent.
-                    if attempts < 0 || was_taken != (attempts > 0) {
-                        place.say(
-                            "outbox_attempts",
-                            format!("leg {} was taken {attempts} times, by '{holder}'", leg.id),
-                        );
-                    }
-                    if attempts == 0 && leg.state != "waiting" {
-                        place.say("outbox_attempts", format!("leg {} is {} but was never taken", leg.id, leg.state));
-                    }
-                }
+                Some(row) => check_outgoing(place, order, refund, leg, &row),
                 None => {}
             }
         }
     }
     Ok(())
+}
+
+fn check_outgoing(place: &mut Place<'_>, order: i64, refund: &Refund, leg: &Leg, row: &rows::Outgoing) {
+    let what = |of: &str| format!("{of} of leg {}", leg.id);
+    place.same("outbox_ids", what("refund"), ("the outbox", row.refund), ("the refund", refund.id));
+    place.same("outbox_ids", what("order"), ("the outbox", row.order), ("the refund", order));
+    let rows::Outgoing { holder, attempts, stage, .. } = row;
+    let was_taken = !holder.is_empty();
+    // Only a leg that was taken before is looked up before it is sent.
+    if *attempts < 0 || was_taken != (*attempts > 0) {
+        place.say("outbox_attempts", format!("leg {} was taken {attempts} times, by '{holder}'", leg.id));
+    }
+    if *attempts == 0 && leg.state != "waiting" {
+        place.say("outbox_attempts", format!("leg {} is {} but was never taken", leg.id, leg.state));
+    }
+    // A leg in a worker's hands may be sent at this moment, whatever was known of it before.
+    let calling = stage == "calling" && leg.state != "parked" && *attempts > 0;
+    if *stage != leg.state && !calling {
+        place.say("outbox_stage", format!("leg {} is {} in the refund, {stage} in the outbox", leg.id, leg.state));
+    }
 }
 
 /// Which orders and refunds are found by a stock keeping unit.

@@ -90,12 +90,14 @@ impl<'a> Replay<'a> {
     /// Captured by a payment and held of it by refunds, in the order's currency and its own.
     fn pair(&self, payment: usize) -> Pair {
         let captured = -self.opened(Account::Paid(payment));
-        let held = captured + self.sum(Account::Paid(payment)) + self.sum(Account::Flight(payment));
+        let back = self.sum(Account::Paid(payment)) + self.sum(Account::Held(payment));
+        let held = captured + back + self.sum(Account::Flight(payment));
         if !self.is_foreign(payment) {
             return Pair { captured, held, other_captured: captured, other_held: held };
         }
         let other_captured = -self.opened(Account::OwnPaid(payment));
-        let flown = self.sum(Account::OwnPaid(payment)) + self.sum(Account::OwnFlight(payment));
+        let own_back = self.sum(Account::OwnPaid(payment)) + self.sum(Account::OwnHeld(payment));
+        let flown = own_back + self.sum(Account::OwnFlight(payment));
         Pair { captured, held, other_captured, other_held: other_captured + flown }
     }
 
@@ -122,6 +124,7 @@ impl<'a> Replay<'a> {
         match (entry.kind.as_str(), entry.refund) {
             ("order_opened", None) if !self.begun => self.open(place, entry),
             ("order_changed", None) => self.open(place, entry),
+            ("dispute_held", None) => check_hold(place, entry),
             ("order_opened" | "order_changed", _) => {
                 let text = format!("journal entry {} opens the order a second time, or names a refund", entry.id);
                 place.say("journal_kind", text);
@@ -383,7 +386,7 @@ impl<'a> Replay<'a> {
     /// The nearest limit, as it stood before the refund: payments go before components where both leave the same.
     fn check_cap(&self, place: &mut Place<'_>, refund: &Refund) {
         let (by_payment, index, left) = refund.cap;
-        let room = |p: usize| self.pair(p).captured - self.pair(p).held;
+        let room = |p: usize| (self.pair(p).captured - self.pair(p).held + self.sum(Account::Held(p))).max(0);
         let payments = refund.legs.iter().map(|leg| {
             // A caller may name a payment twice.
             let same = refund.legs.iter().filter(|other| other.payment == leg.payment);
@@ -481,12 +484,24 @@ fn entry_moves(entry: &Entry, leg: &Leg, foreign: bool, failed: bool, late: bool
     moved == expected
 }
 
+/// A dispute moves money between a payment and what is held of it, and nothing else.
+fn check_hold(place: &mut Place<'_>, entry: &Entry) {
+    let of_disputes = |account: &Account| {
+        matches!(account, Account::Paid(_) | Account::Held(_) | Account::OwnPaid(_) | Account::OwnHeld(_))
+    };
+    if !entry.postings.keys().all(of_disputes) {
+        place.say("journal_account", format!("journal entry {} is of a dispute and moves other money", entry.id));
+    }
+}
+
 fn check_balanced(place: &mut Place<'_>, entry: &Entry) {
     let mut books = 0;
     let mut own: BTreeMap<usize, i128> = BTreeMap::new();
     for (account, amount) in &entry.postings {
         match account {
-            Account::OwnPaid(p) | Account::OwnFlight(p) | Account::OwnOpen(p) => *own.entry(*p).or_insert(0) += amount,
+            Account::OwnPaid(p) | Account::OwnFlight(p) | Account::OwnOpen(p) | Account::OwnHeld(p) => {
+                *own.entry(*p).or_insert(0) += amount;
+            }
             _ => books += amount,
         }
     }

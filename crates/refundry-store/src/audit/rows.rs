@@ -46,6 +46,7 @@ pub(super) struct Component {
 pub(super) struct Payment {
     pub(super) id: i64,
     pub(super) gateway: String,
+    pub(super) reference: String,
     pub(super) captured: i128,
     pub(super) own_currency: String,
     pub(super) own_captured: i128,
@@ -58,6 +59,8 @@ pub(super) struct Sums {
     pub(super) lines: Vec<(i128, i128)>,
     /// Pending, succeeded, and both in the payment's own currency.
     pub(super) payments: Vec<[i128; 4]>,
+    /// Held by disputes: payment, in the order's currency, in the payment's own.
+    pub(super) held: Vec<(usize, i128, i128)>,
     pub(super) discrepancy: i128,
     pub(super) customized: bool,
     pub(super) updated_ms: i64,
@@ -125,6 +128,8 @@ pub(super) struct Leg {
     pub(super) amount: i128,
     pub(super) own: i128,
     pub(super) outside: bool,
+    /// Empty where it is that of the payment.
+    pub(super) gateway: String,
     pub(super) state: String,
     pub(super) at_ms: i64,
     /// The provider's reference, or its code for a failure.
@@ -158,6 +163,8 @@ pub(super) enum Account {
     OwnPaid(usize),
     OwnFlight(usize),
     OwnOpen(usize),
+    Held(usize),
+    OwnHeld(usize),
 }
 
 pub(super) fn facts(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Read<Facts>, StoreError> {
@@ -220,9 +227,44 @@ pub(super) fn entries(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Rea
     })
 }
 
-/// A row of the outbox: refund, order, holder, attempts.
-pub(super) fn outbox(tx: &mut Tx<'_>, store: i64, leg: i64) -> Result<Option<(i64, i64, String, i64)>, StoreError> {
-    tx.query_one(OUTBOX, &[store.into(), leg.into()], |row| Ok((row.int(0)?, row.int(1)?, row.string(2)?, row.int(3)?)))
+/// A row of the outbox.
+pub(super) struct Outgoing {
+    pub(super) refund: i64,
+    pub(super) order: i64,
+    pub(super) holder: String,
+    pub(super) attempts: i64,
+    pub(super) stage: String,
+}
+
+/// The row of the outbox that sees to a leg.
+pub(super) fn outbox(tx: &mut Tx<'_>, store: i64, leg: i64) -> Result<Option<Outgoing>, StoreError> {
+    tx.query_one(OUTBOX, &[store.into(), leg.into()], |row| {
+        Ok(Outgoing {
+            refund: row.int(0)?,
+            order: row.int(1)?,
+            holder: row.string(2)?,
+            attempts: row.int(3)?,
+            stage: row.string(4)?,
+        })
+    })
+}
+
+/// Names of the gateways of a store behind which a person pays.
+pub(super) fn gateways_by_person(tx: &mut Tx<'_>, store: i64) -> Result<Vec<String>, StoreError> {
+    tx.query(BY_PERSON, &[store.into()], |row| row.string(0))
+}
+
+/// What disputes of an order hold: payment by its number, in the order's currency, in the payment's own.
+pub(super) fn disputes(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<(i64, i128, i128)>, StoreError> {
+    tx.query(DISPUTES, &[store.into(), order.into()], |row| {
+        Ok((row.int(0)?, i128::from(row.int(1)?), i128::from(row.int(2)?)))
+    })
+}
+
+/// Whether an order is found by what a provider calls a payment of it.
+pub(super) fn has_reference(tx: &mut Tx<'_>, store: i64, order: i64, reference: &str) -> Result<bool, StoreError> {
+    let params: [Value<'_>; 3] = [store.into(), reference.into(), order.into()];
+    Ok(tx.query_one(REFERENCE, &params, |row| row.int(0))?.is_some())
 }
 
 /// Whether an order is listed under a stock keeping unit.
@@ -249,7 +291,12 @@ const ENTRIES: &str = "
     WHERE store = ?1 AND subject IN (
         SELECT CAST(?2 AS BIGINT) UNION ALL SELECT id FROM refunds WHERE store = ?1 AND order_id = ?2)
     ORDER BY +id";
-const OUTBOX: &str = "SELECT refund_id, order_id, holder, attempts FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const OUTBOX: &str = "
+    SELECT refund_id, order_id, holder, attempts, stage FROM outbox WHERE store = ?1 AND leg_id = ?2";
+const BY_PERSON: &str = "SELECT name FROM gateways WHERE store = ?1 AND driver = 'manual'";
+const DISPUTES: &str = "SELECT payment_id, amount, own_amount FROM disputes WHERE store = ?1 AND order_id = ?2";
+const REFERENCE: &str = "
+    SELECT order_id FROM payment_references WHERE store = ?1 AND reference = ?2 AND order_id = ?3";
 const SKU: &str = "SELECT order_id FROM order_skus WHERE store = ?1 AND sku = ?2 AND order_id = ?3";
 
 fn read_facts(text: &str) -> Read<Facts> {
@@ -304,6 +351,7 @@ fn read_payment(at: &Spot<'_>) -> Read<Payment> {
     Ok(Payment {
         id: at.item(0)?.int()?,
         gateway: at.item(5)?.text()?,
+        reference: at.item(6)?.text()?,
         captured: at.item(8)?.wide()?,
         own_currency: at.item(9)?.text()?,
         own_captured: at.item(10)?.wide()?,
@@ -314,9 +362,14 @@ fn read_sums(text: &str) -> Read<Sums> {
     let json = parse("balances.sums", text)?;
     let at = Spot { json: &json, column: "balances.sums" };
     let newest = if at.tuple(7).is_ok() { None } else { Some(at.item(7)?.int()?) };
-    if newest.is_some() {
+    let is_disputed = at.tuple(9).is_ok();
+    if newest.is_some() && !is_disputed {
         at.tuple(8)?;
     }
+    let held = |at: &Spot<'_>| {
+        at.tuple(3)?;
+        Ok((at.item(0)?.index()?, at.item(1)?.wide()?, at.item(2)?.wide()?))
+    };
     let pair = |at: &Spot<'_>| Ok((at.item(0)?.wide()?, at.item(1)?.wide()?));
     Ok(Sums {
         refunds: at.item(0)?.wide()?,
@@ -330,6 +383,7 @@ fn read_sums(text: &str) -> Read<Sums> {
         customized: at.item(5)?.flag()?,
         updated_ms: at.item(6)?.int()?,
         newest,
+        held: if is_disputed { at.item(8)?.each(held)? } else { Vec::new() },
     })
 }
 
@@ -346,6 +400,15 @@ fn read_refund(empty: Refund, body: &Json, progress: &Json) -> Read<Refund> {
     }
     for (leg, (state, at_ms, said)) in legs.iter_mut().zip(states) {
         (leg.state, leg.at_ms, leg.said) = (state, at_ms, said);
+    }
+    if at.json.get("by").is_some() {
+        let gateways = at.field("by")?.each(Spot::text)?;
+        if gateways.len() != legs.len() {
+            return Err(at.not("one gateway a leg"));
+        }
+        for (leg, gateway) in legs.iter_mut().zip(gateways) {
+            leg.gateway = gateway;
+        }
     }
     let returned = match now.json.get("r") {
         None => Vec::new(),
@@ -375,6 +438,7 @@ fn read_leg(at: &Spot<'_>) -> Read<Leg> {
         amount: at.item(2)?.wide()?,
         own: at.item(3)?.wide()?,
         outside: at.item(4)?.flag()?,
+        gateway: String::new(),
         state: String::new(),
         at_ms: 0,
         said: String::new(),
@@ -434,6 +498,8 @@ fn read_account(at: &Spot<'_>) -> Read<Account> {
         ("own_paid", Some(index)) => Some(Account::OwnPaid(index)),
         ("own_flight", Some(index)) => Some(Account::OwnFlight(index)),
         ("own_open", Some(index)) => Some(Account::OwnOpen(index)),
+        ("held", Some(index)) => Some(Account::Held(index)),
+        ("own_held", Some(index)) => Some(Account::OwnHeld(index)),
         _ => None,
     };
     account.ok_or_else(|| at.not("an account"))

@@ -30,7 +30,7 @@ const ORDER: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
 const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
     AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
         SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 10] = [
     Table { name: "orders", key: ["id", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
     Table { name: "tokens", key: ["hash", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
@@ -38,6 +38,8 @@ const TABLES: [Table; 8] = [
     Table { name: "order_skus", key: ["sku", "order_id"], owner: ORDER },
     Table { name: "refunds", key: ["id", ""], owner: ORDER },
     Table { name: "journal", key: ["subject", "id"], owner: MOVED },
+    Table { name: "payment_references", key: ["reference", "order_id"], owner: ORDER },
+    Table { name: "evidence", key: ["leg_id", "id"], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
     Table { name: "refund_blocks", key: ["block", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
 ];
 
@@ -89,7 +91,7 @@ fn page(tx: &mut Tx<'_>, table: &Table, after: Option<&(i64, Key, Key)>, limit: 
         "SELECT store, {first}, {second_column}, (SELECT COUNT(*) FROM ({owner}) x)
          FROM {name} t {condition} ORDER BY {keys} LIMIT ?1"
     );
-    let text_first = matches!(*first, "hash" | "sku");
+    let text_first = matches!(*first, "hash" | "sku" | "reference");
     tx.query(&sql, &params, |row| {
         let first = if text_first { Key::Text(row.string(1)?) } else { Key::Number(row.int(1)?) };
         Ok(((row.int(0)?, first, Key::Number(row.int(2)?)), row.int(3)? != 0))

@@ -197,7 +197,7 @@ impl Payer {
     fn pay(&self, engine: &Arc<Engine>, call: &GatewayCall) -> anyhow::Result<()> {
         let gateway = engine.queue().registry().find(call.store, &call.gateway).context("there is no such driver")?;
         let Step::Answer(answer) = gateway.refund(&call.ask) else { bail!("the provider is not in this process") };
-        let news = call.news(answer, engine.clock().now_ms());
+        let news = call.news(answer, gateway.capabilities().inquiry, engine.clock().now_ms());
         let (settled, queue, broken) =
             (Arc::clone(&self.settled), Arc::clone(engine.queue()), Arc::clone(&self.broken));
         let done = Box::new(move |outcome: Answer| {

@@ -27,6 +27,7 @@ fn seen(facts: &Facts, ask: Ask) -> Value {
         notify: false,
         metadata: std::collections::BTreeMap::new(),
         processed_ms: None,
+        retry_of: None,
     };
     let quote = decide(facts, &command.request).expect("a quote");
     let refund = accept(facts, &command, quote, 0, &mut || 7).refund;

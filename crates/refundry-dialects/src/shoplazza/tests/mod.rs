@@ -109,6 +109,8 @@ fn imported(facts: &Facts, past: &PastRefund, number: u32) -> Refund {
         route: Route::Outside,
         state: LegState::Succeeded { at_ms: past.created_ms, reference: String::new() },
         named_channel: String::new(),
+        gateway: String::new(),
+        retried_by: None,
     });
     Refund {
         id: 795_000_000_000_000_900,
@@ -130,6 +132,7 @@ fn imported(facts: &Facts, past: &PastRefund, number: u32) -> Refund {
         legs: legs.collect(),
         allocations,
         nearest_cap: Cap { by: CapKind::Payment(0), left: Amount::ZERO },
+        retry_of: None,
     }
 }
 

@@ -88,5 +88,6 @@ pub(in crate::bench) fn one_unit(order: &str, line: &str, reason: &str) -> Creat
         notify: false,
         metadata: BTreeMap::new(),
         processed_ms: None,
+        retry_of: None,
     }
 }

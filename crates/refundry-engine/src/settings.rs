@@ -1,0 +1,60 @@
+//! The settings of a store, as they are kept with it: a JSON object that grows by fields with a usual value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use refundry_core::payouts::{GatewayLimits, Payouts};
+use refundry_gateways::Registry;
+use refundry_store::StoreError;
+use serde::{Deserialize, Serialize};
+
+/// What a store configured, beside its gateways.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSettings {
+    /// Gateways by payment channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<String, String>,
+}
+
+impl StoreSettings {
+    /// Reads the settings of a store.
+    pub fn read(text: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(text)
+            .map_err(|error| StoreError::defect(format!("stores.settings cannot be read: {error}")))
+    }
+
+    /// Writes them.
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).expect("settings have text keys only")
+    }
+}
+
+/// What a store configured about paying back, with what its gateways take.
+pub fn payouts(registry: &Registry, store: i64, settings: &str) -> Result<Arc<Payouts>, StoreError> {
+    let gateways = registry.capabilities(store).into_iter().map(|(name, can)| {
+        let limits = GatewayLimits {
+            partial: can.partial,
+            several_per_payment: can.several_per_payment,
+            minimum_minor: can.minimum_minor,
+            deadline_days: can.deadline_days,
+        };
+        (name, limits)
+    });
+    let StoreSettings { routes } = StoreSettings::read(settings)?;
+    Ok(Arc::new(Payouts { routes, gateways: gateways.collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_were_written() {
+        let settings = StoreSettings { routes: BTreeMap::from([("card".to_owned(), "eu".to_owned())]) };
+        assert_eq!(settings.write(), r#"{"routes":{"card":"eu"}}"#);
+        assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
+        assert_eq!(StoreSettings::read("{}"), Ok(StoreSettings::default()));
+        assert_eq!(StoreSettings::default().write(), "{}");
+        assert!(StoreSettings::read("").is_err());
+    }
+}
