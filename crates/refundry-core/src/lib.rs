@@ -11,7 +11,8 @@
 //! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
-//! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held
+//! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
+//!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
 //! 12. [`limits`]: every bound in the system
 
@@ -43,6 +44,7 @@ pub mod query;
 pub mod quote;
 pub mod refund;
 pub mod rejection;
+pub mod retry;
 mod spread;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -12,6 +12,7 @@ use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
+use refundry_gateways::Notice;
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, Stage};
 use refundry_store::stores::StoreRecord;
@@ -21,12 +22,14 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
+use crate::by_hand::{CancelFault, HandFault, RetryAsk, RetryFault};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
+use crate::hear::{Heard, Ruling, RulingFault};
 use crate::ids::Ids;
 use crate::publish::Waiters;
 use crate::world::{Found, World};
-use crate::{execute, intake, tenants};
+use crate::{by_hand, execute, hear, intake, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -108,6 +111,49 @@ pub enum Job {
         /// What became of it.
         news: News,
     },
+    /// Call a refund off while nothing of it was sent.
+    Cancel {
+        /// The store.
+        store: i64,
+        /// Which refund.
+        refund: Reference,
+        /// Why, may be empty.
+        text: String,
+    },
+    /// Try again what failed of a refund.
+    Retry {
+        /// The store.
+        store: i64,
+        /// Of which, and to where.
+        ask: RetryAsk,
+        /// The caller's idempotency key, if one came.
+        key: Option<RequestKey>,
+    },
+    /// Hear what a gateway says unasked.
+    Hear {
+        /// The store.
+        store: i64,
+        /// What the store calls the gateway.
+        gateway: String,
+        /// What it says.
+        notices: Vec<Notice>,
+    },
+    /// Try events again that wait: the orders that they are about may have come in.
+    HearAgain {
+        /// The store.
+        store: i64,
+        /// Those above this number.
+        after: Id,
+    },
+    /// A person says what becomes of an event that waits.
+    Rule {
+        /// The store.
+        store: i64,
+        /// The event, by our number.
+        event: Id,
+        /// What becomes of it.
+        ruling: Ruling,
+    },
     /// Add a store; its number is given here.
     AddStore(StoreRecord),
     /// Add a token.
@@ -143,13 +189,19 @@ impl Job {
                 intake::reference(&intake.order).map_or(0, |reference| by_name(&reference, count))
             }
             Self::Fulfil { order, .. } | Self::AddPayment { order, .. } => by_name(order, count),
-            Self::Annotate { refund, .. } | Self::SettleByHand { refund, .. } => by_name(refund, count),
+            Self::Annotate { refund, .. }
+            | Self::SettleByHand { refund, .. }
+            | Self::Cancel { refund, .. }
+            | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
             Self::Lease { store, .. } => spread(store, count),
+            Self::Hear { gateway, .. } => spread(gateway, count),
             Self::Reclaim { .. }
             | Self::AddStore(_)
             | Self::AddToken(_)
             | Self::RevokeToken { .. }
-            | Self::ForgetKeys { .. } => 0,
+            | Self::ForgetKeys { .. }
+            | Self::HearAgain { .. }
+            | Self::Rule { .. } => 0,
         }
     }
 
@@ -167,6 +219,11 @@ impl Job {
             | Self::Annotate { store, .. }
             | Self::SettleByHand { store, .. }
             | Self::RevokeToken { store, .. }
+            | Self::Cancel { store, .. }
+            | Self::Retry { store, .. }
+            | Self::Hear { store, .. }
+            | Self::HearAgain { store, .. }
+            | Self::Rule { store, .. }
             | Self::ForgetKeys { store } => *store,
             Self::AddToken(record) => record.store,
             Self::AddStore(_) => 0,
@@ -270,7 +327,17 @@ pub enum Outcome {
     /// To `Annotate`.
     Annotated(Result<(Arc<Refund>, Arc<Order>), AnnotateFault>),
     /// To `SettleByHand`.
-    Settled(Result<(Arc<Refund>, Arc<Order>), execute::HandFault>),
+    Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
+    /// To `Cancel`.
+    Cancelled(Result<(Arc<Refund>, Arc<Order>), CancelFault>),
+    /// To `Retry`, where there is nothing to try again; else `Created`.
+    NotRetried(RetryFault),
+    /// To `Hear`, one for each notice.
+    Heard(Vec<Heard>),
+    /// To `HearAgain`: each event by our number.
+    HeardAgain(Vec<(Id, Heard)>),
+    /// To `Rule`.
+    Ruled(Result<Heard, RulingFault>),
     /// To `AddStore` and `AddToken`: `false` means that the name or secret is taken.
     Added(bool),
     /// To `RevokeToken`.
@@ -356,7 +423,12 @@ impl Batch for Writer {
                 match outcome {
                     Outcome::Created(Ok(accepted)) => calls.extend(accepted.calls.iter().cloned()),
                     Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
-                    Outcome::Recorded(Some(refund)) | Outcome::Settled(Ok((refund, _))) => waiters.tell(refund),
+                    Outcome::Recorded(Some(refund))
+                    | Outcome::Settled(Ok((refund, _)))
+                    | Outcome::Cancelled(Ok((refund, _))) => waiters.tell(refund),
+                    Outcome::Heard(heard) => {
+                        heard.iter().filter_map(|h| h.refund.as_ref()).for_each(|refund| waiters.tell(refund));
+                    }
                     _ => {}
                 }
             }
@@ -398,7 +470,21 @@ impl Writer {
             }
             Job::SettleByHand { store, refund, leg, news } => {
                 let means = (&mut self.ids, &*self.queue);
-                Outcome::Settled(execute::settle_by_hand(tx, world, (*store, refund, *leg), news, means, now_ms)?)
+                Outcome::Settled(by_hand::settle_by_hand(tx, world, (*store, refund, *leg), news, means, now_ms)?)
+            }
+            Job::Cancel { store, refund, text } => {
+                let (ids, queue) = (&mut self.ids, &*self.queue);
+                Outcome::Cancelled(by_hand::cancel(tx, world, (*store, refund), text, ids, queue, now_ms)?)
+            }
+            Job::Retry { store, ask, key } => self.retry(tx, world, *store, ask, key.as_ref(), now_ms)?,
+            Job::Hear { store, gateway, notices } => {
+                Outcome::Heard(hear::hear(tx, world, (*store, gateway), notices, &mut self.ids, now_ms)?)
+            }
+            Job::HearAgain { store, after } => {
+                Outcome::HeardAgain(hear::all_again(tx, world, (*store, *after), &mut self.ids, now_ms)?)
+            }
+            Job::Rule { store, event, ruling } => {
+                Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
@@ -417,14 +503,8 @@ impl Writer {
         key: Option<&RequestKey>,
         now_ms: i64,
     ) -> Result<Result<Accepted, Rejection>, StoreError> {
-        if let Some(key) = key
-            && let Some(bound) = world.key(tx, store, &key.key, now_ms - KEY_LIFE_MS)?
-        {
-            if bound.hash != key.hash {
-                return Ok(Err(Rejection::KeyReused));
-            }
-            let (refund, order) = world.refund(tx, store, bound.refund)?.ok_or_else(missing_refund)?;
-            return Ok(Ok(Accepted { refund, order, replayed: true, calls: Vec::new() }));
+        if let Some(answer) = replay(tx, world, store, key, now_ms)? {
+            return Ok(answer);
         }
         let Some(order) = world.resolve(tx, store, &command.order)? else {
             return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
@@ -446,6 +526,30 @@ impl Writer {
         }
         let calls = self.enqueue(world, store, &refund, &order, now_ms);
         Ok(Ok(Accepted { refund, order, replayed: false, calls }))
+    }
+
+    /// A refund that tries again what failed of another one; each failed leg is tried again once.
+    fn retry(
+        &mut self,
+        tx: &mut Tx<'_>,
+        world: &mut World,
+        store: i64,
+        ask: &RetryAsk,
+        key: Option<&RequestKey>,
+        now_ms: i64,
+    ) -> Result<Outcome, StoreError> {
+        if let Some(answer) = replay(tx, world, store, key, now_ms)? {
+            return Ok(Outcome::Created(answer));
+        }
+        let (failed, command) = match by_hand::retry_of(tx, world, store, ask)? {
+            Ok(found) => found,
+            Err(fault) => return Ok(Outcome::NotRetried(fault)),
+        };
+        let created = self.create(tx, world, store, &command, key, now_ms)?;
+        if let Ok(accepted) = &created {
+            by_hand::note_retry(world, store, &failed, accepted.refund.id);
+        }
+        Ok(Outcome::Created(created))
     }
 
     /// Puts the legs that a gateway answers for into the outbox. While this process has room to send them, it takes
@@ -484,6 +588,23 @@ impl Writer {
         }
         calls
     }
+}
+
+/// What was answered under this key before.
+fn replay(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    key: Option<&RequestKey>,
+    now_ms: i64,
+) -> Result<Option<Result<Accepted, Rejection>>, StoreError> {
+    let Some(key) = key else { return Ok(None) };
+    let Some(bound) = world.key(tx, store, &key.key, now_ms - KEY_LIFE_MS)? else { return Ok(None) };
+    if bound.hash != key.hash {
+        return Ok(Some(Err(Rejection::KeyReused)));
+    }
+    let (refund, order) = world.refund(tx, store, bound.refund)?.ok_or_else(missing_refund)?;
+    Ok(Some(Ok(Accepted { refund, order, replayed: true, calls: Vec::new() })))
 }
 
 fn annotate(

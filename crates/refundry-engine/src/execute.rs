@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use refundry_core::decide::{News, settle};
 use refundry_core::limits::{CALL_MS, CALLS_IN_FLIGHT_MAX, LEASE_MS};
-use refundry_core::order::{Id, Order, Reference};
-use refundry_core::refund::{Leg, LegState, Refund, Route};
+use refundry_core::order::{Id, Order};
+use refundry_core::refund::{Leg, LegState, Refund};
 use refundry_gateways::{Answer, Ask, Inquiry, Registry, SettledBy};
 use refundry_store::evidence::Evidence;
 use refundry_store::outbox::{self, OutboxRow, PutOff, Stage};
@@ -15,7 +15,7 @@ use refundry_store::{StoreError, Tx, orders, refunds};
 
 use crate::accept::{LegNews, Source, missing_refund};
 use crate::ids::{Ids, made_ms};
-use crate::world::{Found, World};
+use crate::world::World;
 
 /// A leg that the provider has acknowledged is asked about at least so often.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -326,51 +326,4 @@ pub(crate) fn stage_of(state: &LegState) -> Option<Stage> {
         LegState::Parked { .. } => Some(Stage::Parked),
         LegState::Succeeded { .. } | LegState::Failed { .. } => None,
     }
-}
-
-/// Why a leg cannot be settled by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandFault {
-    /// No such refund.
-    RefundUnknown,
-    /// No such leg in it.
-    LegUnknown,
-    /// It is final, or a gateway answers for it.
-    NotByHand,
-}
-
-/// Settles a leg that waits for a person: one through a driver that only a person settles, or that this process does
-/// not have, or a parked one.
-pub(crate) fn settle_by_hand(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    (store, refund, leg): (i64, &Reference, Id),
-    news: &News,
-    (ids, queue): (&mut Ids, &WorkQueue),
-    now_ms: i64,
-) -> Result<Result<Found, HandFault>, StoreError> {
-    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(HandFault::RefundUnknown)) };
-    let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
-    let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
-    let driver = |l: &Leg| queue.registry().find(store, l.gateway(&order));
-    let no_driver = refund.legs.get(index).is_some_and(|l| driver(l).is_none());
-    let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
-        LegState::Parked { .. } => true,
-        // A leg in the outbox is a gateway's business.
-        LegState::Waiting => l.route == Route::Original,
-        LegState::Sent { .. } | LegState::InDoubt { .. } => no_driver,
-        LegState::Succeeded { .. } | LegState::Failed { .. } => false,
-    });
-    // A person says how it ended; anything less would leave a leg that nobody asks about.
-    let is_word = matches!(news, News::Succeeded { .. } | News::Failed { .. });
-    let in_hand = outbox::get(tx, store, leg)?.is_some_and(|row| row.stage != Stage::Parked);
-    if !by_hand || !is_word || (!no_driver && in_hand) {
-        return Ok(Err(HandFault::NotByHand));
-    }
-    let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);
-    let Ok(decision) = decision else { return Ok(Err(HandFault::NotByHand)) };
-    // Without a driver it would be asked about for ever, with nobody there to answer.
-    world.finish(store, leg);
-    let entry = ids.next(now_ms);
-    Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)?))
 }

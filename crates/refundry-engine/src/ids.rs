@@ -7,6 +7,7 @@
 //! Clocks of several processes never agree, and a busy process runs ahead of its own. So every order keeps the newest
 //! number it was given, and whoever holds it goes on above that: the numbers of one order tell what came first.
 
+use refundry_core::limits::ENTRIES_PER_REQUEST_MAX;
 use refundry_core::order::Id;
 use refundry_store::nodes::{self, Node};
 use refundry_store::{StoreError, Tx};
@@ -21,6 +22,13 @@ const PER_MS: i64 = 1_000;
 /// When a number was made, epoch milliseconds, give or take what its maker ran ahead of the clock.
 pub(crate) fn made_ms(id: Id) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX) / PER_MS / 100
+}
+
+/// The lowest number that the refund of a leg can have: a refund is numbered right before its legs, by the same maker.
+pub(crate) fn lowest_refund(leg: Id) -> Id {
+    let legs = i64::try_from(ENTRIES_PER_REQUEST_MAX).unwrap_or(i64::MAX) + 1;
+    let ms = (made_ms(leg) - legs / PER_MS - 1).max(0);
+    Id::try_from(ms * 100 * PER_MS).unwrap_or(0)
 }
 
 /// Makes numbers for one process.

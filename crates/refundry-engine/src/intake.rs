@@ -202,7 +202,7 @@ fn check(facts: &Facts, refunds: &[PastRefund]) -> Result<(), IntakeFault> {
     Ok(())
 }
 
-fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
+pub(crate) fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
     let order = &facts.order;
     // The same part may be listed several times, so each entry counts what the ones before it took.
     let mut parts: BTreeMap<usize, (Amount, Amount)> = BTreeMap::new();
@@ -244,20 +244,19 @@ fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
     Ok(())
 }
 
-fn take_past(
+pub(crate) fn take_past(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, order): (i64, Id),
     past: &PastRefund,
     ids: &mut Ids,
     now_ms: i64,
-) -> Result<(), StoreError> {
+) -> Result<Arc<Refund>, StoreError> {
     let facts = world.facts(tx, store, order)?;
     let refund = past_refund(facts, past, now_ms, &mut || ids.next(now_ms));
     let decision = record(facts, refund, now_ms);
     let entry = ids.next(now_ms);
-    world.apply(store, order, decision, true, entry, now_ms)?;
-    Ok(())
+    Ok(world.apply(store, order, decision, true, entry, now_ms)?.0)
 }
 
 /// A refund that is over: every leg succeeded, outside of our gateways.

@@ -17,6 +17,8 @@ use refundry_store::outbox::{self, OutboxRow, PutOff};
 use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
 
 use crate::accept::{Job, Pass};
+use crate::by_hand::RetryAsk;
+use crate::hear::{self, Ruling};
 use crate::settings;
 
 /// What the jobs of one batch see and leave behind.
@@ -312,6 +314,35 @@ impl World {
         Ok((refund, shared))
     }
 
+    /// Folds a movement of an order that belongs to no refund. `entry` numbers its journal entry.
+    pub(crate) fn apply_to_order(
+        &mut self,
+        (store, order): (i64, Id),
+        mut balances: Balances,
+        happening: Happening,
+        postings: Vec<Posting>,
+        entry: Id,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        if postings.is_empty() {
+            return Ok(());
+        }
+        note_numbers(&mut balances, [entry])?;
+        let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
+        kept.facts.balances = balances;
+        kept.balances = kept.balances.changed();
+        self.entries.push(Entry { store, order, id: entry, refund: None, happened_ms: now_ms, happening, postings });
+        Ok(())
+    }
+
+    /// Folds a change of a refund that moves no money.
+    pub(crate) fn amend(&mut self, store: i64, refund: Arc<Refund>) {
+        if let Some(kept) = self.refunds.get_mut(&(store, refund.id)) {
+            kept.state = kept.state.changed();
+            kept.value = refund;
+        }
+    }
+
     /// Puts a refund whose change was already written.
     pub(crate) fn replace_refund(&mut self, store: i64, refund: &Arc<Refund>) {
         if let Some(kept) = self.refunds.get_mut(&(store, refund.id)) {
@@ -483,14 +514,26 @@ impl<'j> Wants<'j> {
                 self.held.insert((news.store, news.order));
                 self.refunds.insert((news.store, news.refund));
             }
-            Job::Fulfil { store, order, .. } | Job::AddPayment { store, order, .. } => {
+            Job::Fulfil { store, order, .. }
+            | Job::AddPayment { store, order, .. }
+            | Job::Rule { store, ruling: Ruling::Of { order, .. }, .. } => {
                 self.named.push((*store, Cow::Borrowed(order)));
             }
             Job::PutOrder { store, intake } => {
                 let reference = crate::intake::reference(&intake.order);
                 self.named.extend(reference.map(|reference| (*store, Cow::Owned(reference))));
             }
-            Job::SettleByHand { store, refund, .. } | Job::Annotate { store, refund, .. } => {
+            Job::Hear { store, notices, .. } => {
+                self.held.extend(hear::orders_of(tx, *store, notices)?.into_iter().map(|order| (*store, order)));
+            }
+            Job::HearAgain { store, after } => {
+                let notices = hear::waiting(tx, *store, *after)?;
+                self.held.extend(hear::orders_of(tx, *store, &notices)?.into_iter().map(|order| (*store, order)));
+            }
+            Job::SettleByHand { store, refund, .. }
+            | Job::Annotate { store, refund, .. }
+            | Job::Cancel { store, refund, .. }
+            | Job::Retry { store, ask: RetryAsk { refund, .. }, .. } => {
                 self.held.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
             }
             Job::Lease { .. }
@@ -498,7 +541,8 @@ impl<'j> Wants<'j> {
             | Job::AddStore(_)
             | Job::AddToken(_)
             | Job::RevokeToken { .. }
-            | Job::ForgetKeys { .. } => {}
+            | Job::ForgetKeys { .. }
+            | Job::Rule { ruling: Ruling::Dismissed { .. }, .. } => {}
         }
         Ok(())
     }

@@ -150,6 +150,13 @@ pub fn find(tx: &mut Tx<'_>, store: i64, reference: &Reference) -> Result<Option
     Ok(named.into_iter().next())
 }
 
+/// The refund that a leg belongs to, if it is numbered `lowest` or above: numbers of a refund and of its legs have the
+/// maker in common (their digits 14 and 15), which spares looking at refunds of others.
+pub fn of_leg(tx: &mut Tx<'_>, store: i64, leg: Id, lowest: Id) -> Result<Option<Refund>, StoreError> {
+    let near = tx.query(OF_LEG, &[store.into(), number(lowest)?, number(leg)?], decode)?;
+    Ok(near.into_iter().find(|refund| refund.legs.iter().any(|l| l.id == leg)))
+}
+
 /// All refunds of an order, oldest first.
 pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Refund>, StoreError> {
     tx.query(OF_ORDER, &[store.into(), number(order)?], decode)
@@ -203,6 +210,11 @@ const BY_EXTERNAL_ID: &str = "
 const OF_ORDER: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id";
+const OF_LEG: &str = "
+    SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
+    FROM refunds
+    WHERE store = ?1 AND id BETWEEN ?2 AND ?3 AND (id / 1000) % 100 = (CAST(?3 AS BIGINT) / 1000) % 100
+    ORDER BY id DESC";
 const PENDING: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND state = 'pending' ORDER BY created_ms, id";

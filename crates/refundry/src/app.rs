@@ -17,7 +17,7 @@ use refundry_dialects::{
     Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Scope, StoreView, TokenView, Wait,
 };
 use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
-use refundry_engine::execute::HandFault;
+use refundry_engine::by_hand::HandFault;
 use refundry_engine::intake::{ChangeFault, How, Taken};
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;

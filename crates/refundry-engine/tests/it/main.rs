@@ -23,6 +23,8 @@ macro_rules! on_both {
 mod audit;
 mod batches;
 mod books;
+mod by_hand;
+mod deliveries;
 mod imports;
 mod lists;
 mod pairs;

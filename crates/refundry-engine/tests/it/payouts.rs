@@ -4,7 +4,7 @@ use refundry_core::command::{Plan, RefundRequest};
 use refundry_core::decide::News;
 use refundry_core::refund::{LegState, MetaValue, RefundState};
 use refundry_engine::accept::{AnnotateFault, Job, Outcome};
-use refundry_engine::execute::HandFault;
+use refundry_engine::by_hand::HandFault;
 use refundry_gateways::Answer;
 
 use crate::books::{ours, plain};
