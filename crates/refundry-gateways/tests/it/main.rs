@@ -2,6 +2,7 @@
 
 mod books;
 mod provider;
+mod suite;
 mod transport;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
