@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Gateway, Manual, Simulated};
+use crate::{Adyen, Gateway, Manual, Simulated, adyen};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -51,6 +51,12 @@ impl fmt::Debug for Settings {
 
 /// Every driver, in alphabetical order.
 pub const DRIVERS: &[Driver] = &[
+    Driver {
+        name: "adyen",
+        about: "Adyen, through its Checkout API",
+        settings: adyen::SETTINGS,
+        open: |settings| Ok(Arc::new(Adyen::open(settings)?)),
+    },
     Driver {
         name: "manual",
         about: "A person pays outside and says so",

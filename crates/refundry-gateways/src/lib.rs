@@ -26,6 +26,8 @@
 //! list of all, and how one is configured), [`http`] (the only place that opens an outbound connection). A new provider
 //! is a new module here and a line in [`drivers`].
 
+pub mod adyen;
+mod csv;
 pub mod drivers;
 pub mod hooks;
 pub mod http;
@@ -34,9 +36,12 @@ mod registry;
 pub mod signing;
 pub mod simulated;
 pub mod statement;
+mod units;
+mod wire;
 
 use std::fmt;
 
+pub use adyen::Adyen;
 pub use drivers::{Driver, Setting, SettingFault, Settings};
 pub use hooks::{About, Delivery, DisputeStage, Heard, Notice};
 pub use http::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
