@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Adyen, Gateway, Manual, Simulated, adyen};
+use crate::{Adyen, Gateway, Manual, PayPal, Simulated, adyen, paypal};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -62,6 +62,12 @@ pub const DRIVERS: &[Driver] = &[
         about: "A person pays outside and says so",
         settings: &[],
         open: |_| Ok(Arc::new(Manual)),
+    },
+    Driver {
+        name: "paypal",
+        about: "PayPal, through its Payments API",
+        settings: paypal::SETTINGS,
+        open: |settings| Ok(Arc::new(PayPal::open(settings)?)),
     },
     Driver {
         name: "simulated",
