@@ -27,7 +27,6 @@
 //! is a new module here and a line in [`drivers`].
 
 pub mod adyen;
-mod csv;
 pub mod drivers;
 pub mod hooks;
 pub mod http;
@@ -37,6 +36,8 @@ mod registry;
 pub mod signing;
 pub mod simulated;
 pub mod statement;
+pub mod stripe;
+mod text;
 mod units;
 mod wire;
 
@@ -51,6 +52,7 @@ pub use paypal::PayPal;
 pub use registry::{NameTaken, Registry};
 pub use simulated::Simulated;
 pub use statement::{Page, Span, Standing, StatementFault, StatementLine};
+pub use stripe::Stripe;
 
 /// One payment provider, configured: pure translation, no I/O of its own.
 pub trait Gateway: Send + Sync {
@@ -78,7 +80,7 @@ pub trait Gateway: Send + Sync {
     }
 
     /// The second half of [`hear`](Gateway::hear) for a provider that confirms its own deliveries when asked: what its
-    /// answer to [`Heard::Confirm`] means.
+    /// answer to [`Heard::Confirm`] means, or what to send next to find out.
     fn confirm(&self, _: &Delivery<'_>, _: HttpOutcome) -> Heard {
         Heard::refused("this driver asks for no confirmation")
     }

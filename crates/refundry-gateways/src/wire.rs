@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::signing::to_hex;
+use crate::text::form_encoded;
 use crate::{Answer, Ask, HttpOutcome, Purpose};
 
 /// Our leg in a text that a provider keeps for us: 18 digits and nothing else. Whoever finds no such leg goes by the
@@ -11,19 +11,13 @@ pub(crate) fn leg_id(text: &str) -> Option<u64> {
     (text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
-/// A text as one segment of a URL's path.
+/// A text as one segment of a URL's path, even if it is made of dots.
 pub(crate) fn path_segment(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut segment, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => segment.push(char::from(byte)),
-            _ => segment.extend(['%'].into_iter().chain(to_hex(&[byte]).to_uppercase().chars())),
-        }
-        segment
-    })
+    form_encoded(text).replace('.', "%2E")
 }
 
 /// An RFC 3339 time as epoch milliseconds.
-pub(crate) fn epoch_ms(text: &str) -> Option<i64> {
+pub(crate) fn rfc3339_ms(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
@@ -77,8 +71,8 @@ mod tests {
 
     #[test]
     fn times() {
-        assert_eq!(epoch_ms("2021-01-01T01:00:00+01:00"), Some(1_609_459_200_000));
-        assert_eq!(epoch_ms("2018-08-15T19:14:04.543Z"), Some(1_534_360_444_543));
-        assert_eq!(epoch_ms("2021-01-01"), None);
+        assert_eq!(rfc3339_ms("2021-01-01T01:00:00+01:00"), Some(1_609_459_200_000));
+        assert_eq!(rfc3339_ms("2018-08-15T19:14:04.543Z"), Some(1_534_360_444_543));
+        assert_eq!(rfc3339_ms("2021-01-01"), None);
     }
 }

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use super::{Adyen, UNITS};
 use crate::signing::{Hash, from_base64};
-use crate::wire::{epoch_ms, leg_id};
+use crate::wire::{leg_id, rfc3339_ms};
 use crate::{About, Answer, Delivery, DisputeStage, Heard, Notice};
 
 #[derive(Deserialize)]
@@ -192,6 +192,7 @@ fn notice(item: &Item) -> Result<Option<Notice>, String> {
                 payment => payment.to_owned(),
             },
             dispute_reference: reference,
+            payment_alias: String::new(),
             stage,
             amount_minor,
             currency,
@@ -200,6 +201,7 @@ fn notice(item: &Item) -> Result<Option<Notice>, String> {
             leg_id: leg_id(&item.merchant_reference),
             refund_reference: reference.clone(),
             payment_reference: item.original_reference.clone(),
+            payment_alias: String::new(),
             answer: match of_refund {
                 Meaning::Done => Answer::Done { reference, amount_minor, currency: currency.clone() },
                 Meaning::Declined { code } => Answer::Declined { code: code.to_owned(), message: item.reason.clone() },
@@ -212,7 +214,7 @@ fn notice(item: &Item) -> Result<Option<Notice>, String> {
     Ok(Some(Notice {
         event: format!("{}:{}:{}", item.psp_reference, item.event_code, item.success),
         kind: item.event_code.clone(),
-        happened_ms: item.event_date.as_deref().and_then(epoch_ms),
+        happened_ms: item.event_date.as_deref().and_then(rfc3339_ms),
         about,
     }))
 }

@@ -8,7 +8,7 @@
 //!
 //! `Creation Date` is left alone: its time zone is an abbreviation, which names several.
 
-use crate::csv::{Columns, rows};
+use crate::text::Table;
 use crate::units::read_decimal;
 use crate::wire::leg_id;
 use crate::{Standing, StatementFault, StatementLine};
@@ -24,35 +24,26 @@ const NEEDED: &[&str] = &[
 ];
 
 pub(super) fn read(merchant_account: &str, file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
-    let rows = rows(file)?;
-    let (header, rows) = rows.split_first().ok_or_else(|| StatementFault::whole("the file is empty"))?;
-    let columns = Columns::new(header);
-    if let Some(name) = columns.missing(NEEDED) {
-        return Err(StatementFault { line: header.line, reason: format!("there is no column `{name}`") });
-    }
+    let table = Table::read(file)?;
+    table.require(NEEDED)?;
     let mut lines = Vec::new();
-    for row in rows {
-        let get = |name| columns.get(row, name);
+    for row in table.rows().filter(|row| row.get("Merchant Account") == merchant_account) {
         // Of the record types, these two tell of refunds: money that left, and money that came back.
-        let (standing, amount) = match get("Type") {
-            "Refunded" => (Standing::Paid, get("Gross Debit (GC)")),
-            "RefundedReversed" => (Standing::NotPaid, get("Gross Credit (GC)")),
+        let (standing, amount) = match row.get("Type") {
+            "Refunded" => (Standing::Paid, row.get("Gross Debit (GC)")),
+            "RefundedReversed" => (Standing::NotPaid, row.get("Gross Credit (GC)")),
             _ => continue,
         };
-        if get("Merchant Account") != merchant_account {
-            continue;
-        }
-        let currency = get("Gross Currency").to_owned();
-        let fault = |reason: String| StatementFault { line: row.line, reason };
-        let amount_minor = read_decimal(amount, &currency).filter(|amount| *amount > 0);
+        let currency = row.get("Gross Currency");
+        let amount_minor = read_decimal(amount, currency).filter(|amount| *amount > 0);
         lines.push(StatementLine {
             line: row.line,
-            refund_reference: get("Modification Reference").to_owned(),
-            leg_id: leg_id(get("Modification Merchant Reference")),
-            payment_reference: get("Psp Reference").to_owned(),
+            refund_reference: row.get("Modification Reference").to_owned(),
+            leg_id: leg_id(row.get("Modification Merchant Reference")),
+            payment_reference: row.get("Psp Reference").to_owned(),
             standing,
-            amount_minor: amount_minor.ok_or_else(|| fault(format!("`{amount} {currency}` is no amount")))?,
-            currency,
+            amount_minor: amount_minor.ok_or_else(|| row.fault(format!("`{amount} {currency}` is no amount")))?,
+            currency: currency.to_owned(),
             made_ms: None,
         });
     }

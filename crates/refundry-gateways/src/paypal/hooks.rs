@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Money, PayPal, Refund, Token};
-use crate::wire::{epoch_ms, leg_id};
+use crate::wire::{leg_id, rfc3339_ms};
 use crate::{About, Answer, Delivery, DisputeStage, Heard, HttpOutcome, Notice};
 
 /// What the verification needs from the headers.
@@ -154,7 +154,7 @@ fn told(body: &[u8]) -> Result<Vec<Notice>, String> {
         // One event of a dispute over several payments is several notices.
         event: if place == 0 { event.id.clone() } else { format!("{}:{place}", event.id) },
         kind: event.kind.clone(),
-        happened_ms: epoch_ms(&event.create_time),
+        happened_ms: rfc3339_ms(&event.create_time),
         about,
     };
     Ok(abouts.into_iter().enumerate().map(notice).collect())
@@ -166,6 +166,7 @@ fn about_refund(refund: &Refund, answer: Answer) -> Option<About> {
         leg_id: leg_id(&refund.custom_id).or_else(|| leg_id(&refund.invoice_id)),
         refund_reference: refund.id.clone(),
         payment_reference: refund.capture().unwrap_or_default().to_owned(),
+        payment_alias: String::new(),
         answer,
         amount_minor: amount.minor()?,
         currency: amount.currency_code.clone(),
@@ -177,6 +178,7 @@ fn about_reversal(reversal: &Refund) -> Option<About> {
     Some(About::Dispute {
         dispute_reference: reversal.id.clone(),
         payment_reference: reversal.capture()?.to_owned(),
+        payment_alias: String::new(),
         stage: DisputeStage::Lost,
         amount_minor: amount.minor()?,
         currency: amount.currency_code.clone(),
@@ -192,6 +194,7 @@ fn about_dispute(dispute: &Dispute) -> Option<Vec<About>> {
         Some(About::Dispute {
             dispute_reference: dispute.id.clone(),
             payment_reference: disputed.seller_transaction_id.clone(),
+            payment_alias: String::new(),
             stage: stage(dispute),
             amount_minor: amount.minor()?,
             currency: amount.currency_code.clone(),

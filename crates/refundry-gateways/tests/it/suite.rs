@@ -10,8 +10,9 @@
 //! Then come cases, each begun by a line `=== word` and what it shows, perhaps with comments right below:
 //!
 //! - `refund`, `lookup`: `ask 1000 USD payment=… reference=… leg=… refund=… channel=… script=… key_age_ms=…`;
-//! - `delivery`: `at EPOCH_MS`, headers, a blank line, the body; `{hmac-sha256 KEY TEXT}` in a header stands for the
-//!   code of TEXT and the body, in hex, where the provider publishes an event but no signed example of it;
+//! - `delivery`: `at EPOCH_MS`, or `at EPOCH_MS newline` for a body that ends with one; headers, a blank line, the
+//!   body. `{hmac-sha256 KEY TEXT}` in a header stands for the code of TEXT and the body, in hex, where the provider
+//!   publishes an event but no signed example of it;
 //! - `list`: `from EPOCH_MS to EPOCH_MS`;
 //! - `statement`: the file as it is downloaded, to the last line.
 //!

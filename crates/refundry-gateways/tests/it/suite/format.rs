@@ -256,9 +256,10 @@ fn read_ask(block: &Block<'_>) -> Result<Ask, Fault> {
 fn read_delivery(block: &Block<'_>) -> Result<Incoming, Fault> {
     let first = block.lines.first().and_then(|line| line.strip_prefix("at "));
     let first = first.ok_or((block.line, "a delivery opens with `at EPOCH_MS`".to_owned()))?;
+    let (first, end) = first.strip_suffix(" newline").map_or((first, ""), |first| (first, "\n"));
     let now_ms = number(block.line, first)?;
     let (mut headers, body) = head_and_body(block.line, &block.lines[1..])?;
-    let body = body.into_bytes();
+    let body = (body + end).into_bytes();
     for (_, value) in &mut headers {
         *value = signed(value, &body).map_err(|reason| (block.line, reason))?;
     }

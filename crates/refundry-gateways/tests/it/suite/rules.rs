@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use refundry_gateways::{Answer, Ask, Gateway, Heard, HttpOutcome, HttpRequest, Purpose, Step};
+use refundry_gateways::{Answer, Ask, Gateway, Heard, HttpOutcome, HttpRequest, Method, Purpose, Step};
 use serde_json::Value;
 
 use super::format::{Act, Case, File, Incoming, ProofBy};
@@ -24,7 +24,11 @@ pub(super) fn broken_by(file: &File, case: &Case) -> Vec<String> {
             confirmed(&*gateway, incoming, case, &mut faults);
         }
         Act::List(span) => {
-            faults.look_for_secrets("the list", &gateway.list(*span));
+            let request = gateway.list(*span);
+            faults.look_for_secrets("the list", &request);
+            if request.is_some_and(|request| request.url.parse::<hyper::Uri>().is_err()) {
+                faults.add("its list cannot be called".to_owned());
+            }
             for (told, outcome) in spoilt(case.exchanges.first().map(|exchange| &exchange.outcome)) {
                 if gateway.read_list(*span, outcome).is_ok() {
                     faults.add(format!("a list: {told} is a page"));
@@ -60,8 +64,10 @@ impl Faults {
 /// The values of the settings that are secret; one setting may hold several, with commas.
 fn secrets(file: &File) -> Vec<String> {
     let secret = file.driver.settings.iter().filter(|setting| setting.secret);
-    let values = secret.flat_map(|setting| file.settings.get(setting.name).split(','));
-    values.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+    let values = secret.flat_map(|setting| file.settings.get(setting.name).split(',')).map(str::trim);
+    // A published example may have the name of a setting for its value; names are shown.
+    let is_name = |value: &str| file.driver.settings.iter().any(|setting| setting.name == value);
+    values.filter(|value| !value.is_empty() && !is_name(value)).map(str::to_owned).collect()
 }
 
 /// Plays the case up to each of its answers, and spoils that one.
@@ -77,6 +83,9 @@ fn asked(gateway: &dyn Gateway, purpose: Purpose, ask: &Ask, case: &Case, faults
     for exchange in &case.exchanges {
         faults.look_for_secrets("a step", &step);
         let Step::Http(request) = step else { return };
+        if request.url.parse::<hyper::Uri>().is_err() {
+            faults.add(format!("{} cannot be called", request.url));
+        }
         let carries = carries_leg(&request, ask);
         leg_was_sent |= carries;
         for (told, outcome) in spoilt(Some(&exchange.outcome)) {
@@ -90,14 +99,13 @@ fn asked(gateway: &dyn Gateway, purpose: Purpose, ask: &Ask, case: &Case, faults
         step = gateway.read(purpose, ask, exchange.outcome.clone());
     }
     faults.look_for_secrets("the answer", &step);
+    let acted = case.exchanges.iter().any(|exchange| exchange.method == Method::Post);
     let Step::Answer(answer) = step else { return };
     match (purpose, &answer) {
         (Purpose::Lookup, Answer::NotTaken { .. }) | (Purpose::Refund, Answer::NotFound) => {
             faults.add(format!("{answer:?} is no answer to a {purpose:?}"));
         }
-        (Purpose::Refund, Answer::Done { .. } | Answer::Pending { .. })
-            if !leg_was_sent && !case.exchanges.is_empty() =>
-        {
+        (Purpose::Refund, Answer::Done { .. } | Answer::Pending { .. }) if acted && !leg_was_sent => {
             faults.add("no request carried the leg id".to_owned());
         }
         _ => {}

@@ -34,7 +34,15 @@ pub(super) fn heard(heard: &Heard) -> Vec<String> {
 
 fn notice(notice: &Notice) -> String {
     let mut told = match &notice.about {
-        About::Refund { leg_id, refund_reference, payment_reference, answer, amount_minor, currency } => {
+        About::Refund {
+            leg_id,
+            refund_reference,
+            payment_reference,
+            payment_alias,
+            answer,
+            amount_minor,
+            currency,
+        } => {
             let stands = match answer {
                 Answer::Done { .. } => "done".to_owned(),
                 Answer::Pending { .. } => "pending".to_owned(),
@@ -42,18 +50,22 @@ fn notice(notice: &Notice) -> String {
                 other => format!("{other:?}, which is no standing"),
             };
             format!(
-                "refund leg={} reference={} payment={} {stands} {amount_minor} {currency}",
+                "refund leg={} reference={} payment={}{} {stands} {amount_minor} {currency}",
                 leg_id.map_or("-".to_owned(), |leg| leg.to_string()),
                 or_dash(refund_reference),
                 or_dash(payment_reference),
+                alias(payment_alias),
             )
         }
-        About::Dispute { dispute_reference, payment_reference, stage, amount_minor, currency } => format!(
-            "dispute reference={} payment={} {} {amount_minor} {currency}",
-            or_dash(dispute_reference),
-            or_dash(payment_reference),
-            DisputeStage::code(*stage),
-        ),
+        About::Dispute { dispute_reference, payment_reference, payment_alias, stage, amount_minor, currency } => {
+            format!(
+                "dispute reference={} payment={}{} {} {amount_minor} {currency}",
+                or_dash(dispute_reference),
+                or_dash(payment_reference),
+                alias(payment_alias),
+                DisputeStage::code(*stage),
+            )
+        }
     };
     let _ = write!(told, " event={} kind={}", or_dash(&notice.event), or_dash(&notice.kind));
     if let Some(happened_ms) = notice.happened_ms {
@@ -89,6 +101,11 @@ fn statement_line(line: &StatementLine) -> String {
         let _ = write!(told, " made={made_ms}");
     }
     told
+}
+
+/// A second id of a payment, behind the first.
+fn alias(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("/{text}") }
 }
 
 fn or_dash(text: &str) -> &str {
