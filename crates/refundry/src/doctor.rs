@@ -61,7 +61,8 @@ fn examine(engine: &Engine, book: &Book, store: &StoreRecord) -> anyhow::Result<
     let known = |name: &str| ["manual", "simulated"].contains(&name) || configured.iter().any(|g| g.name == name);
     let lost = StoreSettings::read(&store.settings)?.routes.into_iter().filter(|(_, gateway)| !known(gateway));
     let lost = lost.map(|(channel, gateway)| {
-        json!({ "gateway": gateway, "driver": null, "reason": format!("payments of {channel} lead to it, and it is not there") })
+        let reason = format!("payments of {channel} lead to it, and it is not there");
+        json!({ "gateway": gateway, "driver": null, "reason": reason })
     });
     let faults: Vec<Value> = faults.chain(lost).collect();
     let legs = read::open_legs(engine.store(), store.id, &[Stage::Parked, Stage::InDoubt], SHOWN_MAX)?;

@@ -1,5 +1,5 @@
-//! `POST /hooks/{store}/{gateway}`: what providers say unasked. It needs no token, since the gateway's driver checks the
-//! signature; what cannot be shown to be the provider's is refused and stored nowhere.
+//! `POST /hooks/{store}/{gateway}`: what providers say unasked. It needs no token, since the gateway's driver checks
+//! the signature; what cannot be shown to be the provider's is refused and stored nowhere.
 
 use std::borrow::Cow;
 use std::sync::Arc;
