@@ -586,7 +586,8 @@ impl Writer {
     ) -> Vec<GatewayCall> {
         let mut calls = Vec::new();
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
-            let lease = Lease { lane: self.lane, attempts: 1, until_ms: now_ms + LEASE_MS };
+            let until_ms = now_ms + LEASE_MS;
+            let lease = Lease { lane: self.lane, attempts: 1, surely_unsent: true, until_ms };
             let call = execute::call_for(store, order, refund, leg, lease);
             if self.queue.settled_by_person(store, &call.gateway) {
                 continue;

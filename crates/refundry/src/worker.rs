@@ -176,15 +176,12 @@ fn unknown_gateway(call: &GatewayCall) -> Answer {
 
 /// A leg that may have been sent before is looked up first; it is sent only when the provider surely never had it.
 async fn ask(engine: &Engine, transport: &Transport, gateway: &dyn Gateway, call: &GatewayCall) -> Answer {
-    if call.may_have_been_sent() {
-        let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
-        // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
-        // whoever takes it next.
-        if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
-            return found;
-        }
+    let answer = transport.ask(gateway, call.first(), &call.ask).await;
+    // After a slow look-up the leg is left to whoever takes it next.
+    if call.first() == Purpose::Lookup && call.may_be_sent_after(&answer, engine.clock().now_ms()) {
+        return transport.ask(gateway, Purpose::Refund, &call.ask).await;
     }
-    transport.ask(gateway, Purpose::Refund, &call.ask).await
+    answer
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {
