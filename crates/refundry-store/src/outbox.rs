@@ -117,6 +117,12 @@ pub fn withdraw(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<bool, StoreError
     Ok(tx.execute(WITHDRAW, &[store.into(), number(leg)?])? == 1)
 }
 
+/// Makes a leg due now that is due after `later_ms`, so late that no worker can have it in hand. One that waits for a
+/// person is asked about once more, and waits on. `false` where it is due sooner, or is not there.
+pub fn hasten(tx: &mut Tx<'_>, store: i64, leg: Id, now_ms: i64, later_ms: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(HASTEN, &[store.into(), number(leg)?, now_ms.into(), later_ms.into()])? == 1)
+}
+
 /// A leg that nobody needs to ask about for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
@@ -181,6 +187,7 @@ const IN_STAGE: &str = "
     FROM outbox WHERE store = ?1 AND stage = ?2 ORDER BY leg_id LIMIT ?3";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
     UPDATE outbox SET
         stage = CASE WHEN attempts = ?4 OR ?4 = -1 THEN ?5 ELSE stage END,
