@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Gateway, Manual, Simulated};
+use crate::{Gateway, Manual, Simulated, Stripe, stripe};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -62,6 +62,12 @@ pub const DRIVERS: &[Driver] = &[
         about: "A provider to try things on; no money moves",
         settings: &[BASE_URL_REQUIRED],
         open: |settings| Ok(Arc::new(Simulated::remote(&base_url(settings, "")?))),
+    },
+    Driver {
+        name: "stripe",
+        about: "Stripe",
+        settings: stripe::SETTINGS,
+        open: |settings| Ok(Arc::new(Stripe::open(settings)?)),
     },
 ];
 

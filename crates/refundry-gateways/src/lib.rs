@@ -34,6 +34,8 @@ mod registry;
 pub mod signing;
 pub mod simulated;
 pub mod statement;
+pub mod stripe;
+mod text;
 
 use std::fmt;
 
@@ -44,6 +46,7 @@ pub use manual::Manual;
 pub use registry::{NameTaken, Registry};
 pub use simulated::Simulated;
 pub use statement::{Page, Span, Standing, StatementFault, StatementLine};
+pub use stripe::Stripe;
 
 /// One payment provider, configured: pure translation, no I/O of its own.
 pub trait Gateway: Send + Sync {
