@@ -62,7 +62,8 @@ impl<'t> Row<'t> {
     }
 }
 
-fn rows_of(text: &str) -> Result<Vec<(u64, Vec<String>)>, StatementFault> {
+/// The rows of a CSV text, which may differ in length, and the line each begins at. Blank ones are left out.
+pub(crate) fn rows_of(text: &str) -> Result<Vec<(u64, Vec<String>)>, StatementFault> {
     let mut rows = Vec::new();
     let (mut line, mut begun, mut quoted) = (1, 1, false);
     let (mut cells, mut cell) = (Vec::new(), String::new());
