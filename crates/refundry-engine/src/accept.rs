@@ -13,6 +13,7 @@ use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
 use refundry_gateways::Notice;
+use refundry_store::gateways::{self, GatewayRecord};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, Stage};
 use refundry_store::stores::StoreRecord;
@@ -28,8 +29,9 @@ use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::hear::{Heard, Ruling, RulingFault};
 use crate::ids::Ids;
 use crate::publish::Waiters;
+use crate::settings::{RouteAsk, StoreSettings};
 use crate::world::{Found, World};
-use crate::{by_hand, execute, hear, intake, tenants};
+use crate::{by_hand, execute, hear, intake, settings, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -154,6 +156,15 @@ pub enum Job {
         /// What becomes of it.
         ruling: Ruling,
     },
+    /// Configure a gateway, or configure it anew.
+    PutGateway(GatewayRecord),
+    /// Lead a payment channel to a gateway.
+    Route {
+        /// The store.
+        store: i64,
+        /// Which, and to where.
+        ask: RouteAsk,
+    },
     /// Add a store; its number is given here.
     AddStore(StoreRecord),
     /// Add a token.
@@ -201,6 +212,8 @@ impl Job {
             | Self::RevokeToken { .. }
             | Self::ForgetKeys { .. }
             | Self::HearAgain { .. }
+            | Self::PutGateway(_)
+            | Self::Route { .. }
             | Self::Rule { .. } => 0,
         }
     }
@@ -219,6 +232,7 @@ impl Job {
             | Self::Annotate { store, .. }
             | Self::SettleByHand { store, .. }
             | Self::RevokeToken { store, .. }
+            | Self::Route { store, .. }
             | Self::Cancel { store, .. }
             | Self::Retry { store, .. }
             | Self::Hear { store, .. }
@@ -226,6 +240,7 @@ impl Job {
             | Self::Rule { store, .. }
             | Self::ForgetKeys { store } => *store,
             Self::AddToken(record) => record.store,
+            Self::PutGateway(record) => record.store,
             Self::AddStore(_) => 0,
         }
     }
@@ -328,6 +343,10 @@ pub enum Outcome {
     Annotated(Result<(Arc<Refund>, Arc<Order>), AnnotateFault>),
     /// To `SettleByHand`.
     Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
+    /// To `PutGateway`: `false` means that the name is taken by another driver.
+    Configured(bool),
+    /// To `Route`: the settings after it; `None` where there is no such gateway.
+    Routed(Option<StoreSettings>),
     /// To `Cancel`.
     Cancelled(Result<(Arc<Refund>, Arc<Order>), CancelFault>),
     /// To `Retry`, where there is nothing to try again; else `Created`.
@@ -486,6 +505,8 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
+            Job::PutGateway(record) => Outcome::Configured(gateways::put(tx, record)?),
+            Job::Route { store, ask } => Outcome::Routed(settings::route(tx, *store, ask)?),
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
             Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),

@@ -542,6 +542,8 @@ impl<'j> Wants<'j> {
             | Job::AddToken(_)
             | Job::RevokeToken { .. }
             | Job::ForgetKeys { .. }
+            | Job::PutGateway(_)
+            | Job::Route { .. }
             | Job::Rule { ruling: Ruling::Dismissed { .. }, .. } => {}
         }
         Ok(())

@@ -1,48 +1,13 @@
 //! Work saved with its cause: a leg that somebody must send or look up, or that waits for a person to decide.
 
 use refundry_core::order::Id;
+pub use refundry_core::refund::Stage;
 
 use crate::orders::id;
 use crate::{Row, StoreError, Tx, Value, number};
 
 /// When a leg is due that only a person moves on: the end of the year 9999.
 pub(crate) const NEVER_MS: i64 = 253_402_300_799_999;
-
-/// Where a leg stands on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// It surely was not sent, or the provider surely does not have it.
-    Waiting,
-    /// A worker has it, or died with it: it may be sent at this moment.
-    Calling,
-    /// The provider has it and has not settled it.
-    Sent,
-    /// Nobody knows; it is asked about.
-    InDoubt,
-    /// A person decides.
-    Parked,
-}
-
-impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Calling, Self::Sent, Self::InDoubt, Self::Parked];
-
-    /// Stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Calling => "calling",
-            Self::Sent => "sent",
-            Self::InDoubt => "in_doubt",
-            Self::Parked => "parked",
-        }
-    }
-
-    /// Reads a stable code.
-    pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.code() == code)
-    }
-}
 
 /// A leg in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
