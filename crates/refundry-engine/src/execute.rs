@@ -194,6 +194,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
             LegState::Sent { reference } => reference.clone(),
             _ => String::new(),
         },
+        now_ms: until_ms - LEASE_MS,
         key_age_ms: if attempts > 1 { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) } else { 0 },
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });

@@ -59,6 +59,7 @@ fn ask(leg_id: u64, amount_minor: i64, script: &str) -> Ask {
         script: script.to_owned(),
         refund_reference: String::new(),
         key_age_ms: 0,
+        now_ms: 1_764_000_000_000,
     }
 }
 
