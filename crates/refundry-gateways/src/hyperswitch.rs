@@ -313,7 +313,10 @@ impl Refund {
     }
 
     fn figures(&self) -> Option<(i64, String)> {
-        UNITS.read(self.amount, &self.currency).map(|amount_minor| (amount_minor, self.currency.clone()))
+        UNITS
+            .read(self.amount, &self.currency)
+            .filter(|amount_minor| *amount_minor > 0)
+            .map(|amount_minor| (amount_minor, self.currency.clone()))
     }
 
     fn line(&self) -> Result<StatementLine, StatementFault> {

@@ -113,7 +113,7 @@ fn about_dispute(dispute: &Dispute) -> Option<About> {
         payment_reference: dispute.payment_id.clone(),
         payment_alias: String::new(),
         stage: stage(&dispute.status),
-        amount_minor: UNITS.read(amount, &dispute.currency)?,
+        amount_minor: UNITS.read(amount, &dispute.currency).filter(|amount_minor| *amount_minor > 0)?,
         currency: dispute.currency.clone(),
     })
 }
