@@ -4,6 +4,7 @@ mod books;
 mod contract;
 mod localstripe;
 mod merchant;
+mod overview;
 mod provider;
 mod suite;
 mod transport;
