@@ -20,7 +20,7 @@
 //! - the public source of juspay/hyperswitch for what the reference leaves out: `core/refunds.rs` (the order of the
 //!   checks), `core/errors/transformers.rs` (codes, statuses and messages), `consts.rs` and `services/api.rs` (codes of
 //!   a processor that did not answer), `common_enums/src/enums.rs` (decimals of currencies);
-//! - see [`hooks`] for deliveries.
+//! - see `hooks` for deliveries.
 //!
 //! Not found: a file of refunds that could be downloaded, and in which order a list is sorted.
 
@@ -56,7 +56,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "webhook_key",
-        about: "Payment response hash key of the profile, which signs webhooks; several with commas while it is replaced",
+        about: "Payment response hash key of the profile, which signs webhooks; several with commas to replace it",
         secret: true,
         required: false,
     },
@@ -78,7 +78,7 @@ const FINAL: &[(u16, &str, &str)] = &[
     // The payment has not succeeded yet; not possible through Hyperswitch.
     (400, "HE_03", "The payment has not succeeded"),
     (400, "HE_03", "This refund is not possible"),
-    // The payment is older than the deployment refunds, 365 days where it sets nothing else; the amount is not positive.
+    // The payment is older than the deployment refunds, usually 365 days; the amount is not above zero.
     (422, "IR_05", "created_at"),
     (422, "IR_05", "amount"),
     (400, "IR_06", "Refunds are currently not supported"),

@@ -52,7 +52,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "secret",
-        about: "Signs both directions, 24 characters or more; several with commas while it is replaced: the first signs",
+        about: "Signs both directions, 24 characters or more; several with commas to replace it: the first signs",
         secret: true,
         required: true,
     },

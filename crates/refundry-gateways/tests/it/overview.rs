@@ -1,5 +1,5 @@
-//! The tables of `docs/gateways/README.md`, written from what the drivers say of themselves. With `REFUNDRY_GOLDEN=write`
-//! in the environment the page is written instead of compared.
+//! The tables of `docs/gateways/README.md`, written from what the drivers say of themselves. With
+//! `REFUNDRY_GOLDEN=write` in the environment the page is written instead of compared.
 
 use std::collections::BTreeMap;
 use std::fs;
