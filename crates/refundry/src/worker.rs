@@ -178,15 +178,12 @@ fn unknown_gateway(call: &GatewayCall) -> Answer {
 async fn ask(engine: &Engine, transport: &Transport, gateway: &dyn Gateway, call: &GatewayCall) -> Answer {
     // It may have waited in the queue since it was leased.
     let asked_now = || Ask { now_ms: engine.clock().now_ms(), ..call.ask.clone() };
-    if call.may_have_been_sent() {
-        let found = transport.ask(gateway, Purpose::Lookup, &asked_now()).await;
-        // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
-        // whoever takes it next.
-        if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
-            return found;
-        }
+    let answer = transport.ask(gateway, call.first(), &asked_now()).await;
+    // After a slow look-up the leg is left to whoever takes it next.
+    if call.first() == Purpose::Lookup && call.may_be_sent_after(&answer, engine.clock().now_ms()) {
+        return transport.ask(gateway, Purpose::Refund, &asked_now()).await;
     }
-    transport.ask(gateway, Purpose::Refund, &asked_now()).await
+    answer
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {
