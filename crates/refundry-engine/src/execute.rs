@@ -227,6 +227,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
             LegState::Sent { reference } => reference.clone(),
             _ => String::new(),
         },
+        now_ms: until_ms - LEASE_MS,
         key_age_ms: if surely_unsent { 0 } else { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) },
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });

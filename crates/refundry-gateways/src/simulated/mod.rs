@@ -204,6 +204,7 @@ mod tests {
             script: "Ada Byron".to_owned(),
             refund_reference: String::new(),
             key_age_ms: 0,
+            now_ms: 0,
         }
     }
 
