@@ -7,12 +7,15 @@ use refundry_core::balances::Facts;
 use refundry_core::command::RefundRequest;
 use refundry_core::decide::decide;
 use refundry_core::order::{Id, Order, Reference};
+use refundry_core::payouts::Terms;
 use refundry_core::query::{OrderQuery, RefundQuery};
-use refundry_core::quote::Quote;
+use refundry_core::quote::{Alternative, Quote, alternatives};
 use refundry_core::refund::Refund;
 use refundry_core::rejection::Rejection;
 use refundry_store::refunds::CursorUnknown;
-use refundry_store::{Store, StoreError, Tx, orders, refunds};
+use refundry_store::{Store, StoreError, Tx, orders, refunds, stores};
+
+use crate::{Engine, settings};
 
 /// A page of refunds, each with its order, and whether more follow; or a cursor that names nothing.
 pub type Page = Result<(Vec<(Refund, Arc<Order>)>, bool), CursorUnknown>;
@@ -63,19 +66,37 @@ pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<(Ve
 
 /// What a refund would be: the same function on the same facts as creating it.
 pub fn quote(
-    store: &Store,
+    engine: &Engine,
     tenant: i64,
     reference: &Reference,
     request: &RefundRequest,
-) -> Result<Result<(Facts, Quote), Rejection>, StoreError> {
-    let facts = store.read(|tx| match orders::resolve(tx, tenant, reference)? {
-        Some(id) => orders::facts(tx, tenant, id),
-        None => Ok(None),
+) -> Result<Result<Quoted, Rejection>, StoreError> {
+    let found = engine.store().read(|tx| {
+        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
+        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        let store = stores::by_id(tx, tenant)?.ok_or_else(|| StoreError::defect("an order is of no store"))?;
+        Ok(Some((facts, store.settings)))
     })?;
-    let Some(facts) = facts else {
+    let Some((facts, settings)) = found else {
         return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
     };
-    Ok(decide(&facts, request).map(|quote| (facts, quote)))
+    let payouts = settings::payouts(engine.queue().registry(), tenant, &settings)?;
+    let facts = Facts { terms: Terms { asked_ms: engine.clock().now_ms(), payouts }, ..facts };
+    Ok(decide(&facts, request).map(|quote| {
+        let plans = alternatives(&facts, request, &quote);
+        Quoted { facts, quote, plans }
+    }))
+}
+
+/// What a refund would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// The order as it is, and what its store configured.
+    pub facts: Facts,
+    /// What the refund would be.
+    pub quote: Quote,
+    /// What it would be by each strategy.
+    pub plans: Vec<Alternative>,
 }
 
 fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Arc<Order>, StoreError> {
