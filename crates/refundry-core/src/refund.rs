@@ -358,6 +358,53 @@ impl LegState {
     }
 }
 
+/// Where a leg that is not over stands on its way out: its state, and whether a worker may be sending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// It surely was not sent, or the provider surely does not have it.
+    Waiting,
+    /// A worker has it for the first time since it surely was not sent: it may be sent at this moment.
+    Calling,
+    /// The provider has it and has not settled it.
+    Sent,
+    /// Nobody knows; it is asked about.
+    InDoubt,
+    /// A person decides.
+    Parked,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Calling, Self::Sent, Self::InDoubt, Self::Parked];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Calling => "calling",
+            Self::Sent => "sent",
+            Self::InDoubt => "in_doubt",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// Reads a stable code.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.code() == code)
+    }
+
+    /// What happens next, for a person; the time of it stands beside.
+    pub const fn next(self) -> &'static str {
+        match self {
+            Self::Waiting => "it is sent to the gateway",
+            Self::Calling => "the gateway is being asked; without an answer by then, it is asked what became of it",
+            Self::Sent => "the gateway is asked whether it is settled",
+            Self::InDoubt => "the gateway is asked what became of it",
+            Self::Parked => "nothing by itself: look at the evidence, ask the provider, and settle it by hand",
+        }
+    }
+}
+
 /// Where a refund is: derived from its legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefundState {

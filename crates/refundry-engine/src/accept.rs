@@ -13,6 +13,7 @@ use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
 use refundry_gateways::Notice;
+use refundry_store::gateways::{self, GatewayRecord};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, Stage};
 use refundry_store::stores::StoreRecord;
@@ -22,14 +23,15 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use crate::by_hand::{CancelFault, HandFault, RetryAsk, RetryFault};
+use crate::by_hand::{AskFault, CancelFault, HandFault, RetryAsk, RetryFault};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::hear::{Heard, Ruling, RulingFault};
 use crate::ids::Ids;
 use crate::publish::Waiters;
+use crate::settings::{RouteAsk, StoreSettings};
 use crate::world::{Found, World};
-use crate::{by_hand, execute, hear, intake, tenants};
+use crate::{by_hand, execute, hear, intake, settings, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -111,6 +113,15 @@ pub enum Job {
         /// What became of it.
         news: News,
     },
+    /// Ask a gateway about a leg now.
+    AskNow {
+        /// The store.
+        store: i64,
+        /// Which refund.
+        refund: Reference,
+        /// Which leg of it.
+        leg: Id,
+    },
     /// Call a refund off while nothing of it was sent.
     Cancel {
         /// The store.
@@ -154,6 +165,15 @@ pub enum Job {
         /// What becomes of it.
         ruling: Ruling,
     },
+    /// Configure a gateway, or configure it anew.
+    PutGateway(GatewayRecord),
+    /// Lead a payment channel to a gateway.
+    Route {
+        /// The store.
+        store: i64,
+        /// Which, and to where.
+        ask: RouteAsk,
+    },
     /// Add a store; its number is given here.
     AddStore(StoreRecord),
     /// Add a token.
@@ -191,6 +211,7 @@ impl Job {
             Self::Fulfil { order, .. } | Self::AddPayment { order, .. } => by_name(order, count),
             Self::Annotate { refund, .. }
             | Self::SettleByHand { refund, .. }
+            | Self::AskNow { refund, .. }
             | Self::Cancel { refund, .. }
             | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
             Self::Lease { store, .. } => spread(store, count),
@@ -201,6 +222,8 @@ impl Job {
             | Self::RevokeToken { .. }
             | Self::ForgetKeys { .. }
             | Self::HearAgain { .. }
+            | Self::PutGateway(_)
+            | Self::Route { .. }
             | Self::Rule { .. } => 0,
         }
     }
@@ -219,6 +242,8 @@ impl Job {
             | Self::Annotate { store, .. }
             | Self::SettleByHand { store, .. }
             | Self::RevokeToken { store, .. }
+            | Self::Route { store, .. }
+            | Self::AskNow { store, .. }
             | Self::Cancel { store, .. }
             | Self::Retry { store, .. }
             | Self::Hear { store, .. }
@@ -226,6 +251,7 @@ impl Job {
             | Self::Rule { store, .. }
             | Self::ForgetKeys { store } => *store,
             Self::AddToken(record) => record.store,
+            Self::PutGateway(record) => record.store,
             Self::AddStore(_) => 0,
         }
     }
@@ -328,6 +354,12 @@ pub enum Outcome {
     Annotated(Result<(Arc<Refund>, Arc<Order>), AnnotateFault>),
     /// To `SettleByHand`.
     Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
+    /// To `PutGateway`: `false` means that the name is taken by another driver.
+    Configured(bool),
+    /// To `Route`: the settings after it; `None` where there is no such gateway.
+    Routed(Option<StoreSettings>),
+    /// To `AskNow`.
+    Asked(Result<(Arc<Refund>, Arc<Order>), AskFault>),
     /// To `Cancel`.
     Cancelled(Result<(Arc<Refund>, Arc<Order>), CancelFault>),
     /// To `Retry`, where there is nothing to try again; else `Created`.
@@ -472,6 +504,9 @@ impl Writer {
                 let means = (&mut self.ids, &*self.queue);
                 Outcome::Settled(by_hand::settle_by_hand(tx, world, (*store, refund, *leg), news, means, now_ms)?)
             }
+            Job::AskNow { store, refund, leg } => {
+                Outcome::Asked(by_hand::ask_now(tx, world, (*store, refund, *leg), now_ms)?)
+            }
             Job::Cancel { store, refund, text } => {
                 let (ids, queue) = (&mut self.ids, &*self.queue);
                 Outcome::Cancelled(by_hand::cancel(tx, world, (*store, refund), text, ids, queue, now_ms)?)
@@ -486,6 +521,8 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
+            Job::PutGateway(record) => Outcome::Configured(gateways::put(tx, record)?),
+            Job::Route { store, ask } => Outcome::Routed(settings::route(tx, *store, ask)?),
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),
             Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),
@@ -565,7 +602,8 @@ impl Writer {
     ) -> Vec<GatewayCall> {
         let mut calls = Vec::new();
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
-            let lease = Lease { lane: self.lane, attempts: 1, until_ms: now_ms + LEASE_MS };
+            let until_ms = now_ms + LEASE_MS;
+            let lease = Lease { lane: self.lane, attempts: 1, surely_unsent: true, until_ms };
             let call = execute::call_for(store, order, refund, leg, lease);
             if self.queue.settled_by_person(store, &call.gateway) {
                 continue;

@@ -1,9 +1,9 @@
-//! What providers say unasked: each event once, matched to a leg, a payment or a dispute, and applied in one transaction
-//! with the note that it was heard.
+//! What providers say unasked: each event once, matched to a leg, a payment or a dispute, and applied in one
+//! transaction with the note that it was heard.
 //!
 //! Events come late, twice and in any order, so nothing here trusts that order: a leg only moves forward
-//! (`core::decide`), a dispute only on newer news than it had, and what fits nothing waits in the inbox for a person, or
-//! for the order that it is about. What the provider paid is never dropped because it comes as a surprise.
+//! (`core::decide`), a dispute only on newer news than it had, and what fits nothing waits in the inbox for a person,
+//! or for the order that it is about. What the provider paid is never dropped because it comes as a surprise.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use refundry_core::dispute::{Hold, hold};
 use refundry_core::intake::PastRefund;
 use refundry_core::journal::Happening;
 use refundry_core::money::Amount;
-use refundry_core::order::{Id, Reference};
+use refundry_core::order::{Id, Payment, Reference};
 use refundry_core::refund::{Leg, LegState, Refund};
 use refundry_gateways::{About, Answer, DisputeStage, Notice};
 use refundry_store::disputes::{self, DisputeRecord};
@@ -89,16 +89,27 @@ type Verdict = (Effect, String, Option<Arc<Refund>>);
 pub(crate) fn orders_of(tx: &mut Tx<'_>, store: i64, notices: &[Notice]) -> Result<BTreeSet<Id>, StoreError> {
     let mut held = BTreeSet::new();
     for notice in notices {
-        let (leg, payment) = match &notice.about {
-            About::Refund { leg_id, payment_reference, .. } => (*leg_id, payment_reference),
-            About::Dispute { payment_reference, .. } => (None, payment_reference),
+        let leg = match &notice.about {
+            About::Refund { leg_id, .. } => *leg_id,
+            About::Dispute { .. } => None,
         };
         match leg.map(|leg| refund_of(tx, store, leg)).transpose()?.flatten() {
             Some(refund) => held.extend([refund.order]),
-            None => held.extend(orders::of_payment(tx, store, payment)?),
+            None => {
+                for name in payment_names(notice) {
+                    held.extend(orders::of_payment(tx, store, name)?);
+                }
+            }
         }
     }
     Ok(held)
+}
+
+/// What a provider calls the payment that an event is about.
+fn payment_names(notice: &Notice) -> impl Iterator<Item = &str> {
+    let (About::Refund { payment_reference, payment_alias, .. }
+    | About::Dispute { payment_reference, payment_alias, .. }) = &notice.about;
+    [payment_reference.as_str(), payment_alias.as_str()].into_iter().filter(|name| !name.is_empty())
 }
 
 /// The refund of a leg that a provider names. What is no number of ours is nobody's leg.
@@ -338,10 +349,8 @@ fn elsewhere(
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Verdict, StoreError> {
-    let About::Refund { refund_reference, payment_reference, amount_minor, .. } = &told.notice.about else {
-        return Ok(nothing());
-    };
-    let (order, payment) = match payment_of(tx, world, told, payment_reference)? {
+    let About::Refund { refund_reference, amount_minor, .. } = &told.notice.about else { return Ok(nothing()) };
+    let (order, payment) = match payment_of(tx, world, told)? {
         Ok(found) => found,
         Err(why) => return Ok((Effect::Waiting, why, None)),
     };
@@ -460,13 +469,12 @@ fn external(
 }
 
 /// The order and payment that a provider calls so: exactly one, or why not.
-fn payment_of(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    reference: &str,
-) -> Result<Result<(Id, usize), String>, StoreError> {
-    let found = orders::of_payment(tx, told.store, reference)?;
+fn payment_of(tx: &mut Tx<'_>, world: &mut World, told: Told<'_>) -> Result<Result<(Id, usize), String>, StoreError> {
+    let mut found = BTreeSet::new();
+    for name in payment_names(told.notice) {
+        found.extend(orders::of_payment(tx, told.store, name)?);
+    }
+    let found: Vec<Id> = found.into_iter().collect();
     let [order] = found[..] else {
         let why = match found.len() {
             0 => "no order has its payment".to_owned(),
@@ -475,7 +483,8 @@ fn payment_of(
         return Ok(Err(why));
     };
     let facts = world.facts(tx, told.store, order)?;
-    let index = facts.order.payments.iter().position(|payment| payment.reference == reference);
+    let is_meant = |payment: &Payment| payment_names(told.notice).any(|name| name == payment.reference);
+    let index = facts.order.payments.iter().position(is_meant);
     Ok(index.map(|index| (order, index)).ok_or_else(|| "the order has this payment no more".to_owned()))
 }
 
@@ -486,12 +495,11 @@ fn dispute(
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Verdict, StoreError> {
-    let About::Dispute { dispute_reference, payment_reference, stage, amount_minor, currency } = &told.notice.about
-    else {
+    let About::Dispute { dispute_reference, stage, amount_minor, currency, .. } = &told.notice.about else {
         return Ok(nothing());
     };
     let Told { store, gateway, notice } = told;
-    let (order, index) = match payment_of(tx, world, told, payment_reference)? {
+    let (order, index) = match payment_of(tx, world, told)? {
         Ok(found) => found,
         Err(why) => return Ok((Effect::Waiting, why, None)),
     };
@@ -548,6 +556,7 @@ enum PackedAbout {
         leg: Option<Id>,
         refund: String,
         payment: String,
+        alias: String,
         standing: String,
         code: String,
         message: String,
@@ -557,6 +566,7 @@ enum PackedAbout {
     Dispute {
         dispute: String,
         payment: String,
+        alias: String,
         stage: String,
         amount_minor: i64,
         currency: String,
@@ -565,7 +575,15 @@ enum PackedAbout {
 
 fn pack(notice: &Notice) -> String {
     let about = match notice.about.clone() {
-        About::Refund { leg_id, refund_reference, payment_reference, answer, amount_minor, currency } => {
+        About::Refund {
+            leg_id,
+            refund_reference,
+            payment_reference,
+            payment_alias,
+            answer,
+            amount_minor,
+            currency,
+        } => {
             let (standing, code, message) = match answer {
                 Answer::Done { .. } => ("done", String::new(), String::new()),
                 Answer::Pending { .. } => ("pending", String::new(), String::new()),
@@ -578,6 +596,7 @@ fn pack(notice: &Notice) -> String {
                 leg: leg_id,
                 refund: refund_reference,
                 payment: payment_reference,
+                alias: payment_alias,
                 standing: standing.to_owned(),
                 code,
                 message,
@@ -585,12 +604,12 @@ fn pack(notice: &Notice) -> String {
                 currency,
             }
         }
-        About::Dispute { dispute_reference, payment_reference, stage, amount_minor, currency } => {
-            let stage = stage.code().to_owned();
+        About::Dispute { dispute_reference, payment_reference, payment_alias, stage, amount_minor, currency } => {
             PackedAbout::Dispute {
                 dispute: dispute_reference,
                 payment: payment_reference,
-                stage,
+                alias: payment_alias,
+                stage: stage.code().to_owned(),
                 amount_minor,
                 currency,
             }
@@ -604,7 +623,7 @@ fn unpack(row: &InboxRow) -> Result<Notice, StoreError> {
     let broken = || StoreError::defect(format!("inbox.notice of event {} cannot be read", row.id));
     let packed: Packed = serde_json::from_str(&row.notice).map_err(|_| broken())?;
     let about = match packed.about {
-        PackedAbout::Refund { leg, refund, payment, standing, code, message, amount_minor, currency } => {
+        PackedAbout::Refund { leg, refund, payment, alias, standing, code, message, amount_minor, currency } => {
             let reference = refund.clone();
             let answer = match standing.as_str() {
                 "done" => Answer::Done { reference, amount_minor, currency: currency.clone() },
@@ -616,14 +635,16 @@ fn unpack(row: &InboxRow) -> Result<Notice, StoreError> {
                 leg_id: leg,
                 refund_reference: refund,
                 payment_reference: payment,
+                payment_alias: alias,
                 answer,
                 amount_minor,
                 currency,
             }
         }
-        PackedAbout::Dispute { dispute, payment, stage, amount_minor, currency } => About::Dispute {
+        PackedAbout::Dispute { dispute, payment, alias, stage, amount_minor, currency } => About::Dispute {
             dispute_reference: dispute,
             payment_reference: payment,
+            payment_alias: alias,
             stage: DisputeStage::parse(&stage).ok_or_else(broken)?,
             amount_minor,
             currency,

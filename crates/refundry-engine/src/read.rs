@@ -10,8 +10,10 @@ use refundry_core::order::{Id, Order, Reference};
 use refundry_core::payouts::Terms;
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote, alternatives};
-use refundry_core::refund::Refund;
+use refundry_core::refund::{Leg, Refund, Stage};
 use refundry_core::rejection::Rejection;
+use refundry_store::evidence::{self, Evidence};
+use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::refunds::CursorUnknown;
 use refundry_store::{Store, StoreError, Tx, orders, refunds, stores};
 
@@ -71,17 +73,18 @@ pub fn quote(
     reference: &Reference,
     request: &RefundRequest,
 ) -> Result<Result<Quoted, Rejection>, StoreError> {
-    let found = engine.store().read(|tx| {
+    let asked_ms = engine.clock().now_ms();
+    let facts = engine.store().read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
-        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-        let store = stores::by_id(tx, tenant)?.ok_or_else(|| StoreError::defect("an order is of no store"))?;
-        Ok(Some((facts, store.settings)))
+        let Some(mut facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        let record = stores::by_id(tx, tenant)?.ok_or_else(|| StoreError::defect("a quote names no store"))?;
+        let payouts = settings::payouts(engine.queue().registry(), tenant, &record.settings)?;
+        facts.terms = Terms { asked_ms, payouts };
+        Ok(Some(facts))
     })?;
-    let Some((facts, settings)) = found else {
+    let Some(facts) = facts else {
         return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
     };
-    let payouts = settings::payouts(engine.queue().registry(), tenant, &settings)?;
-    let facts = Facts { terms: Terms { asked_ms: engine.clock().now_ms(), payouts }, ..facts };
     Ok(decide(&facts, request).map(|quote| {
         let plans = alternatives(&facts, request, &quote);
         Quoted { facts, quote, plans }
@@ -102,4 +105,77 @@ pub struct Quoted {
 fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Arc<Order>, StoreError> {
     let facts = orders::facts(tx, tenant, order)?;
     facts.map(|facts| facts.order).ok_or_else(|| StoreError::defect("an order that a refund names is not there"))
+}
+
+/// A leg that is not over, with what happens to it next.
+#[derive(Clone, Debug)]
+pub struct OpenLeg {
+    /// Its refund.
+    pub refund: Refund,
+    /// The refund's order.
+    pub order: Arc<Order>,
+    /// Which leg of the refund.
+    pub index: usize,
+    /// Where it stands.
+    pub stage: Stage,
+    /// How often a worker took it.
+    pub attempts: i64,
+    /// When something happens next, epoch milliseconds; `None` where a person decides.
+    pub next_ms: Option<i64>,
+}
+
+impl OpenLeg {
+    /// The leg itself.
+    pub fn leg(&self) -> &Leg {
+        self.refund.legs.get(self.index).expect("an open leg is one of its refund")
+    }
+}
+
+/// Legs of a store in some stages, oldest first, at most `limit`.
+pub fn open_legs(store: &Store, tenant: i64, stages: &[Stage], limit: i64) -> Result<Vec<OpenLeg>, StoreError> {
+    store.read(|tx| {
+        let mut open = Vec::new();
+        for row in outbox::in_stages(tx, tenant, stages, limit)? {
+            open.extend(open_leg(tx, &row)?);
+        }
+        Ok(open)
+    })
+}
+
+fn open_leg(tx: &mut Tx<'_>, row: &OutboxRow) -> Result<Option<OpenLeg>, StoreError> {
+    let Some(refund) = refunds::get(tx, row.store, row.refund)? else { return Ok(None) };
+    let Some(index) = refund.legs.iter().position(|leg| leg.id == row.leg) else { return Ok(None) };
+    let order = order_of(tx, row.store, refund.order)?;
+    let (stage, attempts, next_ms) = (row.stage, row.attempts, row.next_ms());
+    Ok(Some(OpenLeg { refund, order, index, stage, attempts, next_ms }))
+}
+
+/// A leg of a refund, with all that is known of it.
+#[derive(Clone, Debug)]
+pub struct LegFile {
+    /// Its refund.
+    pub refund: Refund,
+    /// The refund's order.
+    pub order: Arc<Order>,
+    /// Where it stands, if it is not over.
+    pub open: Option<OpenLeg>,
+    /// What was heard of it that was not plain, oldest first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A leg of a refund, if there is one of that number.
+pub fn leg(store: &Store, tenant: i64, reference: &Reference, leg: Id) -> Result<Option<LegFile>, StoreError> {
+    store.read(|tx| {
+        let Some(refund) = refunds::find(tx, tenant, reference)? else { return Ok(None) };
+        if !refund.legs.iter().any(|known| known.id == leg) {
+            return Ok(None);
+        }
+        let order = order_of(tx, tenant, refund.order)?;
+        let open = match outbox::get(tx, tenant, leg)? {
+            Some(row) => open_leg(tx, &row)?,
+            None => None,
+        };
+        let evidence = evidence::of_leg(tx, tenant, leg)?;
+        Ok(Some(LegFile { refund, order, open, evidence }))
+    })
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use refundry_core::payouts::{GatewayLimits, Payouts, Strategy};
+use refundry_core::payouts::{GatewayLimits, MANUAL, Payouts, SIMULATED, Strategy};
 use refundry_gateways::Registry;
-use refundry_store::StoreError;
+use refundry_store::{StoreError, Tx, gateways, stores};
 use serde::{Deserialize, Serialize};
 
 /// What a store configured, beside its gateways.
@@ -66,6 +66,36 @@ pub fn payouts(registry: &Registry, store: i64, settings: &str) -> Result<Arc<Pa
     });
     let StoreSettings { routes, strategy } = StoreSettings::read(settings)?;
     Ok(Arc::new(Payouts { routes, gateways: gateways.collect(), strategy }))
+}
+
+/// Which gateway a channel leads to, as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteAsk {
+    /// The payment channel, in any case; `*` for all others.
+    pub channel: String,
+    /// The gateway; `None` takes the route away.
+    pub gateway: Option<String>,
+}
+
+/// Leads a channel to a gateway of the store or a built-in one; `None` where there is no such gateway.
+pub(crate) fn route(tx: &mut Tx<'_>, store: i64, ask: &RouteAsk) -> Result<Option<StoreSettings>, StoreError> {
+    let record = stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
+    let mut settings = StoreSettings::read(&record.settings)?;
+    let channel = ask.channel.to_lowercase();
+    match &ask.gateway {
+        None => {
+            settings.routes.remove(&channel);
+        }
+        Some(gateway) => {
+            let built_in = [MANUAL, SIMULATED].contains(&gateway.as_str());
+            if !built_in && !gateways::list(tx, store)?.iter().any(|known| known.name == *gateway) {
+                return Ok(None);
+            }
+            settings.routes.insert(channel, gateway.clone());
+        }
+    }
+    stores::update(tx, store, &record.name, &settings.write())?;
+    Ok(Some(settings))
 }
 
 #[cfg(test)]

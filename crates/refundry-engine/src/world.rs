@@ -532,6 +532,7 @@ impl<'j> Wants<'j> {
             }
             Job::SettleByHand { store, refund, .. }
             | Job::Annotate { store, refund, .. }
+            | Job::AskNow { store, refund, .. }
             | Job::Cancel { store, refund, .. }
             | Job::Retry { store, ask: RetryAsk { refund, .. }, .. } => {
                 self.held.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
@@ -542,6 +543,8 @@ impl<'j> Wants<'j> {
             | Job::AddToken(_)
             | Job::RevokeToken { .. }
             | Job::ForgetKeys { .. }
+            | Job::PutGateway(_)
+            | Job::Route { .. }
             | Job::Rule { ruling: Ruling::Dismissed { .. }, .. } => {}
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Gateway, Manual, Simulated};
+use crate::{Adyen, Gateway, Manual, PayPal, Simulated, Stripe, adyen, paypal, stripe};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -52,16 +52,34 @@ impl fmt::Debug for Settings {
 /// Every driver, in alphabetical order.
 pub const DRIVERS: &[Driver] = &[
     Driver {
+        name: "adyen",
+        about: "Adyen, through its Checkout API",
+        settings: adyen::SETTINGS,
+        open: |settings| Ok(Arc::new(Adyen::open(settings)?)),
+    },
+    Driver {
         name: "manual",
         about: "A person pays outside and says so",
         settings: &[],
         open: |_| Ok(Arc::new(Manual)),
     },
     Driver {
+        name: "paypal",
+        about: "PayPal, through its Payments API",
+        settings: paypal::SETTINGS,
+        open: |settings| Ok(Arc::new(PayPal::open(settings)?)),
+    },
+    Driver {
         name: "simulated",
         about: "A provider to try things on; no money moves",
         settings: &[BASE_URL_REQUIRED],
         open: |settings| Ok(Arc::new(Simulated::remote(&base_url(settings, "")?))),
+    },
+    Driver {
+        name: "stripe",
+        about: "Stripe",
+        settings: stripe::SETTINGS,
+        open: |settings| Ok(Arc::new(Stripe::open(settings)?)),
     },
 ];
 

@@ -88,6 +88,8 @@ pub enum About {
         refund_reference: String,
         /// The provider's id of the payment, the one that orders carry; empty where the event does not say.
         payment_reference: String,
+        /// A second id of the same payment, for a provider that has two and whose orders may carry either; else empty.
+        payment_alias: String,
         /// How it stands: [`Answer::Done`], [`Answer::Pending`] or [`Answer::Declined`].
         answer: Answer,
         /// The refund's amount in minor units of `currency`, however it stands.
@@ -101,6 +103,8 @@ pub enum About {
         dispute_reference: String,
         /// The provider's id of the payment, the one that orders carry.
         payment_reference: String,
+        /// A second id of the same payment, for a provider that has two and whose orders may carry either; else empty.
+        payment_alias: String,
         /// How it stands.
         stage: DisputeStage,
         /// The disputed amount in minor units of `currency`.

@@ -26,24 +26,33 @@
 //! list of all, and how one is configured), [`http`] (the only place that opens an outbound connection). A new provider
 //! is a new module here and a line in [`drivers`].
 
+pub mod adyen;
 pub mod drivers;
 pub mod hooks;
 pub mod http;
 pub mod manual;
+pub mod paypal;
 mod registry;
 pub mod signing;
 pub mod simulated;
 pub mod statement;
+pub mod stripe;
+mod text;
+mod units;
+mod wire;
 
 use std::fmt;
 
+pub use adyen::Adyen;
 pub use drivers::{Driver, Setting, SettingFault, Settings};
 pub use hooks::{About, Delivery, DisputeStage, Heard, Notice};
 pub use http::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
 pub use manual::Manual;
+pub use paypal::PayPal;
 pub use registry::{NameTaken, Registry};
 pub use simulated::Simulated;
 pub use statement::{Page, Span, Standing, StatementFault, StatementLine};
+pub use stripe::Stripe;
 
 /// One payment provider, configured: pure translation, no I/O of its own.
 pub trait Gateway: Send + Sync {
@@ -71,7 +80,7 @@ pub trait Gateway: Send + Sync {
     }
 
     /// The second half of [`hear`](Gateway::hear) for a provider that confirms its own deliveries when asked: what its
-    /// answer to [`Heard::Confirm`] means.
+    /// answer to [`Heard::Confirm`] means, or what to send next to find out.
     fn confirm(&self, _: &Delivery<'_>, _: HttpOutcome) -> Heard {
         Heard::refused("this driver asks for no confirmation")
     }

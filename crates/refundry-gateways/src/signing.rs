@@ -54,6 +54,35 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
         .then(|| pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Base64 with padding.
+pub fn to_base64(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().chain(&[0, 0]).take(3).fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        let digits = [18, 12, 6, 0].map(|shift| char::from(BASE64[bits >> shift & 63]));
+        text.extend(digits.iter().take(group.len() + 1));
+        text.extend(std::iter::repeat_n('=', 3 - group.len()));
+    }
+    text
+}
+
+/// Reads Base64 with padding; `None` for anything but the one text that these bytes are written as.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let value = |digit: u8| BASE64.iter().position(|known| *known == digit);
+    let mut bytes = Vec::new();
+    for group in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = group.iter().try_fold(0_usize, |bits, digit| Some(bits << 6 | value(*digit)?))?;
+        let bits = bits << (6 * (4 - group.len()));
+        let read = [16, 8, 0].map(|shift| u8::try_from(bits >> shift & 255));
+        for byte in read.into_iter().take(group.len() - 1) {
+            bytes.push(byte.ok()?);
+        }
+    }
+    (to_base64(&bytes) == text).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +133,26 @@ mod tests {
             (None, None, None, Some(&[][..]))
         );
         assert_eq!(to_hex(&[0, 255, 165]), "00ffa5");
+    }
+
+    /// The test vectors of RFC 4648.
+    #[test]
+    fn base64() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(to_base64(bytes.as_bytes()), text);
+            assert_eq!(from_base64(text).as_deref(), Some(bytes.as_bytes()));
+        }
+        assert_eq!(from_base64("+/+/").as_deref(), Some(&[0xfb, 0xff, 0xbf][..]));
+        for wrong in ["Zg", "Zg=", "Zg===", "Zh==", "Z", "Zm9v=", "Zm 9v", "-_-_", "=", "é"] {
+            assert_eq!(from_base64(wrong), None, "{wrong}");
+        }
     }
 }

@@ -37,14 +37,9 @@ pub fn put(tx: &mut Tx<'_>, record: &GatewayRecord) -> Result<bool, StoreError> 
     Ok(tx.execute(PUT, &params)? == 1)
 }
 
-/// The gateways of a store, by name.
+/// The gateways of a store, by name. There is no way to remove one: old legs are asked about through it.
 pub fn list(tx: &mut Tx<'_>, store: i64) -> Result<Vec<GatewayRecord>, StoreError> {
     tx.query(LIST, &[store.into()], |row| decode(row, store))
-}
-
-/// Removes a gateway; `false` means that there was none.
-pub fn remove(tx: &mut Tx<'_>, store: i64, name: &str) -> Result<bool, StoreError> {
-    Ok(tx.execute(REMOVE, &[store.into(), name.into()])? == 1)
 }
 
 const PUT: &str = "
@@ -55,7 +50,6 @@ const PUT: &str = "
     WHERE gateways.driver = excluded.driver";
 const LIST: &str = "
     SELECT name, driver, settings, secrets, created_ms, updated_ms FROM gateways WHERE store = ?1 ORDER BY name {binary}";
-const REMOVE: &str = "DELETE FROM gateways WHERE store = ?1 AND name = ?2";
 
 fn decode(row: &Row<'_>, store: i64) -> Result<GatewayRecord, StoreError> {
     Ok(GatewayRecord {

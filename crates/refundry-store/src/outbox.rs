@@ -1,48 +1,13 @@
 //! Work saved with its cause: a leg that somebody must send or look up, or that waits for a person to decide.
 
 use refundry_core::order::Id;
+pub use refundry_core::refund::Stage;
 
 use crate::orders::id;
 use crate::{Row, StoreError, Tx, Value, number};
 
 /// When a leg is due that only a person moves on: the end of the year 9999.
 pub(crate) const NEVER_MS: i64 = 253_402_300_799_999;
-
-/// Where a leg stands on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// It surely was not sent, or the provider surely does not have it.
-    Waiting,
-    /// A worker has it, or died with it: it may be sent at this moment.
-    Calling,
-    /// The provider has it and has not settled it.
-    Sent,
-    /// Nobody knows; it is asked about.
-    InDoubt,
-    /// A person decides.
-    Parked,
-}
-
-impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Calling, Self::Sent, Self::InDoubt, Self::Parked];
-
-    /// Stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Calling => "calling",
-            Self::Sent => "sent",
-            Self::InDoubt => "in_doubt",
-            Self::Parked => "parked",
-        }
-    }
-
-    /// Reads a stable code.
-    pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.code() == code)
-    }
-}
 
 /// A leg in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +57,8 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
 }
 
 /// Takes up to `limit` legs of a store that are due, for `holder`, until `until_ms`.
+///
+/// One that waited is being sent from now on. One that was being sent when its worker was lost is in doubt.
 pub fn lease(
     tx: &mut Tx<'_>,
     store: i64,
@@ -150,6 +117,12 @@ pub fn withdraw(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<bool, StoreError
     Ok(tx.execute(WITHDRAW, &[store.into(), number(leg)?])? == 1)
 }
 
+/// Makes a leg due now that is due after `later_ms`, so late that no worker can have it in hand. One that waits for a
+/// person is asked about once more, and waits on. `false` where it is due sooner, or is not there.
+pub fn hasten(tx: &mut Tx<'_>, store: i64, leg: Id, now_ms: i64, later_ms: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(HASTEN, &[store.into(), number(leg)?, now_ms.into(), later_ms.into()])? == 1)
+}
+
 /// A leg that nobody needs to ask about for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
@@ -169,7 +142,7 @@ pub struct PutOff {
 /// The number of attempts of news that came unasked: it changes where the leg stands, not when it is due.
 pub const UNASKED: i64 = -1;
 
-/// Puts off legs, except those that somebody else has taken since, and notes where they stand.
+/// Puts off legs and notes where they stand, except those that somebody else has taken since, who will know better.
 pub fn put_off(tx: &mut Tx<'_>, rows: &[PutOff]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 5]> = Vec::with_capacity(rows.len());
     for PutOff { store, leg, due_ms, stage, attempts } in rows {
@@ -199,7 +172,7 @@ const INSERT: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const LEASE: &str = "
     UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1,
-        stage = CASE WHEN stage = 'waiting' THEN 'calling' ELSE stage END
+        stage = CASE stage WHEN 'waiting' THEN 'calling' WHEN 'calling' THEN 'in_doubt' ELSE stage END
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
     RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage";
@@ -214,8 +187,11 @@ const IN_STAGE: &str = "
     FROM outbox WHERE store = ?1 AND stage = ?2 ORDER BY leg_id LIMIT ?3";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
-    UPDATE outbox SET stage = ?5, due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
+    UPDATE outbox SET
+        stage = CASE WHEN attempts = ?4 OR ?4 = -1 THEN ?5 ELSE stage END,
+        due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
     WHERE store = ?1 AND leg_id = ?2";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1 AND due_ms < ?2";

@@ -37,6 +37,11 @@ pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<StoreRecord>, StoreError
     tx.query_one(BY_ID, &[id.into()], |row| decode(row, 0))
 }
 
+/// The store with this number, held until the end of the transaction.
+pub fn hold(tx: &mut Tx<'_>, id: i64) -> Result<Option<StoreRecord>, StoreError> {
+    tx.query_one(HOLD, &[id.into()], |row| decode(row, 0))
+}
+
 /// Every store, by handle.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<StoreRecord>, StoreError> {
     tx.query(LIST, &[], |row| decode(row, 0))
@@ -53,6 +58,8 @@ const BY_HANDLE: &str = "
     SELECT id, handle, name, currency, settings, created_ms FROM stores WHERE handle = ?1";
 const BY_ID: &str = "
     SELECT id, handle, name, currency, settings, created_ms FROM stores WHERE id = ?1";
+const HOLD: &str = "
+    SELECT id, handle, name, currency, settings, created_ms FROM stores WHERE id = ?1 {lock}";
 const LIST: &str = "
     SELECT id, handle, name, currency, settings, created_ms FROM stores ORDER BY handle {binary}";
 const UPDATE: &str = "UPDATE stores SET name = ?2, settings = ?3 WHERE id = ?1";

@@ -25,9 +25,11 @@ use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{LaneError, StoreError, refunds, stores, tokens};
 use refundry_engine::tenants::{self, Caller};
 use refundry_engine::{Engine, read};
+use refundry_gateways::Transport;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::gateways::Book;
 use crate::http::metrics::Metrics;
 use crate::mailbox::{Answer, Mailbox};
 
@@ -41,6 +43,10 @@ const HINTS_MAX: usize = 10_000;
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) metrics: Metrics,
+    /// The gateways that stores configured.
+    pub(crate) book: Arc<Book>,
+    /// Calls providers that confirm their own deliveries.
+    pub(crate) transport: Transport,
     mailbox: Mailbox,
     /// Callers whose token worked before, by its hash. A hint only: see [`App::guess`].
     hints: Mutex<BTreeMap<String, Arc<Caller>>>,
@@ -49,9 +55,9 @@ pub(crate) struct App {
 
 impl App {
     /// `wait` bounds how long a request may wait for its legs.
-    pub(crate) fn new(engine: Arc<Engine>, wait: Duration) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, book: Arc<Book>, transport: Transport, wait: Duration) -> Self {
         let (metrics, mailbox) = (Metrics::new(), Mailbox::start());
-        Self { engine, metrics, mailbox, hints: Mutex::default(), wait }
+        Self { engine, metrics, book, transport, mailbox, hints: Mutex::default(), wait }
     }
 
     /// The caller that a token let in before, without asking the database.
@@ -394,6 +400,11 @@ impl App {
         let (reply, receiver) = self.mailbox.reply();
         self.engine.submit(job, reply).map_err(|_| Refusal::Busy)?;
         Ok(receiver)
+    }
+
+    /// Has a job done that nobody's token is needed for.
+    pub(crate) async fn done(&self, job: Job) -> Result<Outcome, Refusal> {
+        answer(self.submit(job)?.await)
     }
 
     /// Has a job done for a caller whose token is checked once more with it.

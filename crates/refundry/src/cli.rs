@@ -1,4 +1,5 @@
-//! The command line. Exit codes: 0 done, 1 it failed, 2 the command was not understood, 3 some orders were rejected.
+//! The command line. Exit codes: 0 done, 1 it failed, 2 the command was not understood, 3 some orders were rejected,
+//! 4 something was found that needs a person.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -7,7 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{audit, bench, database, import, serve, simulate, telemetry, tenants};
+use crate::gateways::{GatewayCommand, SecretsArgs};
+use crate::{audit, bench, database, doctor, gateways, import, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -29,12 +31,17 @@ enum Command {
     Import(ImportArgs),
     /// Re-derive every balance from the journal and report what differs, beside a running server
     Audit(AuditArgs),
+    /// Tell what needs a person, and what happens next by itself, beside a running server
+    Doctor(DoctorArgs),
     /// Add or list stores
     #[command(subcommand)]
     Store(StoreCommand),
     /// Add, list or revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Configure the gateways that pay back, and which payment channels lead to them
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Run a simulated payment provider with books of its own
     SimulateProvider(SimulateArgs),
     /// Measure how many refunds a server settles in a second
@@ -136,6 +143,18 @@ pub(crate) struct AuditArgs {
     pub(crate) json: bool,
 }
 
+/// How to look for what needs a person.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How to simulate a provider.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SimulateArgs {
@@ -180,6 +199,8 @@ impl DataArgs {
 pub(crate) struct WorkArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
     /// Base URL of a simulated payment provider (see `simulate-provider`); without it, one lives inside this process
     #[arg(long, env = "REFUNDRY_SIMULATED_URL", value_name = "URL")]
     pub(crate) simulated_url: Option<String>,
@@ -197,6 +218,8 @@ pub(crate) struct MigrateArgs {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
     /// Address to listen on; port 0 lets the system pick one
     #[arg(long, env = "REFUNDRY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
@@ -232,8 +255,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Migrate(args) => migrate(&args).map(|()| ExitCode::SUCCESS),
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
         Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
+        Command::Gateway(command) => gateways::run(&command).map(|()| ExitCode::SUCCESS),
         Command::SimulateProvider(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -6,6 +6,8 @@ mod bench;
 mod cli;
 mod database;
 mod demo;
+mod doctor;
+mod gateways;
 mod http;
 mod import;
 mod mailbox;

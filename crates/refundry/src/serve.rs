@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::cli::{DataArgs, ServeArgs, WorkArgs};
+use crate::gateways::{Book, SecretsArgs, Vault};
 use crate::{database, demo, http, worker};
 
 /// How long requests under way may take to finish when the server is stopped.
@@ -33,15 +34,16 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         "--demo has well-known tokens, so it only listens on a loopback address, not on {}",
         args.listen
     );
-    let started = Started::new(&args.data, args.simulated_url.as_deref(), !args.no_work)?;
+    let started = Started::new(&args.data, &args.secrets, args.simulated_url.as_deref(), !args.no_work)?;
     if args.demo {
         demo::seed(&started.engine).context("cannot load the demo store")?;
     }
     let wait = Duration::from_millis(args.wait_ms);
+    let (book, transport) = (Arc::clone(&started.book), started.transport.clone());
     started.run(async |engine, stopped| {
         let listener = bind(args.listen)?;
         let address = listener.local_addr().context("the listening address is unknown")?;
-        let app = Arc::new(App::new(engine, wait));
+        let app = Arc::new(App::new(engine, book, transport, wait));
         let server = tokio::spawn(http::serve(listener, app, stopped, GRACE));
         say(&format!("listening on http://{address}"))?;
         Ok(Some(server))
@@ -50,13 +52,15 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
 /// Pays refunds out that others accept, until it is told to stop.
 pub(crate) fn work(args: &WorkArgs) -> anyhow::Result<()> {
-    let started = Started::new(&args.data, args.simulated_url.as_deref(), true)?;
+    let started = Started::new(&args.data, &args.secrets, args.simulated_url.as_deref(), true)?;
     started.run(async |_, _| say("working").map(|()| None))
 }
 
 /// What a process that serves or works has open.
 struct Started {
     engine: Arc<Engine>,
+    book: Arc<Book>,
+    transport: Transport,
     arrived: Arc<Notify>,
     working: bool,
     /// Held until the end of the process, however it ends.
@@ -65,7 +69,8 @@ struct Started {
 
 impl Started {
     /// Opens everything; done before there is a runtime, because the store may block.
-    fn new(data: &DataArgs, simulated_url: Option<&str>, working: bool) -> anyhow::Result<Self> {
+    fn new(data: &DataArgs, secrets: &SecretsArgs, simulated_url: Option<&str>, working: bool) -> anyhow::Result<Self> {
+        let book = Arc::new(Book::new(Vault::open(secrets)?));
         let store = database::open(data)?;
         if working && data.database.is_some() && simulated_url.is_none() {
             let text = "the simulated provider lives in this process alone; several need one --simulated-url";
@@ -75,10 +80,13 @@ impl Started {
         let arrived = Arc::new(Notify::new());
         let wake = Arc::clone(&arrived);
         let engine = database::engine(store, simulated_url, working, Box::new(move || wake.notify_one()))?;
+        book.refresh(&engine).context("cannot read the gateways that stores configured")?;
         if alone.is_some() {
             reclaim(&engine).context("cannot take over earlier work")?;
         }
-        Ok(Self { engine: Arc::new(engine), arrived, working, _alone: alone })
+        let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
+        let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
+        Ok(Self { engine: Arc::new(engine), book, transport, arrived, working, _alone: alone })
     }
 
     /// Runs what the process is for beside the worker, and stops both in order.
@@ -89,7 +97,8 @@ impl Started {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.context("cannot start threads")?.block_on(async {
             let (stop, stopped) = watch::channel(false);
-            let upkeep = tokio::spawn(worker::upkeep(Arc::clone(&self.engine), stopped.clone()));
+            let upkeep =
+                tokio::spawn(worker::upkeep(Arc::clone(&self.engine), Arc::clone(&self.book), stopped.clone()));
             let worker = self.working.then(|| self.worker(&stopped));
             let server = start(Arc::clone(&self.engine), stopped).await?;
             wait_for_stop().await?;
@@ -103,10 +112,8 @@ impl Started {
     }
 
     fn worker(&self, stopped: &watch::Receiver<bool>) -> JoinHandle<()> {
-        let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
-        let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
         let arrived = Arc::clone(&self.arrived);
-        tokio::spawn(worker::run(Arc::clone(&self.engine), transport, arrived, stopped.clone()))
+        tokio::spawn(worker::run(Arc::clone(&self.engine), self.transport.clone(), arrived, stopped.clone()))
     }
 }
 

@@ -7,10 +7,12 @@ use refundry_core::limits::CALLS_IN_FLIGHT_MAX;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, LegNews, Outcome};
 use refundry_engine::execute::GatewayCall;
-use refundry_engine::store::{StoreError, outbox, stores};
+use refundry_engine::store::{StoreError, inbox, outbox, stores};
 use refundry_gateways::{Answer, Gateway, Inquiry, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
+
+use crate::gateways::Book;
 
 /// How often the outbox is looked at for legs that nobody was told of: put off, or left by a process that died.
 const LOOK: Duration = Duration::from_millis(200);
@@ -18,6 +20,10 @@ const LOOK: Duration = Duration::from_millis(200);
 const WAITERS: Duration = Duration::from_millis(100);
 /// Rounds of [`WAITERS`] between two clean-ups: an hour.
 const CLEAN_UP_ROUNDS: u32 = 36_000;
+/// Rounds of [`WAITERS`] between two looks at the gateways that stores configured: a second.
+const BOOK_ROUNDS: u32 = 10;
+/// Rounds of [`WAITERS`] between two tries of events that wait for their order: a minute.
+const INBOX_ROUNDS: u32 = 600;
 
 /// Works until it is told to stop; calls under way are finished.
 pub(crate) async fn run(
@@ -65,7 +71,7 @@ async fn look_for_due(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Serves those who wait, and forgets what is too old to count.
-pub(crate) async fn upkeep(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn upkeep(engine: Arc<Engine>, book: Arc<Book>, mut stopped: watch::Receiver<bool>) {
     let mut rounds: u32 = 0;
     while timeout(WAITERS, stopped.changed()).await.is_err() {
         if !engine.waiters().is_empty() {
@@ -76,6 +82,19 @@ pub(crate) async fn upkeep(engine: Arc<Engine>, mut stopped: watch::Receiver<boo
             }
         }
         rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(BOOK_ROUNDS) {
+            let (engine, book) = (Arc::clone(&engine), Arc::clone(&book));
+            let read = tokio::task::spawn_blocking(move || book.refresh(&engine)).await;
+            if let Ok(Err(error)) = read {
+                tracing::error!(%error, "the gateways that stores configured cannot be read");
+            }
+        }
+        if rounds.is_multiple_of(INBOX_ROUNDS) {
+            let engine = Arc::clone(&engine);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || hear_again(&engine)).await {
+                tracing::error!(%error, "events that wait cannot be tried again");
+            }
+        }
         if rounds.is_multiple_of(CLEAN_UP_ROUNDS) {
             let engine = Arc::clone(&engine);
             if let Ok(Err(error)) = tokio::task::spawn_blocking(move || forget_keys(&engine)).await {
@@ -83,6 +102,24 @@ pub(crate) async fn upkeep(engine: Arc<Engine>, mut stopped: watch::Receiver<boo
             }
         }
     }
+}
+
+/// Tries events again that wait for their order.
+fn hear_again(engine: &Engine) -> Result<(), StoreError> {
+    for store in engine.store().read(stores::list)? {
+        let mut after = 0;
+        while !engine.store().read(|tx| inbox::waiting(tx, store.id, after, 1))?.is_empty() {
+            match engine.call(Job::HearAgain { store: store.id, after }) {
+                Ok(Outcome::HeardAgain(heard)) => match heard.last() {
+                    Some((last, _)) => after = *last,
+                    None => break,
+                },
+                // A full queue, or an event that cannot be read: it is logged there, and tried in the next round.
+                Ok(_) | Err(_) => break,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Forgets idempotency keys that are too old to count.
@@ -139,15 +176,12 @@ fn unknown_gateway(call: &GatewayCall) -> Answer {
 
 /// A leg that may have been sent before is looked up first; it is sent only when the provider surely never had it.
 async fn ask(engine: &Engine, transport: &Transport, gateway: &dyn Gateway, call: &GatewayCall) -> Answer {
-    if call.may_have_been_sent() {
-        let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
-        // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
-        // whoever takes it next.
-        if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
-            return found;
-        }
+    let answer = transport.ask(gateway, call.first(), &call.ask).await;
+    // After a slow look-up the leg is left to whoever takes it next.
+    if call.first() == Purpose::Lookup && call.may_be_sent_after(&answer, engine.clock().now_ms()) {
+        return transport.ask(gateway, Purpose::Refund, &call.ask).await;
     }
-    transport.ask(gateway, Purpose::Refund, &call.ask).await
+    answer
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {

@@ -50,6 +50,7 @@ fn refund(event: &str, leg_id: Option<Id>, reference: &str, answer: Answer, mino
             leg_id,
             refund_reference: reference.to_owned(),
             payment_reference: "pi_1".to_owned(),
+            payment_alias: String::new(),
             answer,
             amount_minor: minor,
             currency: "USD".to_owned(),
@@ -65,6 +66,7 @@ fn dispute(event: &str, stage: DisputeStage, minor: i64, happened_ms: i64) -> No
     let about = About::Dispute {
         dispute_reference: "dp_1".to_owned(),
         payment_reference: "pi_1".to_owned(),
+        payment_alias: String::new(),
         stage,
         amount_minor: minor,
         currency: "USD".to_owned(),
@@ -75,7 +77,7 @@ fn dispute(event: &str, stage: DisputeStage, minor: i64, happened_ms: i64) -> No
 /// An order of 44.00 US dollars whose payment the provider calls `pi_1`.
 fn paid_order(name: &str) -> Order {
     let mut order = plain(name);
-    order.payments[0].reference = "pi_1".to_owned();
+    "pi_1".clone_into(&mut order.payments[0].reference);
     order
 }
 

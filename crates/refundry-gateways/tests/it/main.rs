@@ -1,7 +1,9 @@
 //! The drivers and the transport over real sockets, against the simulated provider and against peers that misbehave.
 
 mod books;
+mod localstripe;
 mod provider;
+mod suite;
 mod transport;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -11,7 +11,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use refundry_engine::Engine;
 use refundry_engine::clock::Stopwatch;
-use refundry_engine::store::{LaneStats, outbox, stores};
+use refundry_engine::store::outbox::Stage;
+use refundry_engine::store::{LaneStats, inbox, outbox, stores};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -36,6 +37,7 @@ pub(crate) struct Metrics {
     seconds: Histogram,
     accepted: Family<Api, Counter>,
     refused: Family<Code, Counter>,
+    deliveries: Family<Code, Counter>,
     writer: Writer,
     outbox: Outbox,
 }
@@ -49,6 +51,9 @@ struct Writer {
 }
 
 struct Outbox {
+    in_doubt: Gauge,
+    parked: Gauge,
+    events: Gauge,
     legs: Gauge,
     oldest_ms: Gauge,
     in_hand: Gauge,
@@ -66,6 +71,8 @@ impl Metrics {
         registry.register("request_seconds", "Time from headers to answer", seconds.clone());
         registry.register("refunds_accepted", "Refunds accepted", accepted.clone());
         registry.register("refunds_refused", "Refunds refused, by code", refused.clone());
+        let deliveries = Family::<Code, Counter>::default();
+        registry.register("deliveries", "Events that providers told of, by what they did", deliveries.clone());
         let mut gauge = |name: &str, help: &str| {
             let gauge: Gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -79,11 +86,14 @@ impl Metrics {
             reruns: gauge("writer_reruns", "Batches run again one job at a time"),
         };
         let outbox = Outbox {
+            in_doubt: gauge("legs_in_doubt", "Legs of which nobody knows what became, to be asked about"),
+            parked: gauge("legs_parked", "Legs that wait for a person to decide"),
+            events: gauge("events_waiting", "Events of providers that fit nothing here and wait for a person"),
             legs: gauge("outbox_legs", "Legs to be sent or looked up"),
             oldest_ms: gauge("outbox_oldest_ms", "How long ago the oldest leg in the outbox was due"),
             in_hand: gauge("outbox_in_hand", "Legs leased by this process"),
         };
-        Self { registry, requests, seconds, accepted, refused, writer, outbox }
+        Self { registry, requests, seconds, accepted, refused, deliveries, writer, outbox }
     }
 
     /// A request was answered.
@@ -102,6 +112,11 @@ impl Metrics {
         self.refused.get_or_create(&Code { code }).inc();
     }
 
+    /// An event came in: what it did, or that its delivery was refused.
+    pub(crate) fn delivered(&self, code: &'static str) {
+        self.deliveries.get_or_create(&Code { code }).inc();
+    }
+
     /// All of them, as Prometheus reads them. `backlog` is what [`backlog`] found, where it could look.
     pub(crate) fn print(&self, engine: &Engine, backlog: Option<Backlog>) -> String {
         let stats = engine.lane_stats();
@@ -115,7 +130,10 @@ impl Metrics {
         show(&self.writer.poisoned, sum(|lane| &lane.poisoned));
         show(&self.writer.reruns, sum(|lane| &lane.reruns));
         self.outbox.in_hand.set(i64::try_from(engine.queue().taken()).unwrap_or(i64::MAX));
-        if let Some(Backlog { legs, oldest_ms }) = backlog {
+        if let Some(Backlog { legs, oldest_ms, in_doubt, parked, events }) = backlog {
+            self.outbox.in_doubt.set(in_doubt);
+            self.outbox.parked.set(parked);
+            self.outbox.events.set(events);
             self.outbox.legs.set(legs);
             self.outbox.oldest_ms.set(oldest_ms);
         }
@@ -131,6 +149,9 @@ impl Metrics {
 pub(crate) struct Backlog {
     legs: i64,
     oldest_ms: i64,
+    in_doubt: i64,
+    parked: i64,
+    events: i64,
 }
 
 /// Looks at the outbox, on a thread that may block; `None` where it cannot be read, which is logged.
@@ -138,12 +159,22 @@ pub(crate) fn backlog(engine: &Engine) -> Option<Backlog> {
     let now_ms = engine.clock().now_ms();
     let looked = engine.store().read(|tx| {
         let (mut legs, mut oldest_ms) = (0, None::<i64>);
+        let (mut in_doubt, mut parked, mut events) = (0, 0, 0);
         for store in stores::list(tx)? {
             let (count, due_ms) = outbox::backlog(tx, store.id)?;
             legs += count;
             oldest_ms = [oldest_ms, due_ms].into_iter().flatten().min();
+            for (stage, count) in outbox::count_by_stage(tx, store.id)? {
+                match stage {
+                    Stage::InDoubt => in_doubt += count,
+                    Stage::Parked => parked += count,
+                    Stage::Waiting | Stage::Calling | Stage::Sent => {}
+                }
+            }
+            events += inbox::count_waiting(tx, store.id)?;
         }
-        Ok(Backlog { legs, oldest_ms: oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0)) })
+        let oldest_ms = oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0));
+        Ok(Backlog { legs, oldest_ms, in_doubt, parked, events })
     });
     looked.inspect_err(|error| tracing::error!(%error, "the outbox cannot be read")).ok()
 }

@@ -1,5 +1,6 @@
 //! HTTP in: connections, limits, and the way of one request through its dialect.
 
+mod hooks;
 pub(crate) mod metrics;
 mod service;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Request as HttpRequest, Response as HttpResponse, StatusCode};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::order::Dialect;
@@ -20,6 +20,7 @@ use refundry_engine::clock::Stopwatch;
 use refundry_engine::store::stores;
 use refundry_engine::tenants::{self, Caller};
 
+use super::hooks::{self, DELIVERY_BYTES_MAX};
 use super::metrics;
 use crate::app::{App, checks_token};
 
@@ -45,6 +46,16 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     let headers: Vec<(&str, Cow<'_, str>)> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), text_of(value))).collect();
     let (read, at_end) = read_body(body, limit_of(path)).await;
+    if let Some(place) = hooks::place(path) {
+        let mut answer = match &read {
+            Ok(body) => hooks::deliver(app, place, &parts.method, &parts.headers, body).await,
+            Err(_) => hooks::unread(),
+        };
+        if !at_end {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        return answer;
+    }
     let request = Request {
         method: parts.method.as_str(),
         path,
@@ -183,6 +194,9 @@ fn request_key(endpoint: &Endpoint, request: &Request<'_>) -> Result<Option<Requ
 }
 
 fn limit_of(path: &str) -> usize {
+    if hooks::place(path).is_some() {
+        return DELIVERY_BYTES_MAX;
+    }
     if path == "/v1/orders/import" { IMPORT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
@@ -215,7 +229,7 @@ async fn skip(body: &mut Incoming, limit: usize) -> bool {
 }
 
 /// A header's value as text, whatever its bytes: an idempotency key that was left out would be no protection.
-fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+pub(super) fn text_of(value: &HeaderValue) -> Cow<'_, str> {
     let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into();
     std::str::from_utf8(value.as_bytes()).map_or_else(|_| latin(value.as_bytes()), Cow::Borrowed)
 }
