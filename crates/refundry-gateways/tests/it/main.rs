@@ -2,6 +2,7 @@
 
 mod books;
 mod contract;
+mod faults;
 mod localstripe;
 mod merchant;
 mod overview;
