@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Adyen, Gateway, Manual, PayPal, Simulated, Stripe, adyen, paypal, stripe};
+use crate::{
+    Adyen, Gateway, Hyperswitch, Manual, MerchantService, PayPal, Simulated, Stripe, adyen, hyperswitch, merchant,
+    paypal, stripe,
+};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -56,6 +59,18 @@ pub const DRIVERS: &[Driver] = &[
         about: "Adyen, through its Checkout API",
         settings: adyen::SETTINGS,
         open: |settings| Ok(Arc::new(Adyen::open(settings)?)),
+    },
+    Driver {
+        name: "http",
+        about: "A service of your own, asked in signed JSON",
+        settings: merchant::SETTINGS,
+        open: |settings| Ok(Arc::new(MerchantService::open(settings)?)),
+    },
+    Driver {
+        name: "hyperswitch",
+        about: "Hyperswitch, and the processors behind it",
+        settings: hyperswitch::SETTINGS,
+        open: |settings| Ok(Arc::new(Hyperswitch::open(settings)?)),
     },
     Driver {
         name: "manual",
