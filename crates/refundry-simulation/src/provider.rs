@@ -24,8 +24,11 @@ impl Provider {
     pub(crate) fn new(seed: u64, true_ms: Arc<AtomicI64>) -> Self {
         let mut dice = Dice::new(seed ^ 0x5eed);
         let mut rate = |most: u64| u16::try_from(dice.below(most + 1)).unwrap_or(0);
+        let mut forgets = Dice::new(seed ^ 0xf0_47e7);
         let faults = Faults {
             seed,
+            // A key that comes again after that is paid again, as a real provider would.
+            remembers_keys_ms: forgets.hits(500).then(|| forgets.between(600_000, 2 * DAY_MS)),
             lost_before: rate(120),
             lost_after: rate(120),
             refused: rate(80),

@@ -12,7 +12,7 @@ use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::clock::Clock;
 use refundry_engine::execute::WorkQueue;
-use refundry_gateways::{Gateway, Registry};
+use refundry_gateways::{Ask, Gateway, Purpose, Registry};
 use refundry_store::stores::{self, StoreRecord};
 use refundry_store::{Options, Store};
 
@@ -58,6 +58,9 @@ pub(crate) struct Shop {
     pub(crate) tenant: i64,
     pub(crate) orders: Vec<Id>,
     pub(crate) provider: Provider,
+    /// Requests to pay that are still on their way to the provider, with the time at which they arrive. Whoever sent
+    /// them has long given up.
+    pub(crate) delayed: Vec<(i64, Ask)>,
     /// Calls that this process has leased and not finished.
     pub(crate) worker: Worker,
     /// Requests that callers made under a key, to be repeated.
@@ -81,6 +84,7 @@ impl Shop {
             true_clock,
             tenant: 0,
             orders: Vec::new(),
+            delayed: Vec::new(),
             worker: Worker::default(),
             requests: Vec::new(),
             tell,
@@ -156,7 +160,19 @@ impl Shop {
 
     /// Lets time pass, for everybody.
     pub(crate) fn pass(&mut self, ms: i64) {
-        self.true_clock.fetch_add(ms, Ordering::Relaxed);
+        let ends = self.true_ms() + ms;
+        while let Some(next) = self.delayed.iter().map(|(at_ms, _)| *at_ms).filter(|at_ms| *at_ms <= ends).min() {
+            self.true_clock.fetch_max(next, Ordering::Relaxed);
+            let arrived: Vec<Ask> =
+                self.delayed.extract_if(.., |(at_ms, _)| *at_ms <= next).map(|(_, ask)| ask).collect();
+            for ask in arrived {
+                let answer = self.provider.ask(Purpose::Refund, &ask);
+                self.say(|_| {
+                    format!("leg {}: a request arrives that nobody waits for any more: {answer:?}", ask.leg_id)
+                });
+            }
+        }
+        self.true_clock.fetch_max(ends, Ordering::Relaxed);
         self.clock.fetch_add(ms, Ordering::Relaxed);
     }
 

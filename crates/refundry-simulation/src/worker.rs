@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 
+use refundry_core::limits::CALL_MS;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::execute::GatewayCall;
 use refundry_engine::hear::Effect;
 use refundry_gateways::{Answer, Heard, Inquiry, Notice, Purpose};
 
 use crate::shop::Shop;
+
+/// For how long a request may be stuck between us and the provider.
+const ON_ITS_WAY_MS: i64 = 3 * CALL_MS;
 
 /// Calls in a worker's hands.
 #[derive(Default)]
@@ -80,6 +84,15 @@ impl Shop {
         // A call takes its time, up to its deadline.
         let took = if self.dice.hits(100) { self.dice.between(1_000, 29_000) } else { self.dice.between(1, 300) };
         let begins = self.true_ms();
+        if purpose == Purpose::Refund && self.dice.hits(20) {
+            // It is stuck on the way and arrives after everybody has given it up.
+            let arrives = begins + self.dice.between(1_000, ON_ITS_WAY_MS);
+            self.delayed.push((arrives, call.ask.clone()));
+            self.pass(CALL_MS);
+            self.counts.one("requests stuck on the way");
+            self.say(|_| format!("leg {}: a request to pay is stuck on its way", call.ask.leg_id));
+            return Ok(Answer::unknown("no answer in time"));
+        }
         self.pass(took / 2);
         let answer = self.provider.ask(purpose, &call.ask)?;
         self.pass(took - took / 2);
