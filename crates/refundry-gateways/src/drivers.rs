@@ -72,8 +72,11 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         name: "simulated",
         about: "A provider to try things on; no money moves",
-        settings: &[BASE_URL_REQUIRED],
-        open: |settings| Ok(Arc::new(Simulated::remote(&base_url(settings, "")?))),
+        settings: &[BASE_URL_REQUIRED, NOTIFY_SECRET],
+        open: |settings| {
+            let simulated = Simulated::remote(&base_url(settings, "")?);
+            Ok(Arc::new(simulated.with_secret(settings.get("webhook_secret"))))
+        },
     },
     Driver {
         name: "stripe",
@@ -88,6 +91,13 @@ const BASE_URL_REQUIRED: Setting = Setting {
     about: "Where it is reached, for example http://127.0.0.1:8090",
     secret: false,
     required: true,
+};
+
+const NOTIFY_SECRET: Setting = Setting {
+    name: "webhook_secret",
+    about: "What its events are signed with, as given to --notify-secret",
+    secret: true,
+    required: false,
 };
 
 /// The driver of that name.

@@ -164,6 +164,24 @@ pub(crate) struct SimulateArgs {
     /// Keep the books in this file, so that they survive the process
     #[arg(long, value_name = "FILE")]
     pub(crate) books: Option<PathBuf>,
+    /// Have go wrong what this JSON file says, e.g. `{"lost_after": 50, "down": 10}`, per mille
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Have one more thing go wrong, e.g. `lost_after=50`; may be given several times
+    #[arg(long, value_name = "NAME=JSON")]
+    pub(crate) fault: Vec<String>,
+    /// Seed of what goes wrong; the same one, the same faults
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Hold every answer back for so many milliseconds
+    #[arg(long, value_name = "N")]
+    pub(crate) answer_after_ms: Option<u32>,
+    /// Post events to this address until it answers with a status of 200 to 299
+    #[arg(long, value_name = "URL", requires = "notify_secret")]
+    pub(crate) notify: Option<String>,
+    /// Sign events with this secret
+    #[arg(long, env = "REFUNDRY_NOTIFY_SECRET", hide_env_values = true, value_name = "TEXT")]
+    pub(crate) notify_secret: Option<String>,
 }
 
 /// Where the data is.

@@ -1,6 +1,7 @@
 //! The drivers and the transport over real sockets, against the simulated provider and against peers that misbehave.
 
 mod books;
+mod faults;
 mod localstripe;
 mod provider;
 mod suite;
