@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Adyen, Gateway, Manual, PayPal, Simulated, Stripe, adyen, paypal, stripe};
+use crate::{Adyen, Gateway, Manual, PayPal, Simulated, StatementFault, StatementLine, Stripe, adyen, paypal, stripe};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -100,6 +100,20 @@ const NOTIFY_SECRET: Setting = Setting {
     required: false,
 };
 
+/// Reads a file that a provider offers for download, with the settings that are no secrets.
+pub type FileReader = fn(&Settings, &[u8]) -> Result<Vec<StatementLine>, StatementFault>;
+
+/// Drivers whose files are read without credentials: whoever does the books need not be able to pay.
+const FILE_READERS: &[(&str, FileReader)] = &[
+    ("adyen", |settings, file| match settings.get("merchant_account") {
+        "" => Err(StatementFault::whole("its rows are of merchant accounts, and none is configured")),
+        account => adyen::statement::read(account, file),
+    }),
+    ("paypal", |_, file| paypal::statement::read(file)),
+    ("simulated", |_, file| Simulated::remote("").statement(file)),
+    ("stripe", |_, file| stripe::statement::read_report(file)),
+];
+
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static Driver> {
     DRIVERS.iter().find(|driver| driver.name == name)
@@ -117,6 +131,11 @@ impl Driver {
             return Err(SettingFault::new(setting.name, "it is required"));
         }
         (self.open)(settings)
+    }
+
+    /// How to read its provider's files without credentials; `None` where only [`Gateway::statement`] can.
+    pub fn file_reader(&self) -> Option<FileReader> {
+        FILE_READERS.iter().find(|(name, _)| *name == self.name).map(|(_, read)| *read)
     }
 }
 
@@ -180,6 +199,18 @@ mod tests {
         assert!(names.is_sorted(), "{names:?}");
         assert_eq!(driver("manual").unwrap().open(&Settings::default()).unwrap().name(), "manual");
         assert!(driver("cash").is_none());
+    }
+
+    #[test]
+    fn files_are_read_without_credentials() {
+        for (name, read) in FILE_READERS {
+            assert!(driver(name).unwrap().file_reader().is_some(), "{name}");
+            let account = Settings(BTreeMap::from([("merchant_account".to_owned(), "Shop".to_owned())]));
+            assert_eq!(read(&account, b"some,other\nfile,1\n").unwrap_err().reason.is_empty(), false, "{name}");
+        }
+        let adyen = driver("adyen").unwrap().file_reader().unwrap();
+        assert!(adyen(&Settings::default(), b"").unwrap_err().reason.contains("merchant account"));
+        assert!(driver("manual").unwrap().file_reader().is_none());
     }
 
     #[test]
