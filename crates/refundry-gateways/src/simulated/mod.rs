@@ -2,8 +2,8 @@
 //!
 //! The books are what makes it worth having: whatever the engine believes, they say what was really paid, so a test can
 //! end by comparing the two. They live in this process ([`Simulated::local`]) or behind HTTP ([`Simulated::remote`]
-//! against [`serve`]), where they outlive a crash of the engine. No money moves. The time is given to it ([`Time`]), and
-//! chance is a seed ([`Faults`]): the same calls at the same times get the same answers.
+//! against [`serve`]), where they outlive a crash of the engine. No money moves. Its time is given to it ([`Time`]) and
+//! its chance is a seed ([`Faults`]): the same calls at the same times get the same answers.
 //!
 //! Everything is paid at once, unless the account name, the payment reference or the last four digits of the amount in
 //! minor units are a script, or the faults have something else for the key. A name goes before a reference, that before
@@ -38,8 +38,8 @@
 //! | `4016` | `delivered_late` | done; its event is delivered an hour late | done |
 //! | `4017` | `never_delivered` | done; its event is never delivered | done |
 //!
-//! Amounts of zero or less are declined `invalid_amount`. What a call meets (`4003`, `4005`, `4008` to `4011`) holds for
-//! every name. Times are by the provider's clock, which can be moved.
+//! Amounts of zero or less are declined `invalid_amount`. What a call meets (`4003`, `4005`, `4008` to `4011`) holds
+//! for every name. Times are by the provider's clock, which can be moved.
 //!
 //! The wire:
 //! ```text
@@ -71,8 +71,8 @@
 //!
 //! A simulation keeps a [`BookKeeper`] with a [`Time::Shared`] clock and a [`Secret`], hands a clone of it to
 //! [`Simulated::local`], and between its steps delivers what is [`due`](BookKeeper::due). When nothing is left to do,
-//! [`next_ms`](BookKeeper::next_ms) is the moment to set the clock to. [`Faults::calmed`] lets what was begun come to its
-//! end, and then [`Books::accounts`] has what was paid.
+//! [`next_ms`](BookKeeper::next_ms) is the moment to set the clock to. [`Faults::calmed`] lets what was begun come to
+//! its end, and then [`Books::accounts`] has what was paid.
 
 mod books;
 mod events;
