@@ -41,6 +41,8 @@ pub struct GatewayCall {
     pub attempts: i64,
     /// It surely was not sent before. Else it is looked up before it may be sent.
     pub surely_unsent: bool,
+    /// When it was taken the time before, epoch milliseconds; 0 the first time.
+    pub before_ms: i64,
     /// Until when it is ours, epoch milliseconds; see [`GatewayCall::in_time`].
     pub until_ms: i64,
     /// The lane that leased it.
@@ -87,11 +89,11 @@ impl GatewayCall {
             Answer::NotFound if self.acknowledged => {
                 News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
             }
-            Answer::NotFound if self.may_be_on_its_way() => {
+            Answer::NotFound if self.may_be_on_its_way(now_ms) => {
                 News::InDoubt { reason: "the provider does not have it yet".to_owned() }
             }
             Answer::NotFound => News::NotSent { reason: "the provider does not have it".to_owned() },
-            Answer::NotTaken { reason } if self.may_be_on_its_way() => News::InDoubt { reason },
+            Answer::NotTaken { reason } if self.may_be_on_its_way(now_ms) => News::InDoubt { reason },
             Answer::NotTaken { reason } => News::NotSent { reason },
         };
         let (news, again_ms) = self.patience(news, inquiry, now_ms);
@@ -102,8 +104,8 @@ impl GatewayCall {
 
     /// Whether an earlier request may still arrive. Its key keeps it from paying twice, but nobody may say that the leg
     /// surely was not sent.
-    fn may_be_on_its_way(&self) -> bool {
-        self.may_have_been_sent() && self.ask.key_age_ms < ARRIVES_WITHIN_MS
+    fn may_be_on_its_way(&self, now_ms: i64) -> bool {
+        self.may_have_been_sent() && now_ms < self.before_ms + ARRIVES_WITHIN_MS
     }
 
     /// When to ask again. At the end of the ladder a person decides.
@@ -204,12 +206,14 @@ pub(crate) struct Lease {
     pub(crate) attempts: i64,
     /// It surely was not sent before.
     pub(crate) surely_unsent: bool,
+    /// When it was taken the time before, epoch milliseconds.
+    pub(crate) before_ms: i64,
     /// Until when, epoch milliseconds.
     pub(crate) until_ms: i64,
 }
 
 pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, lease: Lease) -> GatewayCall {
-    let Lease { lane, attempts, surely_unsent, until_ms } = lease;
+    let Lease { lane, attempts, surely_unsent, before_ms, until_ms } = lease;
     let payment = order.payments.get(leg.payment).expect("a leg names a payment of its order");
     let ask = Ask {
         leg_id: leg.id,
@@ -223,6 +227,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
             LegState::Sent { reference } => reference.clone(),
             _ => String::new(),
         },
+        now_ms: until_ms - LEASE_MS,
         key_age_ms: if surely_unsent { 0 } else { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) },
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });
@@ -234,6 +239,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         acknowledged,
         attempts,
         surely_unsent,
+        before_ms,
         until_ms,
         lane,
     }
@@ -275,7 +281,8 @@ pub(crate) fn lease(
         };
         let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
         let surely_unsent = row.stage == Stage::Calling;
-        let lease = Lease { lane: by.lane, attempts: row.attempts, surely_unsent, until_ms };
+        let OutboxRow { attempts, before_ms, .. } = row;
+        let lease = Lease { lane: by.lane, attempts, surely_unsent, before_ms, until_ms };
         match leg {
             Some(leg) => calls.push(call_for(store, &order, &refund, leg, lease)),
             None => world.finish(store, row.leg),

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Adyen, Gateway, Manual, PayPal, Simulated, StatementFault, StatementLine, Stripe, adyen, paypal, stripe};
+use crate::{
+    Adyen, Gateway, Hyperswitch, Manual, MerchantService, PayPal, Simulated, StatementFault, StatementLine, Stripe,
+    adyen, hyperswitch, merchant, paypal, stripe,
+};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -56,6 +59,18 @@ pub const DRIVERS: &[Driver] = &[
         about: "Adyen, through its Checkout API",
         settings: adyen::SETTINGS,
         open: |settings| Ok(Arc::new(Adyen::open(settings)?)),
+    },
+    Driver {
+        name: "http",
+        about: "A service of your own, asked in signed JSON",
+        settings: merchant::SETTINGS,
+        open: |settings| Ok(Arc::new(MerchantService::open(settings)?)),
+    },
+    Driver {
+        name: "hyperswitch",
+        about: "Hyperswitch, and the processors behind it",
+        settings: hyperswitch::SETTINGS,
+        open: |settings| Ok(Arc::new(Hyperswitch::open(settings)?)),
     },
     Driver {
         name: "manual",
@@ -206,7 +221,7 @@ mod tests {
         for (name, read) in FILE_READERS {
             assert!(driver(name).unwrap().file_reader().is_some(), "{name}");
             let account = Settings(BTreeMap::from([("merchant_account".to_owned(), "Shop".to_owned())]));
-            assert_eq!(read(&account, b"some,other\nfile,1\n").unwrap_err().reason.is_empty(), false, "{name}");
+            assert!(!read(&account, b"some,other\nfile,1\n").unwrap_err().reason.is_empty(), "{name}");
         }
         let adyen = driver("adyen").unwrap().file_reader().unwrap();
         assert!(adyen(&Settings::default(), b"").unwrap_err().reason.contains("merchant account"));

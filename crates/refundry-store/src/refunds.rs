@@ -192,6 +192,8 @@ pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
                 holder: "before".to_owned(),
                 attempts: 1,
                 stage: Stage::Parked,
+                taken_ms: 0,
+                before_ms: 0,
             }));
         }
         outbox::insert(tx, &parked)?;

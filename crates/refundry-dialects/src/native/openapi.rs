@@ -57,6 +57,8 @@ const ANSWERS: &[&str] = &[
     "UnitMove",
     "Leg",
     "QuotedLeg",
+    "PaymentPlan",
+    "PlannedLeg",
     "Explanation",
 ];
 

@@ -290,6 +290,7 @@ mod tests {
             script: String::new(),
             refund_reference: String::new(),
             key_age_ms,
+            now_ms: 0,
         };
         assert!(ask(asked_within_ms).key_is_remembered(KEYS));
     }

@@ -228,7 +228,7 @@ impl Gateway for Simulated {
         self.page(span, "")
     }
 
-    fn read_list(&self, span: Span, outcome: HttpOutcome) -> Result<Page, StatementFault> {
+    fn read_list(&self, span: Span, _: &HttpRequest, outcome: HttpOutcome) -> Result<Page, StatementFault> {
         let page: lists::ListPage = match outcome {
             HttpOutcome::Answered { status: 200, body } => serde_json::from_slice(&body)
                 .map_err(|_| StatementFault::whole("status 200, but the body is not a page of refunds"))?,
@@ -248,7 +248,7 @@ impl Simulated {
         let Place::Remote { base_url } = &self.place else {
             return None;
         };
-        let (Span { from_ms, to_ms }, after) = (span, form_encoded(after));
+        let (Span { from_ms, to_ms, .. }, after) = (span, form_encoded(after));
         let url = format!("{base_url}/refunds?from_ms={from_ms}&to_ms={to_ms}&after={after}");
         Some(HttpRequest { method: Method::Get, url, headers: Vec::new(), body: Vec::new() })
     }
@@ -316,6 +316,7 @@ mod tests {
             script: "Ada Byron".to_owned(),
             refund_reference: String::new(),
             key_age_ms: 0,
+            now_ms: 0,
         }
     }
 

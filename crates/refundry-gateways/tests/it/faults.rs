@@ -213,7 +213,7 @@ async fn a_list_and_a_statement_hold_every_refund_of_a_span() {
         books.refund(&order(&number.to_string(), "pay, \"1\"", 1000 + number)).unwrap();
     }
     books.refund_at_dashboard(&entered(7)).unwrap();
-    let span = Span { from_ms: START_MS + 10, to_ms: START_MS + 200 };
+    let span = Span { from_ms: START_MS + 10, to_ms: START_MS + 200, now_ms: START_MS };
     let expected = books.statement(span);
     assert_eq!(expected.len(), 121);
 
@@ -221,7 +221,7 @@ async fn a_list_and_a_statement_hold_every_refund_of_a_span() {
     let (gateway, transport) = (provider.gateway(), transport());
     let (mut listed, mut pages, mut next) = (Vec::new(), 0, gateway.list(span));
     while let Some(request) = next {
-        let page = gateway.read_list(span, transport.call(request).await).unwrap();
+        let page = gateway.read_list(span, &request, transport.call(request.clone()).await).unwrap();
         listed.extend(page.lines);
         (pages, next) = (pages + 1, page.next);
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use refundry_core::order::Id;
 use refundry_core::refund::LegState;
-use refundry_gateways::{Span, Standing, StatementLine};
+use refundry_gateways::{Standing, StatementLine};
 
 /// How far the two sides' clocks and the way from our decision to the provider's may lie apart: a day.
 pub(super) const SLACK_MS: i64 = 86_400_000;
@@ -66,6 +66,13 @@ pub(super) struct Theirs {
     /// File and line, empty for one that was asked for.
     pub(super) place: String,
     pub(super) line: StatementLine,
+}
+
+/// A span of time, epoch milliseconds: from `from_ms` on, up to but without `to_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from_ms: i64,
+    pub(super) to_ms: i64,
 }
 
 /// Which time is compared.

@@ -21,14 +21,14 @@ use refundry_engine::store::Store;
 use refundry_engine::store::gateways::{self, GatewayRecord};
 use refundry_engine::store::stores::{self, StoreRecord};
 use refundry_gateways::drivers::driver;
-use refundry_gateways::{Driver, Gateway, Settings, Simulated, Span, StatementLine};
+use refundry_gateways::{Driver, Gateway, Settings, Simulated, StatementLine};
 
 use crate::cli::DataArgs;
 use crate::database;
 use crate::gateways::{SecretsArgs, Vault, driver_called};
 use crate::serve::say;
 use books::Books;
-use matching::{SLACK_MS, Scope, Theirs, compare};
+use matching::{SLACK_MS, Scope, Span, Theirs, compare};
 use report::Head;
 
 /// Exit code when something differs.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use refundry_core::money::{Currency, Decimal};
 use refundry_core::refund::LegState;
-use refundry_gateways::{Span, Standing};
+use refundry_gateways::Standing;
 use serde_json::{Value, json};
 
-use super::matching::{Comparison, Difference, Ours, Outcome, Suggestion, Sum, Theirs};
+use super::matching::{Comparison, Difference, Ours, Outcome, Span, Suggestion, Sum, Theirs};
 use crate::serve::say;
 
 /// What was compared.

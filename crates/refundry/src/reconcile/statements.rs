@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use refundry_core::limits::{CALL_MS, STATEMENT_BYTES_MAX, STATEMENT_LINES_MAX};
-use refundry_gateways::{Gateway, Span, StatementFault, StatementLine, Transport, TransportLimits};
+use refundry_engine::clock::Clock;
+use refundry_gateways::{self as driver, Gateway, StatementFault, StatementLine, Transport, TransportLimits};
 
-use super::matching::Theirs;
+use super::matching::{Span, Theirs};
 
 /// Pages of one list: none of the providers gives fewer than ten refunds on one that is not the last.
 const PAGES_MAX: usize = STATEMENT_LINES_MAX / 10;
@@ -57,13 +58,15 @@ async fn follow(
     span: Span,
     seen: &dyn Fn(u64),
 ) -> anyhow::Result<Vec<Theirs>> {
-    let Some(mut request) = gateway.list(span) else {
+    // Each page is asked for at its own time.
+    let span = || driver::Span { from_ms: span.from_ms, to_ms: span.to_ms, now_ms: Clock::System.now_ms() };
+    let Some(mut request) = gateway.list(span()) else {
         bail!("the driver {} has no list to ask for: name files of the provider's instead", gateway.name());
     };
     let mut all = Vec::new();
     for number in 1..=PAGES_MAX {
         let outcome = transport.call(request.clone()).await;
-        let page = gateway.read_list(span, outcome);
+        let page = gateway.read_list(span(), &request, outcome);
         let page = page.with_context(|| format!("the provider's list cannot be read, page {number}"))?;
         seen(page.lines.len() as u64);
         all.extend(page.lines.into_iter().map(|line| Theirs { place: String::new(), line }));
