@@ -1,4 +1,4 @@
-//! Our legs against the provider's lines: which belong together, what differs, and what probably belongs together. Pure:
+//! Our legs against the provider's lines: which belong together, what differs, what probably belongs together. Pure:
 //! reads nothing, changes nothing.
 //!
 //! A line belongs to the leg whose number it carries, else to the leg that the provider calls by the line's reference.

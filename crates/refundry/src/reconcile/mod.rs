@@ -1,5 +1,5 @@
-//! `refundry reconcile`: our legs against the provider's, to the cent. Looks, and changes nothing: what differs is for a
-//! person, with the likely match beside it.
+//! `refundry reconcile`: our legs against the provider's, to the cent. Looks, and changes nothing: what differs is for
+//! a person, with the likely match beside it.
 
 mod books;
 mod matching;

@@ -11,6 +11,7 @@ on_both!(
     books_that_agree_and_differences_of_every_kind,
     legs_that_the_provider_never_saw_are_missing_there,
     a_file_of_stripes_is_read_without_a_gateway,
+    a_refund_made_there_and_heard_of_agrees,
 );
 
 /// A span that holds whatever time the machine has.
@@ -222,6 +223,45 @@ fn a_file_of_stripes_is_read_without_a_gateway(on: Backend) {
     assert_eq!(found["differences"][0]["there"][0]["place"], "wrong.csv:3");
     let told = reconcile(&place, &["--provider", "paypal", &file]);
     assert_eq!(told.status.code(), Some(1), "it is no report of PayPal");
+}
+
+/// A configured gateway: what its provider told of is in the books already. Asking needs its secrets, files do not.
+fn a_refund_made_there_and_heard_of_agrees(on: Backend) {
+    let place = Place::new(on);
+    let key = ["--secrets-key", &"0a".repeat(32)];
+    let server = place.serve(&key);
+    let hook = format!("{}/hooks/demo/sim-eu", server.url());
+    let provider =
+        Process::start(&["simulate-provider", "--listen", "127.0.0.1:0", "--notify", &hook, "--notify-secret", "hush"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = format!("webhook_secret={}", write(folder.path(), "secret", "hush"));
+    let base_url = format!("base_url={}", provider.url());
+    let put = ["gateway", "put", "sim-eu", "--store", "demo", "--driver", "simulated", "--set", &base_url];
+    let done = run(&[&put[..], &["--secret-file", &secret], &key, &place.args()].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (mut client, mut there) = (server.client(), provider.client());
+    put_orders(&mut client, &[order_paid_by("heard", "pay_1", "sim-eu")]);
+    let (_, leg) = refund(&mut client, "heard", "10.00", &["succeeded"]);
+    post(&mut there, "/dashboard/refunds", &json!({"payment": "pay_1", "amount_minor": 700, "currency": "USD"}));
+    until("the refund made there to be heard of", || {
+        (client.get("/v1/orders/heard").json()["refundable"] == "983.00").then_some(())
+    });
+    let asking = [&["--gateway", "sim-eu"], &key[..], &EVER].concat();
+    let (code, found) = report(&place, &asking);
+    assert_eq!((code, &found["agreed"]), (0, &json!(2)), "{found:#}");
+    assert_eq!(found["sums"][0]["here"], "17.00");
+
+    let unlocked = reconcile(&place, &[&["--gateway", "sim-eu"], &EVER[..]].concat());
+    assert_eq!(unlocked.status.code(), Some(1), "its secrets cannot be read");
+    let csv = there.get("/statement.csv").text();
+    let file = write(folder.path(), "books.csv", &csv);
+    assert_eq!(report(&place, &["--provider", "simulated", &file]).0, 0, "the only gateway of that driver is meant");
+    // The file of another gateway of the store.
+    let (code, found) = report(&place, &["--gateway", "simulated", &file]);
+    assert_eq!(code, 5, "{found:#}");
+    let strange = json!({"kind": "other_gateway", "leg": leg, "gateway": "sim-eu"});
+    let found = found["differences"].as_array().expect("a list");
+    assert_eq!(found.iter().map(|found| &found["suggestion"]).collect::<Vec<_>>(), [&strange], "{found:#?}");
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
