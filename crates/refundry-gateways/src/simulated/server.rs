@@ -284,7 +284,8 @@ fn statement(books: &BookKeeper, span: Span) -> Response<Full<Bytes>> {
 /// The span that a query asks for; without an end where it names none.
 fn span(query: Option<&str>) -> Span {
     let number = |name| parameter(query, name).and_then(|text| text.parse().ok());
-    Span { from_ms: number("from_ms").unwrap_or(i64::MIN), to_ms: number("to_ms").unwrap_or(i64::MAX), now_ms: 0 }
+    let (from_ms, to_ms) = (number("from_ms").unwrap_or(i64::MIN), number("to_ms").unwrap_or(i64::MAX));
+    Span { from_ms, to_ms, now_ms: to_ms }
 }
 
 fn parameter<'q>(query: Option<&'q str>, name: &str) -> Option<&'q str> {

@@ -213,7 +213,7 @@ async fn a_list_and_a_statement_hold_every_refund_of_a_span() {
         books.refund(&order(&number.to_string(), "pay, \"1\"", 1000 + number)).unwrap();
     }
     books.refund_at_dashboard(&entered(7)).unwrap();
-    let span = Span { from_ms: START_MS + 10, to_ms: START_MS + 200, now_ms: START_MS };
+    let span = Span { from_ms: START_MS + 10, to_ms: START_MS + 200, now_ms: START_MS + 200 };
     let expected = books.statement(span);
     assert_eq!(expected.len(), 121);
 
