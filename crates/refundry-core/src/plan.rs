@@ -100,12 +100,13 @@ fn sweep(facts: &Facts, first: &[usize]) -> Result<Parts, Rejection> {
     for payment in first.iter().copied().chain(others) {
         let part = facts.payment_left(payment);
         let own = own_of(facts, payment, part);
+        if part.is_zero() && own.is_zero() {
+            continue;
+        }
         if let Some(limit) = broken(facts, payment, own, false) {
             return Err(limited(facts, payment, None, limit, own));
         }
-        if part.is_positive() || own.is_positive() {
-            parts.push((payment, part));
-        }
+        parts.push((payment, part));
     }
     Ok(parts)
 }
@@ -147,7 +148,8 @@ fn named(facts: &Facts, request: &RefundRequest, asks: &[LegAsk], draft: &Draft)
             AmountIn::Books if asked > left => (asked, own_left, left),
             AmountIn::Books => (asked, own_after(facts, index, taken, own_taken, asked), left),
             AmountIn::Own if asked > own_left => (left, asked, own_left),
-            AmountIn::Own => (booked_after(facts, index, taken, own_taken, asked), asked, own_left),
+            // Rounding never takes what a dispute holds of the other currency.
+            AmountIn::Own => (booked_after(facts, index, taken, own_taken, asked).min(left), asked, own_left),
         };
         if asked > available && over.is_none() {
             let payment = ask.payment.as_ref().map_or_else(String::new, |p| p.text.clone());
@@ -234,6 +236,10 @@ fn own_after(facts: &Facts, index: usize, taken: Amount, own_taken: Amount, amou
     let own_left = facts.payment_own_rest(index) - own_taken;
     if amount == left {
         return own_left;
+    }
+    // A payment that is contested as a whole moves nothing, in neither of its currencies.
+    if amount.is_zero() {
+        return Amount::ZERO;
     }
     let before = paid.held() + taken;
     let own = payment.own_of(before + amount) - payment.own_of(before);

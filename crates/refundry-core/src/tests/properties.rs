@@ -74,6 +74,36 @@ fn any_history_keeps_the_books() {
     .budget_ms(500);
 }
 
+#[test]
+fn disputes_hold_what_they_are_about_and_nothing_once_they_are_won() {
+    arbtest(|u| {
+        let mut book = Book::open(any_order(u)?);
+        let payments = book.facts.order.payments.len();
+        for _ in 0..u.int_in_range(1..=8)? {
+            if u.ratio(1, 2)? {
+                let payment = u.choose_index(payments)?;
+                let captured = book.facts.order.payments[payment].own_captured.get();
+                book.dispute(payment, u.int_in_range(0..=captured + 10)?);
+            }
+            step(u, &mut book, true)?;
+            let before = book.facts.clone();
+            if let Ok(refund) = book.ask_for(Ask::Everything) {
+                for leg in &book.refunds[refund].legs {
+                    assert!(leg.amount <= before.payment_left(leg.payment), "what is contested stays");
+                }
+            }
+        }
+        for payment in 0..payments {
+            book.dispute(payment, 0);
+        }
+        finish(&mut book);
+        Ok(())
+    })
+    .size_min(128)
+    .size_max(2_048)
+    .budget_ms(500);
+}
+
 /// The figures a refund moves, without its running number and time.
 fn money(balances: &Balances) -> Balances {
     Balances { refunds: 0, updated_ms: 0, customized: false, ..balances.clone() }
