@@ -14,7 +14,7 @@
 //!   either.
 
 mod hooks;
-mod statement;
+pub(crate) mod statement;
 mod units;
 mod wire;
 

@@ -18,7 +18,7 @@
 //! Not found: a deadline or a smallest amount that holds for every payment method. Adyen tells of both in the webhook.
 
 mod hooks;
-mod statement;
+pub(crate) mod statement;
 
 use std::fmt;
 

@@ -79,7 +79,8 @@ impl Book {
     }
 }
 
-fn driver_called(name: &str) -> anyhow::Result<&'static Driver> {
+/// The driver of that name.
+pub(crate) fn driver_called(name: &str) -> anyhow::Result<&'static Driver> {
     driver(name).with_context(|| format!("no driver is called {name}; `refundry gateway drivers` lists them"))
 }
 

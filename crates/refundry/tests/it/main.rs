@@ -28,4 +28,5 @@ mod faults;
 mod harness;
 mod import;
 mod readme;
+mod reconcile;
 mod together;
