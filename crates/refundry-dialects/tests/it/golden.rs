@@ -7,6 +7,8 @@
 //!   before the first such section: `read_orders, write_orders`;
 //! - `request`, perhaps with a few words on it: method and target, headers, a blank line, the body;
 //!   directly below it, `body-repeat "[" 10000` and `body-bytes ff fe` add to a body what text cannot show;
+//! - `event 500 USD pay_1`: a refund of this amount in minor units that the gateway `till` told of and that fits
+//!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
 //!   `succeeded`, `failed CODE`, `in_doubt`, `sent`;
 //! - `call`, `outcome`, `response` after each request: written by the runner, compared on every run.
@@ -93,6 +95,7 @@ fn check(path: &Path, write: bool) -> Result<(), String> {
 enum Step<'a> {
     Orders(&'a str),
     Token(&'a str),
+    Event(&'a str),
     Settle(&'a str),
     Request(Sent<'a>),
 }
@@ -123,6 +126,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
             let parse = |code| Scope::parse(code).ok_or_else(|| format!("there is no scope `{code}`"));
             engine.scopes = Some(words_of(scopes).map(parse).collect::<Result<_, _>>()?);
         }
+        Step::Event(text) => engine.hear(text)?,
         Step::Settle(text) => {
             let (refund, leg, news) = settlement(text)?;
             engine.settle(refund, leg, news)?;
@@ -175,6 +179,7 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
         let step = match section.word {
             "orders" => Step::Orders(section.rest),
             "token" => Step::Token(section.rest),
+            "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
             "request" => {
                 let mut sent = read_request(section.body).map_err(at)?;
@@ -394,7 +399,9 @@ GET /  []
                 Ok(format!("=== call\n{} {} {} {:?} {body}\n\n", sent.method, sent.path, sent.query, sent.headers))
             }
             Step::Orders("two_lines, yen") | Step::Settle("1.2 failed expired") => Ok(String::new()),
-            Step::Orders(rest) | Step::Token(rest) | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),
+            Step::Orders(rest) | Step::Token(rest) | Step::Event(rest) | Step::Settle(rest) => {
+                Err(format!("`{rest}` is not of this test"))
+            }
         })
     }
 
