@@ -27,6 +27,13 @@ pub enum PayoutCall {
         /// The leg's number.
         leg: Id,
     },
+    /// Have the gateway asked about a leg now, whatever its ladder says.
+    AskLeg {
+        /// Of which refund.
+        refund: Reference,
+        /// The leg's number.
+        leg: Id,
+    },
     /// A page of events that wait for a person, oldest first.
     ListEvents {
         /// Those above this number.
@@ -104,7 +111,7 @@ pub enum PayoutReply {
         /// More follow.
         has_more: bool,
     },
-    /// To `GetLeg`.
+    /// To `GetLeg` and `AskLeg`.
     Leg {
         /// The leg.
         leg: Box<LegView>,
@@ -252,6 +259,8 @@ pub enum PayoutFault {
     NothingToRetry(String),
     /// No such leg, as it was named.
     LegUnknown(String),
+    /// The leg is over, or no gateway answers for it.
+    NothingToAsk(Id),
     /// No such event waits, as it was named.
     EventUnknown(String),
     /// The person's word cannot be followed.

@@ -73,6 +73,7 @@ pub(super) fn call(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, N
         Endpoint::CancelRefund(name) => legs::cancel(name, request.body),
         Endpoint::RetryRefund(name) => legs::retry(name, request.body),
         Endpoint::GetLeg(refund, leg) => legs::get(refund, leg),
+        Endpoint::AskLeg(refund, leg) => legs::ask(refund, leg),
         Endpoint::SettleLeg(refund, leg) => settle(refund, leg, &body::parse(request.body)?),
         Endpoint::ListLegs => legs::list(request),
         Endpoint::ListEvents => events::list(request),

@@ -213,6 +213,7 @@ fn payout_faults() -> Vec<PayoutFault> {
     let text = |text: &str| text.to_owned();
     vec![
         PayoutFault::NotCancellable(text("179361360000000101")),
+        PayoutFault::NothingToAsk(179_361_360_000_000_102),
         PayoutFault::NothingToRetry(text("179361360000000101")),
         PayoutFault::LegUnknown(text("179361360000000999")),
         PayoutFault::EventUnknown(text("179361360000000999")),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use refundry_core::order::Id;
 use refundry_core::refund::{LegState, Stage};
 use refundry_core::retry::Destination;
 use serde::Serialize;
@@ -152,10 +153,20 @@ pub(super) fn list(request: &Request<'_>) -> Result<Call, No> {
 
 /// Reads `GET /v1/refunds/{id}/legs/{leg}`.
 pub(super) fn get(refund: &str, leg: &str) -> Result<Call, No> {
+    let leg = number_of(leg)?;
+    Ok(Call::Payouts(Box::new(PayoutCall::GetLeg { refund: reference(refund), leg })))
+}
+
+/// Reads `POST /v1/refunds/{id}/legs/{leg}/ask`, which has nothing to say beside its path.
+pub(super) fn ask(refund: &str, leg: &str) -> Result<Call, No> {
+    let leg = number_of(leg)?;
+    Ok(Call::Payouts(Box::new(PayoutCall::AskLeg { refund: reference(refund), leg })))
+}
+
+fn number_of(leg: &str) -> Result<Id, No> {
     // A text that is none of our numbers names no leg of any refund.
     let unknown = || Refusal::Payouts(Box::new(PayoutFault::LegUnknown(leg.to_owned())));
-    let leg = read_id(leg.trim()).ok_or_else(|| No::Refused(unknown()))?;
-    Ok(Call::Payouts(Box::new(PayoutCall::GetLeg { refund: reference(refund), leg })))
+    read_id(leg.trim()).ok_or_else(|| No::Refused(unknown()))
 }
 
 /// Writes a page of legs.

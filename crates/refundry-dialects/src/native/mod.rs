@@ -76,6 +76,8 @@ pub enum Endpoint {
     RetryRefund(String),
     /// `GET /v1/refunds/{id}/legs/{leg}`
     GetLeg(String, String),
+    /// `POST /v1/refunds/{id}/legs/{leg}/ask`
+    AskLeg(String, String),
     /// `POST /v1/refunds/{id}/legs/{leg}/settle`
     SettleLeg(String, String),
     /// `GET /v1/legs`
@@ -133,6 +135,7 @@ fn endpoint(method: &str, segments: &[&str]) -> Option<Endpoint> {
         ("POST", ["refunds", id, "cancel"]) => Endpoint::CancelRefund(name(id)),
         ("POST", ["refunds", id, "retry"]) => Endpoint::RetryRefund(name(id)),
         ("GET", ["refunds", id, "legs", leg]) => Endpoint::GetLeg(name(id), name(leg)),
+        ("POST", ["refunds", id, "legs", leg, "ask"]) => Endpoint::AskLeg(name(id), name(leg)),
         ("POST", ["refunds", id, "legs", leg, "settle"]) => Endpoint::SettleLeg(name(id), name(leg)),
         ("GET", ["legs"]) => Endpoint::ListLegs,
         ("GET", ["events"]) => Endpoint::ListEvents,
@@ -160,7 +163,7 @@ fn allowed(segments: &[&str]) -> Option<&'static str> {
         ["tokens", _] => Some("DELETE"),
         ["orders", _, "fulfilments" | "payments" | "quote"]
         | ["refunds", _, "cancel" | "retry"]
-        | ["refunds", _, "legs", _, "settle"]
+        | ["refunds", _, "legs", _, "ask" | "settle"]
         | ["events", _, "resolve"] => Some("POST"),
         _ => None,
     }
@@ -202,6 +205,7 @@ pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
         | Endpoint::CreateRefund
         | Endpoint::CancelRefund(_)
         | Endpoint::RetryRefund(_)
+        | Endpoint::AskLeg(..)
         | Endpoint::SettleLeg(..)
         | Endpoint::ResolveEvent(_) => Some(Scope::WriteOrders),
     }

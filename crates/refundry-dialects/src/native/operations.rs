@@ -308,6 +308,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..get("/v1/refunds/{id}/legs/{leg}", "getLeg", "refunds", "Get a leg with the evidence of it")
     },
     Operation {
+        about: "Whatever its ladder says; also about a leg that is parked, which stays so unless the answer settles it. \
+                A leg that is due within a minute anyway, or in a worker's hands, is left as it is. The answer shows \
+                the leg as it is before anybody has asked.",
+        ok: &[ok(200, "LegFile", "The leg, where it stands, and the evidence.", legs::example_file)],
+        problems: &["leg_unknown", "nothing_to_ask", "idempotency_key_reused"],
+        ..post("/v1/refunds/{id}/legs/{leg}/ask", "askLeg", "refunds", "Have the gateway asked about a leg now")
+    },
+    Operation {
         about: "For legs that no gateway answers for, and for parked ones: those on which what the provider says and \
                 what was asked disagree, or of which nothing was learnt in time. Look at the evidence and ask the \
                 provider first; what is said here is final.",

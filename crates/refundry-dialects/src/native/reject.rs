@@ -61,6 +61,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("order_changes_refunded", 409, "What was refunded cannot be changed"),
     ("leg_not_settleable", 409, "The leg cannot be settled by hand"),
     ("refund_not_cancellable", 409, "The refund cannot be called off any more"),
+    ("nothing_to_ask", 409, "The leg is over, or no gateway answers for it"),
     ("nothing_to_retry", 409, "Nothing of the refund failed that was not tried again"),
     ("event_not_resolvable", 409, "The event cannot be resolved like this"),
     ("gateway_driver_differs", 409, "A gateway's driver stays what it is"),
@@ -208,6 +209,10 @@ fn payouts(fault: &PayoutFault) -> No {
         }
         PayoutFault::LegUnknown(leg) => {
             No::new("leg_unknown", format!("there is no such refund, or it has no leg \"{leg}\"")).with("leg", &**leg)
+        }
+        PayoutFault::NothingToAsk(leg) => {
+            let detail = "it is over, or no gateway answers for it";
+            No::new("nothing_to_ask", detail).with("leg", id_text(*leg))
         }
         PayoutFault::EventUnknown(event) => {
             No::new("event_unknown", format!("no event waits that has the id \"{event}\"")).with("event", &**event)

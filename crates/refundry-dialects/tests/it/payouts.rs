@@ -102,6 +102,12 @@ impl Engine {
         match call {
             PayoutCall::ListLegs { stages, after, limit } => Ok(self.legs(&stages, after, limit)),
             PayoutCall::GetLeg { refund, leg } => self.leg(&refund, leg),
+            PayoutCall::AskLeg { refund, leg } => match self.leg(&refund, leg)? {
+                PayoutReply::Leg { leg: view, .. } if view.standing.is_none() => {
+                    Err(refused(PayoutFault::NothingToAsk(leg)))
+                }
+                reply => Ok(reply),
+            },
             PayoutCall::ListEvents { after, limit } => {
                 let mut events: Vec<EventView> = self.till.events.iter().filter(|e| e.id > after).cloned().collect();
                 let has_more = cut(&mut events, limit);

@@ -10,7 +10,7 @@ use refundry_dialects::payouts::{
 };
 use refundry_dialects::{Refusal, Reply, Wait};
 use refundry_engine::accept::{Job, Outcome, RequestKey};
-use refundry_engine::by_hand::{CancelFault, RetryAsk, RetryFault};
+use refundry_engine::by_hand::{AskFault, CancelFault, RetryAsk, RetryFault};
 use refundry_engine::hear::{Ruling, RulingFault};
 use refundry_engine::read::{self, OpenLeg};
 use refundry_engine::settings::{RouteAsk, StoreSettings};
@@ -55,6 +55,7 @@ impl App {
         match call {
             PayoutCall::ListLegs { stages, after, limit } => self.legs(caller, stages, after, limit).await,
             PayoutCall::GetLeg { refund, leg } => self.leg(caller, refund, leg).await,
+            PayoutCall::AskLeg { refund, leg } => self.ask_leg(caller, refund, leg).await,
             PayoutCall::ListEvents { after, limit } => self.events(caller, after, limit).await,
             PayoutCall::ResolveEvent { event, word } => self.resolve(caller, event, word).await,
             PayoutCall::ListGateways => {
@@ -94,6 +95,18 @@ impl App {
         let standing = file.open.map(|open| standing(&open));
         let leg = Box::new(LegView { refund: file.refund, order: file.order, index, standing });
         Ok(PayoutReply::Leg { leg, evidence: file.evidence.into_iter().map(testimony).collect() })
+    }
+
+    async fn ask_leg(&self, caller: &Arc<Caller>, refund: Reference, leg: Id) -> Result<PayoutReply, Refusal> {
+        let job = Job::AskNow { store: caller.store.id, refund: refund.clone(), leg };
+        match self.write(caller, job).await? {
+            Outcome::Asked(Ok(_)) => self.leg(caller, refund, leg).await.map_err(written),
+            Outcome::Asked(Err(AskFault::NothingToAsk)) => Err(refused(PayoutFault::NothingToAsk(leg))),
+            Outcome::Asked(Err(AskFault::RefundUnknown | AskFault::LegUnknown)) => {
+                Err(refused(PayoutFault::LegUnknown(format!("{leg:018}"))))
+            }
+            _ => Err(mismatch()),
+        }
     }
 
     async fn events(&self, caller: &Arc<Caller>, after: Id, limit: u32) -> Result<PayoutReply, Refusal> {
