@@ -98,10 +98,10 @@ fn check_leg(shop: &Shop, refund: Id, leg: &Leg) -> Result<i128, String> {
     let standing = shop.provider.standing(leg.id);
     let paid = match (&leg.state, standing) {
         (LegState::Succeeded { .. }, Some((Status::Done, amount))) if amount == asked => Some(amount),
-        (LegState::Failed { .. }, None | Some((Status::Declined, _))) => Some(0),
         // Contradictory figures, and what the provider does not settle, stay where everybody sees them.
         (LegState::Parked { .. }, Some((Status::Done, amount))) if amount != asked => Some(amount),
-        (LegState::Parked { .. }, Some((Status::Pending, _))) => Some(0),
+        (LegState::Failed { .. }, None | Some((Status::Declined, _)))
+        | (LegState::Parked { .. }, Some((Status::Pending, _))) => Some(0),
         _ => None,
     };
     paid.map(i128::from).ok_or_else(|| {

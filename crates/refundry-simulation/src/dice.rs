@@ -1,6 +1,6 @@
 //! Chance from a seed: the same seed throws the same numbers on every machine.
 
-/// Throws numbers. The generator is SplitMix64, whose published constants it has.
+/// Throws numbers. The generator is `SplitMix64`, whose published constants it has.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 

@@ -44,7 +44,7 @@ impl Provider {
             delivery_late: rate(300),
             delivery_late_ms: Millis(1_000, 3 * DAY_MS),
             delivery_reordered: rate(300),
-            outages: outages(&mut Dice::new(seed ^ 0x007a6e)),
+            outages: outages(&mut Dice::new(seed ^ 0x7a6e)),
             ..Faults::default()
         };
         let setup = Setup { faults, time: Time::Shared(true_ms), secret: Some(Secret(SECRET.to_owned())) };

@@ -308,9 +308,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..get("/v1/refunds/{id}/legs/{leg}", "getLeg", "refunds", "Get a leg with the evidence of it")
     },
     Operation {
-        about: "Whatever its ladder says; also about a leg that is parked, which stays so unless the answer settles it. \
+        about: "Whatever its ladder says. Of a leg that is parked, too, which stays so unless the answer settles it. \
                 A leg that is due within a minute anyway, or in a worker's hands, is left as it is. The answer shows \
-                the leg as it is before anybody has asked.",
+                the leg before anybody has asked.",
         ok: &[ok(200, "LegFile", "The leg, where it stands, and the evidence.", legs::example_file)],
         problems: &["leg_unknown", "nothing_to_ask", "idempotency_key_reused"],
         ..post("/v1/refunds/{id}/legs/{leg}/ask", "askLeg", "refunds", "Have the gateway asked about a leg now")
