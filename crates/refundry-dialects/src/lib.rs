@@ -18,6 +18,7 @@ use serde_json::Value;
 pub mod body;
 pub mod digital_river;
 pub mod native;
+pub mod payouts;
 pub mod shoplazza;
 pub mod shopline;
 pub mod text;

@@ -13,6 +13,9 @@ use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::retry::Destination;
+
+use crate::payouts::{PayoutCall, PayoutFault, PayoutReply};
 
 /// A header's name in lower case, and its value.
 pub type Header<'a> = (&'a str, Cow<'a, str>);
@@ -169,7 +172,21 @@ pub enum Call {
         /// The pairs.
         metadata: BTreeMap<String, Option<MetaValue>>,
     },
-    /// Record by hand what became of a leg that no gateway answers for.
+    /// Call a refund off while surely nothing of it was sent.
+    CancelRefund {
+        /// Which.
+        refund: Reference,
+        /// Why, may be empty.
+        reason: String,
+    },
+    /// Try again what failed of a refund, as a refund of its own.
+    RetryRefund {
+        /// Which.
+        refund: Reference,
+        /// Where the money goes now.
+        to: Destination,
+    },
+    /// Record by hand what became of a leg that waits for a person.
     SettleLeg {
         /// Which refund.
         refund: Reference,
@@ -234,6 +251,8 @@ pub enum Call {
         /// The token's public id.
         token: String,
     },
+    /// About paying back: legs, events, gateways, routes.
+    Payouts(Box<PayoutCall>),
     /// Answered by the dialect itself, without the engine (e.g. its OpenAPI document).
     Ready(Response),
 }
@@ -241,9 +260,9 @@ pub enum Call {
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// To `CreateRefund`.
+    /// To `CreateRefund` and `RetryRefund`.
     Created(Box<RefundAnswer>),
-    /// To `GetRefund`, `AnnotateRefund`, `SettleLeg`.
+    /// To `GetRefund`, `AnnotateRefund`, `CancelRefund`, `SettleLeg`.
     Refund(Box<RefundView>),
     /// To `ListRefunds` and `ListRefundsOf`.
     Refunds(RefundPage),
@@ -287,6 +306,8 @@ pub enum Reply {
     Tokens(Vec<TokenView>),
     /// To `RevokeToken`.
     Revoked,
+    /// To `Payouts`.
+    Payouts(Box<PayoutReply>),
 }
 
 /// A store.
@@ -389,6 +410,8 @@ pub enum Refusal {
     },
     /// The leg is not there, or cannot be settled by hand in its state.
     LegNotSettleable(Id),
+    /// About paying back.
+    Payouts(Box<PayoutFault>),
     /// An order cannot be taken in.
     Intake(Box<IntakeFault>),
     /// A store or token setting is taken, unknown or invalid: field and reason.

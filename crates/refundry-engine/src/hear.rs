@@ -619,7 +619,8 @@ fn pack(notice: &Notice) -> String {
     serde_json::to_string(&packed).expect("a packed notice has text keys only")
 }
 
-fn unpack(row: &InboxRow) -> Result<Notice, StoreError> {
+/// A notice as it was kept.
+pub(crate) fn unpack(row: &InboxRow) -> Result<Notice, StoreError> {
     let broken = || StoreError::defect(format!("inbox.notice of event {} cannot be read", row.id));
     let packed: Packed = serde_json::from_str(&row.notice).map_err(|_| broken())?;
     let about = match packed.about {

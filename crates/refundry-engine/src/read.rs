@@ -12,11 +12,14 @@ use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote, alternatives};
 use refundry_core::refund::{Leg, Refund, Stage};
 use refundry_core::rejection::Rejection;
+use refundry_gateways::Notice;
 use refundry_store::evidence::{self, Evidence};
+use refundry_store::inbox::{self, InboxRow};
 use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::refunds::CursorUnknown;
 use refundry_store::{Store, StoreError, Tx, orders, refunds, stores};
 
+use crate::hear::unpack;
 use crate::{Engine, settings};
 
 /// A page of refunds, each with its order, and whether more follow; or a cursor that names nothing.
@@ -131,11 +134,17 @@ impl OpenLeg {
     }
 }
 
-/// Legs of a store in some stages, oldest first, at most `limit`.
-pub fn open_legs(store: &Store, tenant: i64, stages: &[Stage], limit: i64) -> Result<Vec<OpenLeg>, StoreError> {
+/// Legs of a store in some stages, oldest first, above the number `after`, at most `limit`.
+pub fn open_legs(
+    store: &Store,
+    tenant: i64,
+    stages: &[Stage],
+    after: Id,
+    limit: i64,
+) -> Result<Vec<OpenLeg>, StoreError> {
     store.read(|tx| {
         let mut open = Vec::new();
-        for row in outbox::in_stages(tx, tenant, stages, limit)? {
+        for row in outbox::in_stages(tx, tenant, stages, after, limit)? {
             open.extend(open_leg(tx, &row)?);
         }
         Ok(open)
@@ -178,4 +187,11 @@ pub fn leg(store: &Store, tenant: i64, reference: &Reference, leg: Id) -> Result
         let evidence = evidence::of_leg(tx, tenant, leg)?;
         Ok(Some(LegFile { refund, order, open, evidence }))
     })
+}
+
+/// Events of a store that wait for a person, each with what it says, oldest first, above the number `after`, at most
+/// `limit`.
+pub fn events(store: &Store, tenant: i64, after: Id, limit: i64) -> Result<Vec<(InboxRow, Notice)>, StoreError> {
+    let rows = store.read(|tx| inbox::waiting(tx, tenant, after, limit))?;
+    rows.into_iter().map(|row| unpack(&row).map(|notice| (row, notice))).collect()
 }

@@ -101,11 +101,17 @@ pub fn get(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<OutboxRow>, St
     tx.query_one(GET, &[store.into(), number(leg)?], |row| decode(row, store))
 }
 
-/// Legs of a store in some stages, longest waiting first, at most `limit`.
-pub fn in_stages(tx: &mut Tx<'_>, store: i64, stages: &[Stage], limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+/// Legs of a store in some stages, longest waiting first, above the number `after`, at most `limit`.
+pub fn in_stages(
+    tx: &mut Tx<'_>,
+    store: i64,
+    stages: &[Stage],
+    after: Id,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, StoreError> {
     let mut found = Vec::new();
     for stage in stages {
-        let params = [store.into(), stage.code().into(), limit.into()];
+        let params = [store.into(), stage.code().into(), number(after)?, limit.into()];
         found.extend(tx.query(IN_STAGE, &params, |row| decode(row, store))?);
     }
     found.sort_by_key(|row| row.leg);
@@ -191,7 +197,7 @@ const GET: &str = "
     FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const IN_STAGE: &str = "
     SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms
-    FROM outbox WHERE store = ?1 AND stage = ?2 ORDER BY leg_id LIMIT ?3";
+    FROM outbox WHERE store = ?1 AND stage = ?2 AND leg_id > ?3 ORDER BY leg_id LIMIT ?4";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
 const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";

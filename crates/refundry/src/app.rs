@@ -17,7 +17,7 @@ use refundry_dialects::{
     Call, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Scope, StoreView, TokenView, Wait,
 };
 use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
-use refundry_engine::by_hand::HandFault;
+use refundry_engine::by_hand::{HandFault, RetryAsk};
 use refundry_engine::intake::{ChangeFault, How, Taken};
 use refundry_engine::read::Quoted;
 use refundry_engine::store::stores::StoreRecord;
@@ -32,6 +32,8 @@ use tokio::time::timeout;
 use crate::gateways::Book;
 use crate::http::metrics::Metrics;
 use crate::mailbox::{Answer, Mailbox};
+
+mod payouts;
 
 /// Orders of one import that wait for the writer together.
 const IMPORT_WINDOW: usize = 512;
@@ -136,7 +138,10 @@ impl App {
                     _ => Err(mismatch()),
                 }
             }
+            Call::CancelRefund { refund, reason } => self.cancel(caller, refund, reason).await,
+            Call::RetryRefund { refund, to } => self.retry(caller, RetryAsk { refund, to }, key).await,
             Call::SettleLeg { refund, leg, succeeded, text } => self.settle(caller, refund, leg, succeeded, text).await,
+            Call::Payouts(call) => Ok(Reply::Payouts(Box::new(self.run_on_payouts(caller, *call).await?))),
             call => self.run_on_orders(caller, call).await,
         }
     }
@@ -214,8 +219,14 @@ impl App {
         wait: Wait,
         key: Option<RequestKey>,
     ) -> Result<Reply, Refusal> {
+        let outcome = self.write(caller, Job::Create { store: caller.store.id, command, key }).await?;
+        self.created(caller, outcome, wait).await
+    }
+
+    /// What is answered to a refund that was accepted, or refused by the rules.
+    async fn created(&self, caller: &Caller, outcome: Outcome, wait: Wait) -> Result<Reply, Refusal> {
         let store = caller.store.id;
-        let accepted = match self.write(caller, Job::Create { store, command, key }).await? {
+        let accepted = match outcome {
             Outcome::Created(Ok(accepted)) => accepted,
             Outcome::Created(Err(rejection)) => {
                 self.metrics.refused(rejection.code());

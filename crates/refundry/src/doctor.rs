@@ -65,7 +65,7 @@ fn examine(engine: &Engine, book: &Book, store: &StoreRecord) -> anyhow::Result<
         json!({ "gateway": gateway, "driver": null, "reason": reason })
     });
     let faults: Vec<Value> = faults.chain(lost).collect();
-    let legs = read::open_legs(engine.store(), store.id, &[Stage::Parked, Stage::InDoubt], SHOWN_MAX)?;
+    let legs = read::open_legs(engine.store(), store.id, &[Stage::Parked, Stage::InDoubt], 0, SHOWN_MAX)?;
     let late_ms = backlog.1.map_or(0, |due_ms| (now_ms - due_ms).max(0));
     let count = |stage| stages.iter().find(|(known, _)| *known == stage).map_or(0, |(_, count)| *count);
     let counts: serde_json::Map<String, Value> =

@@ -32,7 +32,8 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
         | Reply::Imported { .. }
         | Reply::Stores(_)
         | Reply::Tokens(_)
-        | Reply::Revoked => None,
+        | Reply::Revoked
+        | Reply::Payouts(_) => None,
     }
 }
 

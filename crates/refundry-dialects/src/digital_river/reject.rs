@@ -135,6 +135,9 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
             let message = format!("The refund of charge entry {leg} cannot be settled by hand.");
             answer(409, &[Problem::coded("invalid_state", message)])
         }
+        Refusal::Payouts(_) => {
+            answer(409, &[Problem::coded("invalid_state", "This cannot be done with the payment as it is.")])
+        }
         Refusal::Intake(fault) => intake(fault),
         Refusal::Setting { field, reason } => {
             // Of what can be set here only metadata has a bound that shows after it was merged.

@@ -411,6 +411,8 @@ pub struct Refund<'a> {
     pub reason: &'a str,
     /// Σ of the legs that succeeded.
     pub refunded: Money,
+    /// The refund whose failed legs this one tries again.
+    pub retry_of: Option<String>,
     /// `pending` while a leg is under way, then `succeeded` (at least one leg did) or `failed`.
     #[schema(value_type = codes::RefundState)]
     pub state: &'static str,
@@ -530,8 +532,8 @@ pub struct Leg<'a> {
     /// When it succeeded or failed.
     #[schema(format = DateTime)]
     pub finished_at: Option<String>,
-    /// The gateway that pays back.
-    pub gateway: &'a str,
+    /// The gateway that pays back; `null` of a leg outside.
+    pub gateway: Option<&'a str>,
     /// Our number, 18 digits: the idempotency key at the provider.
     pub id: Cow<'a, str>,
     /// In the payment's own currency.
@@ -544,6 +546,8 @@ pub struct Leg<'a> {
     pub reason: Option<&'a str>,
     /// The provider's id of the refund, once it is known.
     pub reference: Option<&'a str>,
+    /// The refund that tries again what failed here.
+    pub retried_by: Option<String>,
     /// `original` through the payment's gateway, `outside` only recorded.
     #[schema(value_type = codes::Route)]
     pub route: &'static str,

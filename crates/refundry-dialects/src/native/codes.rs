@@ -33,6 +33,42 @@ pub enum LegState {
     Parked,
 }
 
+/// Where a leg that is not over stands on its way out.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It surely was not sent, or the provider surely does not have it.
+    Waiting,
+    /// A worker has it: it may be sent at this moment.
+    Calling,
+    /// The provider has it and has not settled it.
+    Sent,
+    /// Nobody knows; it is asked about.
+    InDoubt,
+    /// A person decides.
+    Parked,
+}
+
+/// Where the money of failed legs goes the second time.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryWay {
+    /// Back through the payments that it failed on.
+    Same,
+    /// Outside, by a person: only recorded.
+    Outside,
+}
+
+/// What an event of a provider is about.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventAbout {
+    /// A refund.
+    Refund,
+    /// Money that the buyer's bank takes, or wants to take, back.
+    Dispute,
+}
+
 /// How a leg's money travels.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -221,7 +257,7 @@ pub enum Scope {
     ReadOrders,
     /// Write orders, create refunds.
     WriteOrders,
-    /// Stores and tokens.
+    /// Stores, tokens, gateways and routes.
     Admin,
 }
 

@@ -8,14 +8,15 @@ use serde_json::Value;
 
 use super::Endpoint;
 use super::read::{currency, id, only, read_id, reference, required_id, text_of, whole};
-use super::{ask, openapi, order, query};
+use super::{ask, events, gateways, legs, openapi, order, query};
 use crate::body::{self, Fault, Fields, Malformed};
+use crate::payouts::PayoutCall;
 use crate::wire::{Call, Refusal, Request, Scope, Wait};
 
 /// Characters of names for people: of stores and of tokens.
 const NAME_CHARS_MAX: usize = 200;
 /// Characters of a leg's reference or reason.
-const REFERENCE_CHARS_MAX: usize = 500;
+pub(super) const REFERENCE_CHARS_MAX: usize = 500;
 
 /// Keys of `POST /v1/stores`.
 pub(super) const STORE_KEYS: &[&str] = &["handle", "name", "currency"];
@@ -69,8 +70,23 @@ pub(super) fn call(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, N
         Endpoint::ListRefunds => query::refunds(request).map(|q| Call::ListRefunds(Box::new(q))),
         Endpoint::CreateRefund => create_refund(request),
         Endpoint::GetRefund(name) => Ok(Call::GetRefund { refund: reference(name) }),
+        Endpoint::CancelRefund(name) => legs::cancel(name, request.body),
+        Endpoint::RetryRefund(name) => legs::retry(name, request.body),
+        Endpoint::GetLeg(refund, leg) => legs::get(refund, leg),
         Endpoint::SettleLeg(refund, leg) => settle(refund, leg, &body::parse(request.body)?),
+        Endpoint::ListLegs => legs::list(request),
+        Endpoint::ListEvents => events::list(request),
+        Endpoint::ResolveEvent(event) => events::resolve(event, request.body),
+        Endpoint::ListGateways => whole_list(PayoutCall::ListGateways, request),
+        Endpoint::PutGateway(name) => gateways::put(name, request.body),
+        Endpoint::ListRoutes => whole_list(PayoutCall::ListRoutes, request),
+        Endpoint::PutRoute(channel) => gateways::put_route(channel, request.body),
     }
+}
+
+/// A list that is never longer than a page.
+fn whole_list(call: PayoutCall, request: &Request<'_>) -> Result<Call, No> {
+    query::whole_list(request).map(|()| Call::Payouts(Box::new(call)))
 }
 
 fn create_store(body: &Value) -> Result<Call, No> {

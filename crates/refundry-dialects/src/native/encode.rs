@@ -15,7 +15,8 @@ use serde_json::Value;
 use super::answers as wire;
 use super::explain::{because, component_name, rule};
 use super::read::id_text;
-use super::{Endpoint, orders, query, reject};
+use super::{Endpoint, events, gateways, legs, orders, query, reject};
+use crate::payouts::PayoutReply;
 use crate::text::rfc3339_millis;
 use crate::wire::{RefundPage, RefundView, Reply, Request, Response, StoreView, TokenView};
 
@@ -53,10 +54,27 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         Reply::Revoked => {
             Response { status: 204, headers: Vec::new(), content_type: "application/json", body: Vec::new() }
         }
+        Reply::Payouts(reply) => payouts(reply),
     }
 }
 
-fn json(status: u16, body: &impl Serialize) -> Response {
+fn payouts(reply: &PayoutReply) -> Response {
+    match reply {
+        PayoutReply::Legs { legs, has_more } => legs::page(legs, *has_more),
+        PayoutReply::Leg { leg, evidence } => json(200, &legs::file(leg, evidence)),
+        PayoutReply::Events { events, has_more } => events::page(events, *has_more),
+        PayoutReply::Resolved { event, outcome, refund } => json(200, &events::resolved(*event, outcome, *refund)),
+        PayoutReply::Gateways(all) => listed(false, all.iter().map(gateways::gateway).collect()),
+        PayoutReply::Gateway { gateway, created } => {
+            json(if *created { 201 } else { 200 }, &gateways::gateway(gateway))
+        }
+        PayoutReply::Routes(all) => listed(false, all.iter().map(gateways::route).collect()),
+        PayoutReply::Route(route) => json(200, &gateways::route(route)),
+    }
+}
+
+/// An answer, straight from its wire type.
+pub(super) fn json(status: u16, body: &impl Serialize) -> Response {
     // Wire types are structs of texts, numbers and maps with text keys: they always serialise.
     let body = serde_json::to_vec(body).unwrap_or_default();
     Response { status, headers: Vec::new(), content_type: "application/json", body }
@@ -113,7 +131,7 @@ pub(super) fn shown(amount: Amount, currency: Currency) -> wire::Money {
 }
 
 /// The platform's own id where it is our platform's, else our number.
-fn named<'a>(order: &Order, external_id: Option<&'a str>, id: u64) -> Cow<'a, str> {
+pub(super) fn named<'a>(order: &Order, external_id: Option<&'a str>, id: u64) -> Cow<'a, str> {
     let external = external_id.filter(|_| order.origin == Dialect::Native);
     external.map_or_else(|| id_text(id).into(), Cow::Borrowed)
 }
@@ -158,6 +176,7 @@ pub(super) fn refund(view: &RefundView) -> wire::Refund<'_> {
         units: refund.units.iter().map(|u| units(order, u)).collect(),
         legs: refund.legs.iter().map(|l| leg(order, l)).collect(),
         explanation: explanation(order, refund.shape, &refund.allocations, refund.nearest_cap),
+        retry_of: refund.retry_of.map(id_text),
     }
 }
 
@@ -256,7 +275,8 @@ fn units<'a>(order: &'a Order, units: &'a UnitMove) -> wire::UnitMove<'a> {
     }
 }
 
-fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
+/// Writes a leg.
+pub(super) fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
     let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
     let filled = |text: &'a str| (!text.is_empty()).then_some(text);
     let (reference, code, reason) = match &leg.state {
@@ -272,13 +292,14 @@ fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
         own_amount: shown(leg.own_amount, own),
         own_currency: own.code(),
         route: route(leg.route),
-        gateway: leg.gateway(order),
         state: leg.state.code(),
         channel: &leg.named_channel,
         reference,
         code,
         reason,
         finished_at: leg.finished_ms().map(rfc3339_millis),
+        gateway: Some(leg.gateway(order)).filter(|_| leg.route == Route::Original),
+        retried_by: leg.retried_by.map(id_text),
     }
 }
 

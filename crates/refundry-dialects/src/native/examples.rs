@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 use super::read::reference;
 use super::{answers, ask, encode, order, orders};
 use crate::body::{Fault, Fields, Malformed};
+use crate::payouts::PayoutFault;
 use crate::wire::{OrderView, RefundView, Refusal, Request, Scope, StoreView, TokenView};
 
 /// The order of all examples, as it lies among the example orders.
 const ORDER: &str = include_str!("../../../../examples/orders/native/demo-1001.json");
 /// When the examples happen: 2026-11-02T10:00:00Z.
-const NOW_MS: i64 = 1_793_613_600_000;
+pub(super) const NOW_MS: i64 = 1_793_613_600_000;
 /// Our numbers in the examples count up from here.
-const FIRST_ID: u64 = 179_361_360_000_000_001;
+pub(super) const FIRST_ID: u64 = 179_361_360_000_000_001;
 
 /// The order as it is sent.
 pub(super) fn order_input() -> Value {
@@ -203,7 +204,23 @@ pub(super) fn refusals() -> Vec<Refusal> {
         Refusal::Unsure,
         Refusal::Internal,
     ]);
+    all.extend(payout_faults().into_iter().map(|fault| Refusal::Payouts(Box::new(fault))));
     all
+}
+
+/// One of every refusal about paying back.
+fn payout_faults() -> Vec<PayoutFault> {
+    let text = |text: &str| text.to_owned();
+    vec![
+        PayoutFault::NotCancellable(text("179361360000000101")),
+        PayoutFault::NothingToRetry(text("179361360000000101")),
+        PayoutFault::LegUnknown(text("179361360000000999")),
+        PayoutFault::EventUnknown(text("179361360000000999")),
+        PayoutFault::EventNotResolvable { event: FIRST_ID, reason: text("only a refund can be put to a payment") },
+        PayoutFault::DriverDiffers { gateway: text("stripe-eu"), driver: text("stripe") },
+        PayoutFault::Setting { field: text("secrets.secret_key"), reason: text("it is required") },
+        PayoutFault::SecretsUnavailable(text("secrets of gateways are encrypted, and their key is not known")),
+    ]
 }
 
 /// One of every refusal of the rules, in rank order.

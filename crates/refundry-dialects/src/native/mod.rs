@@ -16,8 +16,11 @@ mod ask;
 pub mod codes;
 mod decode;
 mod encode;
+pub mod events;
 mod examples;
 mod explain;
+pub mod gateways;
+pub mod legs;
 pub mod openapi;
 mod operations;
 mod order;
@@ -67,8 +70,28 @@ pub enum Endpoint {
     CreateRefund,
     /// `GET /v1/refunds/{id}`
     GetRefund(String),
+    /// `POST /v1/refunds/{id}/cancel`
+    CancelRefund(String),
+    /// `POST /v1/refunds/{id}/retry`
+    RetryRefund(String),
+    /// `GET /v1/refunds/{id}/legs/{leg}`
+    GetLeg(String, String),
     /// `POST /v1/refunds/{id}/legs/{leg}/settle`
     SettleLeg(String, String),
+    /// `GET /v1/legs`
+    ListLegs,
+    /// `GET /v1/events`
+    ListEvents,
+    /// `POST /v1/events/{event}/resolve`
+    ResolveEvent(String),
+    /// `GET /v1/gateways`
+    ListGateways,
+    /// `PUT /v1/gateways/{name}`
+    PutGateway(String),
+    /// `GET /v1/routes`
+    ListRoutes,
+    /// `PUT /v1/routes/{channel}`
+    PutRoute(String),
 }
 
 /// Names the endpoint of a method and path (without query).
@@ -107,7 +130,17 @@ fn endpoint(method: &str, segments: &[&str]) -> Option<Endpoint> {
         ("GET", ["refunds"]) => Endpoint::ListRefunds,
         ("POST", ["refunds"]) => Endpoint::CreateRefund,
         ("GET", ["refunds", id]) => Endpoint::GetRefund(name(id)),
+        ("POST", ["refunds", id, "cancel"]) => Endpoint::CancelRefund(name(id)),
+        ("POST", ["refunds", id, "retry"]) => Endpoint::RetryRefund(name(id)),
+        ("GET", ["refunds", id, "legs", leg]) => Endpoint::GetLeg(name(id), name(leg)),
         ("POST", ["refunds", id, "legs", leg, "settle"]) => Endpoint::SettleLeg(name(id), name(leg)),
+        ("GET", ["legs"]) => Endpoint::ListLegs,
+        ("GET", ["events"]) => Endpoint::ListEvents,
+        ("POST", ["events", event, "resolve"]) => Endpoint::ResolveEvent(name(event)),
+        ("GET", ["gateways"]) => Endpoint::ListGateways,
+        ("PUT", ["gateways", gateway]) => Endpoint::PutGateway(name(gateway)),
+        ("GET", ["routes"]) => Endpoint::ListRoutes,
+        ("PUT", ["routes", channel]) => Endpoint::PutRoute(name(channel)),
         _ => return None,
     };
     Some(endpoint)
@@ -120,9 +153,15 @@ fn allowed(segments: &[&str]) -> Option<&'static str> {
         // An order may be called `import` and is read and put like any other.
         ["orders", "import"] => Some("GET, POST, PUT"),
         ["orders", _] => Some("GET, PUT"),
-        ["openapi.json"] | ["refunds", _] => Some("GET"),
+        ["openapi.json" | "legs" | "events" | "gateways" | "routes"] | ["refunds", _] | ["refunds", _, "legs", _] => {
+            Some("GET")
+        }
+        ["gateways" | "routes", _] => Some("PUT"),
         ["tokens", _] => Some("DELETE"),
-        ["orders", _, "fulfilments" | "payments" | "quote"] | ["refunds", _, "legs", _, "settle"] => Some("POST"),
+        ["orders", _, "fulfilments" | "payments" | "quote"]
+        | ["refunds", _, "cancel" | "retry"]
+        | ["refunds", _, "legs", _, "settle"]
+        | ["events", _, "resolve"] => Some("POST"),
         _ => None,
     }
 }
@@ -142,19 +181,29 @@ pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
         | Endpoint::CreateStore
         | Endpoint::ListTokens
         | Endpoint::CreateToken
-        | Endpoint::RevokeToken(_) => Some(Scope::Admin),
+        | Endpoint::RevokeToken(_)
+        | Endpoint::ListGateways
+        | Endpoint::PutGateway(_)
+        | Endpoint::ListRoutes
+        | Endpoint::PutRoute(_) => Some(Scope::Admin),
         Endpoint::ListOrders
         | Endpoint::GetOrder(_)
         | Endpoint::Quote(_)
         | Endpoint::ListRefunds
-        | Endpoint::GetRefund(_) => Some(Scope::ReadOrders),
+        | Endpoint::GetRefund(_)
+        | Endpoint::GetLeg(..)
+        | Endpoint::ListLegs
+        | Endpoint::ListEvents => Some(Scope::ReadOrders),
         Endpoint::CreateOrder
         | Endpoint::ImportOrders
         | Endpoint::PutOrder(_)
         | Endpoint::Fulfil(_)
         | Endpoint::AddPayment(_)
         | Endpoint::CreateRefund
-        | Endpoint::SettleLeg(..) => Some(Scope::WriteOrders),
+        | Endpoint::CancelRefund(_)
+        | Endpoint::RetryRefund(_)
+        | Endpoint::SettleLeg(..)
+        | Endpoint::ResolveEvent(_) => Some(Scope::WriteOrders),
     }
 }
 

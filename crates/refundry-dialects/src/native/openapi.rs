@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::operations::{Body, OPERATIONS, Ok, Operation, Param};
-use super::{answers, codes, examples, reject, requests};
+use super::{answers, codes, events, examples, gateways, legs, reject, requests};
 use crate::wire::Response;
 
 #[derive(OpenApi)]
@@ -19,6 +19,17 @@ use crate::wire::Response;
     answers::Refund,
     answers::Quote,
     answers::Problem,
+    legs::OpenLeg,
+    legs::LegFile,
+    legs::CancelInput,
+    legs::RetryInput,
+    events::Event,
+    events::Resolved,
+    events::ResolveInput,
+    gateways::Gateway,
+    gateways::GatewayInput,
+    gateways::PaymentRoute,
+    gateways::RouteInput,
     requests::StoreInput,
     requests::TokenInput,
     requests::OrderInput,
@@ -60,6 +71,13 @@ const ANSWERS: &[&str] = &[
     "PaymentPlan",
     "PlannedLeg",
     "Explanation",
+    "OpenLeg",
+    "LegFile",
+    "Evidence",
+    "Event",
+    "Resolved",
+    "Gateway",
+    "PaymentRoute",
 ];
 
 /// The document.
@@ -80,10 +98,8 @@ pub fn document() -> Value {
         quoted["required"] = json!(["ask"]);
         quoted["description"] = json!("A refund to quote: as to create, but the order stands in the path.");
         schemas.insert("QuoteInput".to_owned(), quoted);
-        for (name, of) in
-            [("StorePage", "Store"), ("TokenPage", "Token"), ("OrderPage", "Order"), ("RefundPage", "Refund")]
-        {
-            schemas.insert(name.to_owned(), page_of(of));
+        for of in ["Store", "Token", "Order", "Refund", "OpenLeg", "Event", "Gateway", "PaymentRoute"] {
+            schemas.insert(format!("{of}Page"), page_of(of));
         }
     }
     document["openapi"] = json!("3.1.0");
@@ -215,6 +231,9 @@ fn path_parameters(operation: &Operation) -> impl Iterator<Item = Value> {
     names.map(|name| {
         let about = match name {
             "leg" => "The leg's number.",
+            "event" => "The event's number.",
+            "name" => "What the store calls it: letters, digits, `-`, `_`.",
+            "channel" => "The payment channel (or method) as orders name it; `*` for all without a route of their own.",
             _ if operation.path.starts_with("/v1/orders") => "The order's id, or our number of it.",
             _ if operation.path.starts_with("/v1/refunds") => "The refund's id.",
             _ => "The token's public id.",

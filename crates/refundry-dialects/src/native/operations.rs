@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, examples, route, scope};
+use super::{Endpoint, events, examples, gateways, legs, route, scope};
 use crate::wire::{Routed, Scope};
 use refundry_core::rejection::Rejection;
 
@@ -100,11 +100,27 @@ const REFUND_PARAMS: &[Param] = &[
     LIMIT,
     CURSOR,
 ];
+const LEG_PARAMS: &[Param] = &[
+    Param {
+        repeated: true,
+        ..one_of(
+            "stage",
+            &["waiting", "calling", "sent", "in_doubt", "parked"],
+            "Only those that stand here; may be given several times. `in_doubt` and `parked` where left out.",
+        )
+    },
+    LIMIT,
+    CURSOR,
+];
 const ORDER_PROBLEMS: &[&str] =
     &["order_clash", "order_changes_refunded", "order_contradictory", "order_invalid", "idempotency_key_reused"];
 
 const fn json_of(schema: &'static str, example: fn() -> Value) -> Body {
     Body::Json { schema, example, required: true }
+}
+
+const fn optional(schema: &'static str, example: fn() -> Value) -> Body {
+    Body::Json { schema, example, required: false }
 }
 
 const fn ok(status: u16, schema: &'static str, about: &'static str, example: fn() -> Value) -> Ok {
@@ -268,11 +284,93 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..get("/v1/refunds/{id}", "getRefund", "refunds", "Get a refund")
     },
     Operation {
-        about: "For legs that no gateway answers for.",
+        about: "Only while surely nothing of it was sent: its legs fail with the code `cancelled`, and what it took is \
+                refundable again. The body may be left out.",
+        body: optional("CancelInput", || json!({"reason": "The buyer keeps it"})),
+        ok: &[ok(200, "Refund", "The refund as it is now.", examples::refund)],
+        problems: &["refund_unknown", "refund_not_cancellable", "idempotency_key_reused"],
+        ..post("/v1/refunds/{id}/cancel", "cancelRefund", "refunds", "Call a refund off")
+    },
+    Operation {
+        about: "Makes a refund of its own of the failed legs that no other refund tries again, by the same rules as \
+                any: the money goes back through the same payments, through another one, or outside. The body may be \
+                left out.",
+        body: optional("RetryInput", || json!({"to": "outside"})),
+        ok: &[ok(201, "Refund", "The new refund as it was accepted, with its `retry_of`.", examples::refund)],
+        problems: &["refund_unknown", "nothing_to_retry"],
+        rules: true,
+        ..post("/v1/refunds/{id}/retry", "retryRefund", "refunds", "Try again what failed of a refund")
+    },
+    Operation {
+        about: "With all that was heard of it and was not plain: what a person sees who has to decide.",
+        ok: &[ok(200, "LegFile", "The leg, where it stands, and the evidence.", legs::example_file)],
+        problems: &["leg_unknown"],
+        ..get("/v1/refunds/{id}/legs/{leg}", "getLeg", "refunds", "Get a leg with the evidence of it")
+    },
+    Operation {
+        about: "For legs that no gateway answers for, and for parked ones: those on which what the provider says and \
+                what was asked disagree, or of which nothing was learnt in time. Look at the evidence and ask the \
+                provider first; what is said here is final.",
         body: json_of("SettleInput", || json!({"outcome": "succeeded", "reference": "TRANSFER-2026-118"})),
         ok: &[ok(200, "Refund", "The refund as it is now.", examples::refund)],
         problems: &["refund_unknown", "leg_not_settleable", "idempotency_key_reused"],
         ..post("/v1/refunds/{id}/legs/{leg}/settle", "settleLeg", "refunds", "Record by hand what became of a leg")
+    },
+    Operation {
+        about: "Legs that are not over, oldest first, each with what happens next and when.",
+        params: LEG_PARAMS,
+        ok: &[ok(200, "OpenLegPage", "A page of legs.", legs::example_page)],
+        problems: &["cursor_unknown"],
+        ..get("/v1/legs", "listLegs", "payouts", "List legs that are in doubt or wait for a person")
+    },
+    Operation {
+        about: "What providers told of and fits nothing here, oldest first. Those whose order comes in later resolve \
+                by themselves.",
+        params: PAGED,
+        ok: &[ok(200, "EventPage", "A page of events.", events::example_page)],
+        problems: &["cursor_unknown"],
+        ..get("/v1/events", "listEvents", "payouts", "List events of providers that wait for a person")
+    },
+    Operation {
+        about: "Either it is dismissed, or it is a refund of a payment, which then is in the books.",
+        body: json_of("ResolveInput", || json!({"order": "demo-1001", "payment": "card-1"})),
+        ok: &[ok(200, "Resolved", "What became of it.", events::example_resolved)],
+        problems: &["event_unknown", "event_not_resolvable", "idempotency_key_reused"],
+        ..post("/v1/events/{event}/resolve", "resolveEvent", "payouts", "Say what becomes of an event that waits")
+    },
+    Operation {
+        about: "Those that the store configured. The built-in ones, `manual` and `simulated`, need no configuration \
+                and are not listed. No value of a secret is ever shown.",
+        params: PAGED,
+        ok: &[ok(200, "GatewayPage", "All of them, on one page.", || page(&gateways::example()))],
+        problems: &["cursor_unknown"],
+        ..get("/v1/gateways", "listGateways", "gateways", "List the gateways of the store")
+    },
+    Operation {
+        method: "PUT",
+        about: "Settings are added to those that the gateway has; an empty text takes one away. It works at once, in \
+                other processes within a second. Its driver stays, because old legs are asked about through it.",
+        body: json_of("GatewayInput", gateways::example_input),
+        ok: &[
+            ok(200, "Gateway", "It was there; this is how it is now.", gateways::example),
+            ok(201, "Gateway", "It is new.", gateways::example),
+        ],
+        problems: &["setting_invalid", "gateway_driver_differs", "secrets_unavailable"],
+        ..get("/v1/gateways/{name}", "putGateway", "gateways", "Configure a gateway, or change settings of one")
+    },
+    Operation {
+        params: PAGED,
+        ok: &[ok(200, "PaymentRoutePage", "All routes, on one page.", || page(&gateways::example_route()))],
+        problems: &["cursor_unknown"],
+        ..get("/v1/routes", "listRoutes", "gateways", "List which payment channels lead to which gateway")
+    },
+    Operation {
+        method: "PUT",
+        about: "Refunds made from now on go there; what was sent before is asked about where it was sent.",
+        body: json_of("RouteInput", || json!({"gateway": "stripe-eu"})),
+        ok: &[ok(200, "PaymentRoute", "The route as it is now.", gateways::example_route)],
+        problems: &["setting_invalid"],
+        ..get("/v1/routes/{channel}", "putRoute", "gateways", "Lead a payment channel to a gateway")
     },
     Operation { ok: &[Ok::Document], ..get("/v1/openapi.json", "getOpenApi", "meta", "Get this document") },
 ];

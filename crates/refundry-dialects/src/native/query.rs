@@ -4,9 +4,9 @@
 //! page starts where the one before ended, whatever was added meanwhile.
 
 use refundry_core::limits::PAGE_MAX;
-use refundry_core::order::Dialect;
+use refundry_core::order::{Dialect, Id};
 use refundry_core::query::{AmountRange, OrderQuery, Page, RefundQuery, SortBy, TimeRange};
-use refundry_core::refund::RefundState;
+use refundry_core::refund::{RefundState, Stage};
 
 use super::decode::No;
 use super::read::{decimal_of, reference};
@@ -37,8 +37,12 @@ pub(super) const REFUND_KEYS: &[&str] = &[
 ];
 /// Keys of `GET /v1/orders`.
 pub(super) const ORDER_KEYS: &[&str] = &["number", "created_from", "created_to", "limit", "cursor"];
+/// Keys of `GET /v1/legs`.
+pub(super) const LEG_KEYS: &[&str] = &["stage", "limit", "cursor"];
+/// Keys of `GET /v1/events`.
+pub(super) const EVENT_KEYS: &[&str] = &["limit", "cursor"];
 /// Keys that may be given several times: any of the values matches.
-const REPEATABLE: &[&str] = &["order", "state"];
+const REPEATABLE: &[&str] = &["order", "state", "stage"];
 
 /// The query string of a list, its keys checked.
 struct Pairs(Vec<(String, String)>);
@@ -111,6 +115,18 @@ impl Pairs {
         let unknown = || Refusal::CursorUnknown { before: false, cursor: cursor.to_owned() };
         read_cursor(list, cursor).ok_or_else(|| No::Refused(unknown()))
     }
+
+    /// The number that a page begins above, in a list that goes by its numbers.
+    fn after(&self, list: &str) -> Result<Id, No> {
+        match self.page(list)? {
+            Page::Key { id, .. } if i64::try_from(id).is_ok() => Ok(id),
+            Page::Key { .. } => {
+                let cursor = self.one("cursor").unwrap_or_default().to_owned();
+                Err(No::Refused(Refusal::CursorUnknown { before: false, cursor }))
+            }
+            _ => Ok(0),
+        }
+    }
 }
 
 /// The query of `GET /v1/refunds`.
@@ -153,6 +169,29 @@ pub(super) fn orders(request: &Request<'_>) -> Result<OrderQuery, No> {
     })
 }
 
+/// The query of `GET /v1/legs`: stages, the number that the page begins above, and how many.
+pub(super) fn legs(request: &Request<'_>) -> Result<(Vec<Stage>, Id, u32), No> {
+    let pairs = Pairs::of(request, LEG_KEYS)?;
+    let wrong = || {
+        let codes = Stage::ALL.map(Stage::code).join(", ");
+        Malformed::at("stage", Fault::Value(format!("one of {codes}")))
+    };
+    let stages = pairs.all("stage").map(|text| Stage::parse(text).ok_or_else(wrong));
+    let mut stages = stages.collect::<Result<Vec<Stage>, Malformed>>()?;
+    stages.sort_unstable();
+    stages.dedup();
+    if stages.is_empty() {
+        stages = vec![Stage::InDoubt, Stage::Parked];
+    }
+    Ok((stages, pairs.after(LEG_LIST)?, pairs.limit()?))
+}
+
+/// The query of `GET /v1/events`: the number that the page begins above, and how many.
+pub(super) fn events(request: &Request<'_>) -> Result<(Id, u32), No> {
+    let pairs = Pairs::of(request, EVENT_KEYS)?;
+    Ok((pairs.after(EVENT_LIST)?, pairs.limit()?))
+}
+
 /// The format of an import's orders.
 pub(super) fn import_from(request: &Request<'_>) -> Result<Dialect, No> {
     let pairs = Pairs::of(request, &["from"])?;
@@ -171,6 +210,11 @@ pub(super) fn whole_list(request: &Request<'_>) -> Result<(), No> {
 
 /// The list of orders, in its cursors.
 pub(super) const ORDER_LIST: &str = "o";
+
+/// The list of legs, in its cursors.
+pub(super) const LEG_LIST: &str = "l";
+/// The list of events, in its cursors.
+pub(super) const EVENT_LIST: &str = "e";
 
 /// A list of refunds, in its cursors: a cursor of another order of the list would skip entries.
 pub(super) const fn refund_list(sort: SortBy, descending: bool) -> &'static str {

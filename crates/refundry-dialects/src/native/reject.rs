@@ -15,6 +15,7 @@ use super::answers::{ImportFault, Problem};
 use super::encode::shown;
 use super::read::id_text;
 use crate::body::Malformed;
+use crate::payouts::PayoutFault;
 use crate::wire::{Refusal, Response};
 
 /// Every problem there is: code, status and title. Codes of the rules come first, in rank order.
@@ -53,14 +54,21 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("path_unknown", 404, "There is no such path"),
     ("refund_unknown", 404, "There is no such refund"),
     ("token_unknown", 404, "There is no such token"),
+    ("leg_unknown", 404, "There is no such leg"),
+    ("event_unknown", 404, "There is no such event that waits"),
     ("method_not_allowed", 405, "The path does not take this method"),
     ("order_clash", 409, "Another order has this id"),
     ("order_changes_refunded", 409, "What was refunded cannot be changed"),
     ("leg_not_settleable", 409, "The leg cannot be settled by hand"),
+    ("refund_not_cancellable", 409, "The refund cannot be called off any more"),
+    ("nothing_to_retry", 409, "Nothing of the refund failed that was not tried again"),
+    ("event_not_resolvable", 409, "The event cannot be resolved like this"),
+    ("gateway_driver_differs", 409, "A gateway's driver stays what it is"),
     ("body_too_large", 413, "The body is too large"),
     ("order_contradictory", 422, "Figures of the order contradict each other"),
     ("order_invalid", 422, "The order breaks a limit or a rule"),
     ("setting_invalid", 422, "A setting cannot be taken"),
+    ("secrets_unavailable", 503, "The key of secrets is not known to this process"),
     ("internal", 500, "A defect on our side"),
     ("busy", 503, "Too much is waiting"),
     ("outcome_unknown", 503, "The database was lost while it committed"),
@@ -160,6 +168,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
             No::new("cursor_unknown", detail).with("cursor", &**cursor).response()
         }
         Refusal::LegNotSettleable(leg) => leg_not_settleable(endpoint, *leg).response(),
+        Refusal::Payouts(fault) => payouts(fault).response(),
         Refusal::Intake(fault) => intake(fault).response(),
         Refusal::Setting { field, reason } => setting(endpoint, field, reason).response(),
         Refusal::Busy => {
@@ -184,6 +193,37 @@ fn leg_not_settleable(endpoint: Option<&Endpoint>, leg: u64) -> No {
     };
     let detail = format!("the refund has no leg \"{leg}\", or it is final, or a gateway answers for it");
     No::new("leg_not_settleable", detail).with("leg", leg)
+}
+
+/// Why something about paying back cannot be done.
+fn payouts(fault: &PayoutFault) -> No {
+    match fault {
+        PayoutFault::NotCancellable(refund) => {
+            let detail = "money of it was sent or may have been, or all of it is over";
+            No::new("refund_not_cancellable", detail).with("refund", &**refund)
+        }
+        PayoutFault::NothingToRetry(refund) => {
+            let detail = "no leg of it failed, or another refund tries again all that did";
+            No::new("nothing_to_retry", detail).with("refund", &**refund)
+        }
+        PayoutFault::LegUnknown(leg) => {
+            No::new("leg_unknown", format!("there is no such refund, or it has no leg \"{leg}\"")).with("leg", &**leg)
+        }
+        PayoutFault::EventUnknown(event) => {
+            No::new("event_unknown", format!("no event waits that has the id \"{event}\"")).with("event", &**event)
+        }
+        PayoutFault::EventNotResolvable { event, reason } => {
+            No::new("event_not_resolvable", reason.as_str()).with("event", id_text(*event))
+        }
+        PayoutFault::DriverDiffers { gateway, driver } => {
+            let detail = format!("{gateway} has the driver {driver}, through which its legs are asked about");
+            No::new("gateway_driver_differs", detail).with("gateway", &**gateway).with("driver", &**driver)
+        }
+        PayoutFault::Setting { field, reason } => {
+            No::new("setting_invalid", format!("{field}: {reason}")).with("field", &**field)
+        }
+        PayoutFault::SecretsUnavailable(reason) => No::new("secrets_unavailable", reason.as_str()),
+    }
 }
 
 fn setting(endpoint: Option<&Endpoint>, field: &str, reason: &str) -> No {

@@ -60,7 +60,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         Refusal::CursorUnknown { cursor, .. } => {
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
-        Refusal::LegNotSettleable(_) => {
+        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => {
             let text = "Operation not allowed in current state";
             if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
         }

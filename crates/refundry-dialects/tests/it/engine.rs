@@ -23,6 +23,7 @@ use refundry_dialects::{
     TokenView, Wait, refuse, route, token,
 };
 
+use crate::payouts::Till;
 use crate::{intake, lists};
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
@@ -44,6 +45,7 @@ pub(crate) struct Engine {
     keys: BTreeMap<String, (String, usize)>,
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
+    pub(crate) till: Till,
 }
 
 /// What became of a request.
@@ -67,6 +69,7 @@ impl Engine {
             keys: BTreeMap::new(),
             stores: Vec::new(),
             tokens: Vec::new(),
+            till: Till::default(),
         }
     }
 
@@ -163,29 +166,37 @@ impl Engine {
                 self.tokens.remove(index);
                 Ok(Reply::Revoked)
             }
+            Call::CancelRefund { refund, reason } => self.cancel(&refund, &reason),
+            Call::RetryRefund { refund, to } => self.retry(&refund, &to, request),
+            Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
     }
 
     /// Creates a refund, unless the request's idempotency key created it before.
     fn create_once(&mut self, command: &CreateRefund, wait: Wait, request: &Request<'_>) -> Result<Reply, Refusal> {
-        let Some(key) = request.header("idempotency-key") else {
-            let index = self.create(command)?;
-            return Ok(self.created(index, wait, false));
-        };
-        let print = format!("{} {}\n{}", request.method, request.path, String::from_utf8_lossy(request.body));
-        match self.keys.get(key) {
-            Some((before, index)) if *before == print => Ok(self.created(*index, wait, true)),
-            Some(_) => Err(rejected(Rejection::KeyReused)),
-            None => {
-                let index = self.create(command)?;
-                self.keys.insert(key.to_owned(), (print, index));
-                Ok(self.created(index, wait, false))
-            }
+        if let Some(answer) = self.replay(wait, request) {
+            return answer;
+        }
+        let index = self.create(command)?;
+        self.remember(request, index);
+        Ok(self.created(index, wait, false))
+    }
+
+    /// What the request's idempotency key was answered before.
+    pub(crate) fn replay(&mut self, wait: Wait, request: &Request<'_>) -> Option<Result<Reply, Refusal>> {
+        let (print, index) = self.keys.get(request.header("idempotency-key")?)?.clone();
+        let same = print == print_of(request);
+        Some(if same { Ok(self.created(index, wait, true)) } else { Err(rejected(Rejection::KeyReused)) })
+    }
+
+    pub(crate) fn remember(&mut self, request: &Request<'_>, index: usize) {
+        if let Some(key) = request.header("idempotency-key") {
+            self.keys.insert(key.to_owned(), (print_of(request), index));
         }
     }
 
-    fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
+    pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
         let facts = self.facts_now(order);
         let quote = decide(&facts, &command.request).map_err(rejected)?;
@@ -197,7 +208,7 @@ impl Engine {
     }
 
     /// The answer to a creating request; one that waits sees the gateways answer yes.
-    fn created(&mut self, index: usize, wait: Wait, replayed: bool) -> Reply {
+    pub(crate) fn created(&mut self, index: usize, wait: Wait, replayed: bool) -> Reply {
         let answer = match wait {
             Wait::No => {
                 let view = self.view(index);
@@ -236,7 +247,7 @@ impl Engine {
         Ok(())
     }
 
-    fn apply(&mut self, index: usize, leg: usize, news: News) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, index: usize, leg: usize, news: News) -> Result<(), String> {
         let order = self.order_of(&self.refunds[index]);
         let decision = settle(&self.orders[order].facts, &self.refunds[index], leg, news, self.now_ms)
             .map_err(|_| format!("nothing changes: the leg is {}", self.refunds[index].legs[leg].state.code()))?;
@@ -381,12 +392,12 @@ impl Engine {
         self.find_order(reference).ok_or_else(unknown)
     }
 
-    fn find_refund(&self, reference: &Reference) -> Result<usize, Refusal> {
+    pub(crate) fn find_refund(&self, reference: &Reference) -> Result<usize, Refusal> {
         let named = |refund: &Refund| reference.names(refund.id, refund.external_id.as_deref());
         self.refunds.iter().position(named).ok_or_else(|| Refusal::RefundUnknown(reference.text.clone()))
     }
 
-    fn order_of(&self, refund: &Refund) -> usize {
+    pub(crate) fn order_of(&self, refund: &Refund) -> usize {
         let found = self.orders.iter().position(|view| view.facts.order.id == refund.order);
         found.expect("a refund belongs to an order")
     }
@@ -398,7 +409,7 @@ impl Engine {
         RefundView { refund, order, live: false }
     }
 
-    fn refund_reply(&self, index: usize) -> Reply {
+    pub(crate) fn refund_reply(&self, index: usize) -> Reply {
         Reply::Refund(Box::new(self.view(index)))
     }
 
@@ -410,6 +421,11 @@ impl Engine {
 fn refused(endpoint: Option<&Endpoint>, request: &Request<'_>, refusal: Refusal) -> Answer {
     let response = refuse(endpoint, request, &refusal);
     Answer { call: None, outcome: Some(Err(refusal)), response }
+}
+
+/// What a request asks for, so that the same key for something else is seen.
+fn print_of(request: &Request<'_>) -> String {
+    format!("{} {}\n{}", request.method, request.path, String::from_utf8_lossy(request.body))
 }
 
 fn rejected(rejection: Rejection) -> Refusal {

@@ -10,6 +10,8 @@
 //! - `store proportional`: how the store spreads refunds over payments from here on;
 //! - `limits simulated full once min=500 days=30`: what a gateway takes from here on, any of these; amounts are in
 //!   minor units;
+//! - `event 500 USD pay_1`: a refund of this amount in minor units that the gateway `till` told of and that fits
+//!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
 //!   `succeeded`, `failed CODE`, `in_doubt`, `sent`;
 //! - `call`, `outcome`, `response` after each request: written by the runner, compared on every run.
@@ -99,6 +101,7 @@ enum Step<'a> {
     Token(&'a str),
     Store(&'a str),
     Limits(&'a str),
+    Event(&'a str),
     Settle(&'a str),
     Request(Sent<'a>),
 }
@@ -136,6 +139,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
             let (gateway, limits) = limits(text)?;
             engine.payouts.gateways.insert(gateway, limits);
         }
+        Step::Event(text) => engine.hear(text)?,
         Step::Settle(text) => {
             let (refund, leg, news) = settlement(text)?;
             engine.settle(refund, leg, news)?;
@@ -208,6 +212,7 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
             "token" => Step::Token(section.rest),
             "store" => Step::Store(section.rest),
             "limits" => Step::Limits(section.rest),
+            "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
             "request" => {
                 let mut sent = read_request(section.body).map_err(at)?;
@@ -427,9 +432,12 @@ GET /  []
                 Ok(format!("=== call\n{} {} {} {:?} {body}\n\n", sent.method, sent.path, sent.query, sent.headers))
             }
             Step::Orders("two_lines, yen") | Step::Settle("1.2 failed expired") => Ok(String::new()),
-            Step::Orders(rest) | Step::Token(rest) | Step::Store(rest) | Step::Limits(rest) | Step::Settle(rest) => {
-                Err(format!("`{rest}` is not of this test"))
-            }
+            Step::Orders(rest)
+            | Step::Token(rest)
+            | Step::Store(rest)
+            | Step::Limits(rest)
+            | Step::Event(rest)
+            | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),
         })
     }
 

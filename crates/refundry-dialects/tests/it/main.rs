@@ -7,4 +7,5 @@ mod fixtures;
 mod golden;
 mod intake;
 mod lists;
+mod payouts;
 mod words;

@@ -8,6 +8,7 @@ use refundry_core::order::{Order, Payment};
 use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
+use refundry_dialects::payouts::{LegView, PayoutReply};
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
 
 use crate::engine::Answer;
@@ -72,8 +73,25 @@ fn reply(reply: &Reply) -> String {
             let numbers: String = orders.iter().map(number).collect();
             format!("reply orders: {}{}\n{numbers}", orders.len(), more(*has_more))
         }
+        Reply::Payouts(reply) => payouts(reply),
         other => format!("reply {}", debug(other)),
     }
+}
+
+fn payouts(reply: &PayoutReply) -> String {
+    match reply {
+        PayoutReply::Legs { legs, has_more } => {
+            let legs_in_words: String = legs.iter().map(standing_of).collect();
+            format!("reply legs: {}{}\n{legs_in_words}", legs.len(), more(*has_more))
+        }
+        PayoutReply::Leg { leg: view, evidence } => format!("reply {}{}", standing_of(view), debug(evidence)),
+        other => format!("reply {}", debug(other)),
+    }
+}
+
+fn standing_of(view: &LegView) -> String {
+    let id = view.leg().map_or(0, |leg| leg.id);
+    format!("leg {id} of refund {}: {}\n", view.refund.number, debug(&view.standing))
 }
 
 fn refund(RefundView { refund, order, .. }: &RefundView) -> String {

@@ -1,5 +1,6 @@
 //! `refundry gateway`: which gateways a store has, and which payment channels lead to them.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, bail, ensure};
@@ -7,10 +8,9 @@ use clap::{Args, Subcommand};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::settings::{RouteAsk, StoreSettings};
 use refundry_engine::store::gateways;
-use refundry_gateways::Settings;
 use refundry_gateways::drivers::DRIVERS;
 
-use super::{SecretsArgs, Vault, driver_called, record};
+use super::{Change, ChangeFault, SecretsArgs, Vault, changed};
 use crate::cli::DataArgs;
 use crate::database::idle_engine;
 use crate::serve::say;
@@ -102,26 +102,15 @@ fn put(args: &PutArgs) -> anyhow::Result<()> {
     let store = store_called(&engine, &args.store)?;
     let known = engine.store().read(|tx| gateways::list(tx, store.id))?;
     let known = known.iter().find(|known| known.name == args.name);
-    let name = args.driver.as_ref().or(known.map(|known| &known.driver));
-    let name = name.with_context(|| format!("the gateway {} is new, so it needs a --driver", args.name))?;
-    let driver = driver_called(name)?;
-    let mut settings = match known {
-        Some(known) => vault.settings(known)?,
-        None => Settings::default(),
+    let (plain, secret) = given(args)?;
+    let change = Change { store: store.id, name: &args.name, driver: args.driver.as_deref(), plain, secret };
+    let record = match changed(&vault, known, change, engine.clock().now_ms()) {
+        Ok(record) => record,
+        Err(ChangeFault::InSight(name)) => {
+            bail!("{name} is a secret, which is not to stand on a command line: use --secret-env or --secret-file")
+        }
+        Err(fault) => return Err(fault.into()),
     };
-    for (name, value) in given(args)? {
-        let is_secret = driver.settings.iter().find(|setting| setting.name == name).map(|setting| setting.secret);
-        ensure!(
-            is_secret != Some(true) || !args.settings.iter().any(|text| text.starts_with(&format!("{name}="))),
-            "{name} is a secret, which is not to stand on a command line: use --secret-env or --secret-file"
-        );
-        if value.is_empty() {
-            settings.0.remove(&name)
-        } else {
-            settings.0.insert(name, value)
-        };
-    }
-    let record = record(&vault, (store.id, &args.name), driver, &settings, engine.clock().now_ms())?;
     match engine.call(Job::PutGateway(record))? {
         Outcome::Configured(true) => say(&format!("gateway {} configured", args.name)),
         Outcome::Configured(false) => bail!("the gateway {} has another driver, which stays", args.name),
@@ -129,27 +118,25 @@ fn put(args: &PutArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Settings by name, wherever their values stand.
-fn given(args: &PutArgs) -> anyhow::Result<Vec<(String, String)>> {
+/// Settings by name: those that stand on the command line, and those that stand elsewhere.
+fn given(args: &PutArgs) -> anyhow::Result<(BTreeMap<String, String>, BTreeMap<String, String>)> {
     let pair = |text: &str| -> anyhow::Result<(String, String)> {
         let (name, value) = text.split_once('=').with_context(|| format!("{text:?} is no NAME=VALUE"))?;
         Ok((name.to_owned(), value.to_owned()))
     };
-    let mut given = Vec::new();
-    for text in &args.settings {
-        given.push(pair(text)?);
-    }
+    let plain = args.settings.iter().map(|text| pair(text)).collect::<anyhow::Result<_>>()?;
+    let mut secret = BTreeMap::new();
     for text in &args.secret_env {
         let (name, variable) = pair(text)?;
         let value = std::env::var(&variable).with_context(|| format!("the variable {variable} cannot be read"))?;
-        given.push((name, value));
+        secret.insert(name, value);
     }
     for text in &args.secret_file {
         let (name, path) = pair(text)?;
         let value = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        given.push((name, value.trim().to_owned()));
+        secret.insert(name, value.trim().to_owned());
     }
-    Ok(given)
+    Ok((plain, secret))
 }
 
 fn list(data: &DataArgs, store: &str) -> anyhow::Result<()> {

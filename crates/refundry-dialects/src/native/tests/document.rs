@@ -10,13 +10,16 @@ use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, PaymentKind};
 use refundry_core::payouts::Strategy;
 use refundry_core::quote::alternatives;
-use refundry_core::refund::{Class, RefundState, Restock};
+use refundry_core::refund::{Class, RefundState, Restock, Stage};
 use refundry_core::rejection::Rejection;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::operations::{Body, OPERATIONS};
-use super::super::{answers, ask, decode, encode, examples, openapi, order, orders, past, query, reject};
+use super::super::{
+    answers, ask, decode, encode, events, examples, gateways, legs, openapi, order, orders, past, query, reject,
+};
+use crate::payouts::RouteView;
 use crate::wire::{OrderView, Scope, StoreView, TokenView};
 
 fn schema<'a>(document: &'a Value, name: &str) -> &'a Value {
@@ -64,6 +67,7 @@ fn every_operation_is_routed_and_its_example_is_understood() {
     for operation in OPERATIONS {
         assert!(operation.endpoint().is_some(), "{} {}", operation.method, operation.path);
         let path = operation.path.replace("{id}", "demo-1001").replace("{leg}", "179361360000000102");
+        let path = path.replace("{event}", "179361360000000201");
         let line = format!("{} {path}", operation.method);
         let body = match &operation.body {
             Body::None => continue,
@@ -94,6 +98,11 @@ fn the_keys_shown_are_the_keys_read() {
     check_keys(document, "FulfilmentInput", decode::FULFILMENT_KEYS);
     check_keys(document, "FulfilmentLine", decode::FULFILMENT_LINE_KEYS);
     check_keys(document, "SettleInput", decode::SETTLE_KEYS);
+    check_keys(document, "CancelInput", legs::CANCEL_KEYS);
+    check_keys(document, "RetryInput", legs::RETRY_KEYS);
+    check_keys(document, "ResolveInput", events::RESOLVE_KEYS);
+    check_keys(document, "GatewayInput", gateways::GATEWAY_KEYS);
+    check_keys(document, "RouteInput", gateways::ROUTE_KEYS);
     check_keys(document, "OrderInput", order::ORDER_KEYS);
     check_keys(document, "LineInput", order::LINE_KEYS);
     check_keys(document, "ChargeInput", order::CHARGE_KEYS);
@@ -129,6 +138,8 @@ fn the_parameters_shown_are_the_parameters_read() {
     };
     assert_eq!(shown("listRefunds"), query::REFUND_KEYS);
     assert_eq!(shown("listOrders"), query::ORDER_KEYS);
+    assert_eq!(shown("listLegs"), query::LEG_KEYS);
+    assert_eq!(shown("listEvents"), query::EVENT_KEYS);
 }
 
 #[track_caller]
@@ -145,6 +156,7 @@ fn check_codes<'a>(document: &Value, name: &str, codes: impl Iterator<Item = &'a
 fn the_codes_shown_are_those_of_the_domain() {
     let document = &openapi::document();
     check_codes(document, "RefundState", RefundState::ALL.iter().map(|c| c.code()));
+    check_codes(document, "Stage", Stage::ALL.iter().map(|c| c.code()));
     check_codes(document, "ComponentKind", ComponentKind::ALL.iter().map(|c| c.code()));
     check_codes(document, "ComponentType", Class::ALL.iter().map(|c| c.code()));
     check_codes(document, "PaymentKind", PaymentKind::ALL.iter().map(|c| c.code()));
@@ -193,4 +205,10 @@ fn answers_stand_in_the_order_of_the_alphabet() {
     check(&encode::store(&store));
     let token = TokenView { id: text(), label: text(), scopes: Vec::new(), created_ms: 0, secret: Some(text()) };
     check(&encode::token(&token));
+    let (leg, evidence) = legs::example();
+    check(&legs::file(&leg, &evidence));
+    check(&events::event(&events::example()));
+    check(&events::resolved(1, "dismissed", None));
+    check(&gateways::gateway(&gateways::example_view()));
+    check(&gateways::route(&RouteView { channel: text(), gateway: None }));
 }
