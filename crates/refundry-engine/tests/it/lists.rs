@@ -202,7 +202,7 @@ fn matches(query: &RefundQuery, refund: &Refund, order: &Order) -> bool {
 fn a_walk_meets_every_refund_of_a_span_once(on: Backend) {
     let shop = Shop::new(on);
     let other = shop.add_store("other");
-    let order = shop.put(order("walked", "USD"));
+    let order = shop.put(order("walked", "USD").line("cap", 1, 1000, 0).pay("card", "simulated", 1000));
     let start = shop.now_ms();
     for round in 0..7 {
         // Several in one millisecond.

@@ -84,3 +84,102 @@ fn check_count(count: usize) -> anyhow::Result<()> {
     ensure!(count <= STATEMENT_LINES_MAX, "more than {STATEMENT_LINES_MAX} refunds: compare shorter spans");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use refundry_gateways::{
+        Answer, Ask, Capabilities, HttpOutcome, HttpRequest, Manual, Method, Page, Purpose, Standing, Step,
+    };
+
+    use super::*;
+
+    /// A provider whose pages lead where this says: the next page's number, or an end; anything else is unreadable. Its
+    /// addresses are none that could be called.
+    struct Pages(&'static [&'static str]);
+
+    impl Pages {
+        fn request(page: &str) -> HttpRequest {
+            HttpRequest { method: Method::Get, url: page.to_owned(), headers: Vec::new(), body: Vec::new() }
+        }
+    }
+
+    impl Gateway for Pages {
+        fn name(&self) -> &'static str {
+            "pages"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Manual.capabilities()
+        }
+
+        fn refund(&self, _: &Ask) -> Step {
+            Answer::unknown("never asked").into()
+        }
+
+        fn lookup(&self, _: &Ask) -> Step {
+            Answer::unknown("never asked").into()
+        }
+
+        fn read(&self, _: Purpose, _: &Ask, _: HttpOutcome) -> Step {
+            Answer::unknown("never asked").into()
+        }
+
+        fn list(&self, _: driver::Span) -> Option<HttpRequest> {
+            (!self.0.is_empty()).then(|| Self::request("0"))
+        }
+
+        fn read_list(&self, _: driver::Span, asked: &HttpRequest, _: HttpOutcome) -> Result<Page, StatementFault> {
+            let number: usize = asked.url.parse().unwrap();
+            let line = StatementLine {
+                line: 0,
+                refund_reference: format!("re_{number}"),
+                leg_id: None,
+                payment_reference: String::new(),
+                standing: Standing::Paid,
+                amount_minor: 1,
+                currency: "USD".to_owned(),
+                made_ms: None,
+            };
+            let next = match self.0[number] {
+                "end" => None,
+                "broken" => return Err(StatementFault::whole("status 500")),
+                next => Some(Self::request(next)),
+            };
+            Ok(Page { lines: vec![line], next })
+        }
+    }
+
+    #[test]
+    fn pages_are_followed_to_the_end_or_nothing_is_compared() {
+        let cases: [(&'static [&'static str], Result<usize, &str>); 5] = [
+            (&["end"], Ok(1)),
+            (&["1", "2", "end"], Ok(3)),
+            (&["1", "broken"], Err("page 2")),
+            (&["1", "1"], Err("page 2 of the provider's list leads back to itself")),
+            (&[], Err("has no list")),
+        ];
+        for (pages, expected) in cases {
+            let found = by_asking(&Pages(pages), Span { from_ms: 0, to_ms: 1 }, &|_| {});
+            match (found.map(|lines| lines.len()).map_err(|error| format!("{error:#}")), expected) {
+                (Ok(count), Ok(expected)) => assert_eq!(count, expected, "{pages:?}"),
+                (Err(told), Err(word)) => assert!(told.contains(word), "{pages:?} {told}"),
+                (found, _) => panic!("{pages:?} {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_named_with_their_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.csv");
+        std::fs::write(&path, "text").unwrap();
+        let read = |file: &[u8]| match file {
+            b"text" => Err(StatementFault { line: 7, reason: "it is no amount".to_owned() }),
+            _ => Ok(Vec::new()),
+        };
+        let told = format!("{:#}", from_files(&read, std::slice::from_ref(&path)).unwrap_err());
+        assert!(told.contains("some.csv: line 7: it is no amount"), "{told}");
+        let told = format!("{:#}", from_files(&read, &[folder.path().join("none.csv")]).unwrap_err());
+        assert!(told.contains("none.csv"), "{told}");
+    }
+}

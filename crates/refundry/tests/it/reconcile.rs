@@ -155,6 +155,14 @@ fn legs_that_the_provider_never_saw_are_missing_there(on: Backend) {
     assert_eq!(suggestions, [&Value::Null, &json!("line"), &json!("leg")], "{found:#?}");
     assert_eq!(found[2]["suggestion"]["leg"], json!(second));
 
+    // More than one page.
+    for _ in 0..60 {
+        let paid = json!({"payment": "pay_nobody", "amount_minor": 1, "currency": "USD"});
+        post(&mut stranger.client(), "/dashboard/refunds", &paid);
+    }
+    let (_, many) = report(&place, &asking);
+    assert_eq!(many["refunds_there"], 61, "{many:#}");
+
     // A span in which there was nothing; a provider that does not answer; arguments that make no sense.
     let early = [&asking[..4], &["--from", "2020-01-01", "--to", "2020-02-01T00:00:00Z"]].concat();
     assert_eq!(report(&place, &early).0, 0);
