@@ -47,7 +47,7 @@ pub(crate) fn test(args: &[String]) -> Result<Totals> {
     test_with(args, &[])
 }
 
-/// As [`test`], with more variables for the tests.
+/// As [`run`], with more variables for the tests.
 pub(crate) fn test_with(args: &[String], variables: &[(&str, &str)]) -> Result<Totals> {
     // Found, or installed, before the long build: what is missing is told at once.
     let postgres = Postgres::find()?;

@@ -13,7 +13,7 @@
 //! - docs.adyen.com/development-resources/error-codes, and …/response-handling for statuses;
 //! - docs.adyen.com/development-resources/live-endpoints:
 //!   `https://[prefix]-checkout-live.adyenpayments.com/checkout/v71` and `https://checkout-test.adyen.com/v71`;
-//! - see [`hooks`] and [`statement`] for theirs.
+//! - `hooks.rs` and `statement.rs` name theirs.
 //!
 //! Not found: a deadline or a smallest amount that holds for every payment method. Adyen tells of both in the webhook.
 

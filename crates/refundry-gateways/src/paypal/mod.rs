@@ -12,7 +12,7 @@
 //! - developer.paypal.com/api/rest/authentication: tokens. The current pages know no other way for calls;
 //! - developer.paypal.com/api/rest/reference/currency-codes: currencies without decimals;
 //! - developer.paypal.com/api/payments/v2/errors: issues that the specification does not list;
-//! - see [`hooks`] and [`statement`] for theirs.
+//! - `hooks.rs` and `statement.rs` name theirs.
 //!
 //! Not found: a deadline that holds for every account. 180 days is the default of the older APIs; PayPal says
 //! `REFUND_TIME_LIMIT_EXCEEDED` when it is over, so nothing is refused here before.
