@@ -27,5 +27,6 @@ mod examples;
 mod faults;
 mod harness;
 mod import;
+mod payouts;
 mod readme;
 mod together;
