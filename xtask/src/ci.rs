@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::test::Totals;
-use crate::{test, workspace};
+use crate::{sim, test, workspace};
 
 /// What a step leaves for the closing lines: only the test step counts something.
 type Outcome = Result<Option<Totals>>;
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", run: clippy },
     Step { name: "docs", run: docs },
     Step { name: "test", run: run_tests },
+    Step { name: "simulate", run: simulate },
 ];
 
 /// Runs every step and stops at the first failure.
@@ -68,6 +69,10 @@ fn clippy() -> Outcome {
 fn docs() -> Outcome {
     let mut cargo = workspace::cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
     check(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn simulate() -> Outcome {
+    sim::run(&[]).map(|()| None)
 }
 
 fn run_tests() -> Outcome {

@@ -6,6 +6,7 @@
 mod ci;
 mod golden;
 mod rust_text;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -28,6 +29,8 @@ const TASKS: &[Task] = &[
         about: "build, start a PostgreSQL, run all tests; arguments go to cargo test",
         run: test::run,
     },
+    Task { name: "sim", about: "payouts under faults: 300 seeds, or one alone with all its steps", run: sim::run },
+    Task { name: "soak", about: "10,000 seeds, then ten minutes of killed processes on each database", run: sim::soak },
     Task { name: "golden", about: "write what the code does now into the golden files", run: golden::run },
     Task { name: "tidy", about: "check the house rules; also runs as a test", run: tidy::run },
 ];

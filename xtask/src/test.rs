@@ -44,6 +44,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// As [`run`], for `ci`, which repeats the sum among its own closing lines.
 pub(crate) fn test(args: &[String]) -> Result<Totals> {
+    test_with(args, &[])
+}
+
+/// As [`test`], with more variables for the tests.
+pub(crate) fn test_with(args: &[String], variables: &[(&str, &str)]) -> Result<Totals> {
     // Found, or installed, before the long build: what is missing is told at once.
     let postgres = Postgres::find()?;
     let build = ["build", "--release", "-p", "refundry", "--locked"];
@@ -57,6 +62,7 @@ pub(crate) fn test(args: &[String]) -> Result<Totals> {
         .args(cargo_test_args(args))
         .env("REFUNDRY_BIN", &binary)
         .env(URL_VARIABLE, postgres_url)
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo did not start")?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::money::Decimal;
 use crate::order::{Dialect, Id, Reference};
+use crate::payouts::Strategy;
 use crate::refund::{Class, MetaValue, Restock};
 
 /// Give money back on one order.
@@ -39,6 +40,8 @@ pub struct RefundRequest {
     pub ask: Ask,
     /// How it is spread over payments.
     pub plan: Plan,
+    /// How it is spread over payments that the plan does not name; the store's own way where nothing is said.
+    pub strategy: Option<Strategy>,
     /// What the caller says of the order's currency.
     pub currency: CurrencyAsk,
     /// Surplus decimals of amounts.
@@ -232,7 +235,7 @@ pub enum ItemPart {
 /// How a refund is spread over payments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// These payments first, in this order, then the others as the order lists them.
+    /// These payments first, in this order, then the others by the strategy.
     InOrder(Vec<Reference>),
     /// Exactly these amounts.
     Named(Vec<LegAsk>),
@@ -291,11 +294,12 @@ pub enum Rounding {
 }
 
 impl RefundRequest {
-    /// A request with the defaults: payments as listed, nothing said of currencies, exact amounts.
+    /// A request with the defaults: payments as the store has it, nothing said of currencies, exact amounts.
     pub fn of(ask: Ask) -> Self {
         Self {
             ask,
             plan: Plan::default(),
+            strategy: None,
             currency: CurrencyAsk::Unsaid,
             rounding: Rounding::Exact,
             refundable_before: None,

@@ -45,7 +45,9 @@ pub mod quote;
 pub mod refund;
 pub mod rejection;
 pub mod retry;
+mod room;
 mod spread;
+mod strategy;
 #[cfg(test)]
 pub(crate) mod tests;
 mod units;

@@ -46,5 +46,9 @@ pub const LEASE_MS: i64 = 60_000;
 pub const CALL_MS: i64 = 30_000;
 /// Gateway calls in flight in one process.
 pub const CALLS_IN_FLIGHT_MAX: usize = 512;
+/// Bytes of a provider's statement in one file; it is read whole.
+pub const STATEMENT_BYTES_MAX: u64 = 256 << 20;
+/// Refunds that one reconciliation takes from the provider; with our side of them they fit into a gigabyte.
+pub const STATEMENT_LINES_MAX: usize = 1_000_000;
 /// Entries of one page of a list.
 pub const PAGE_MAX: u32 = 100;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::money::Amount;
 use crate::order::Payment;
 
 /// The channel that stands for all that have no gateway of their own.
@@ -28,6 +29,56 @@ pub struct Payouts {
     pub routes: BTreeMap<String, String>,
     /// What gateways take, by name; one that is not listed takes everything.
     pub gateways: BTreeMap<String, GatewayLimits>,
+    /// How a refund is spread over several payments where the request does not say.
+    pub strategy: Strategy,
+}
+
+/// How a refund is spread over the payments that the caller did not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// One after the other, as the order lists them.
+    #[default]
+    OriginalFirst,
+    /// One after the other, the last listed first.
+    OriginalLast,
+    /// All of them, in proportion to what they have left: largest remainder, ties to the earlier.
+    Proportional,
+    /// Gift cards first, then the others, each as listed.
+    GiftCardFirst,
+    /// Gift cards last.
+    GiftCardLast,
+    /// Through as few as possible: one that has exactly the amount left; else the smallest that covers it and may be
+    /// refunded in part; else the largest first.
+    FewestRefunds,
+}
+
+impl Strategy {
+    /// All of them, in the order documents list them.
+    pub const ALL: [Self; 6] = [
+        Self::OriginalFirst,
+        Self::OriginalLast,
+        Self::Proportional,
+        Self::GiftCardFirst,
+        Self::GiftCardLast,
+        Self::FewestRefunds,
+    ];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OriginalFirst => "original_first",
+            Self::OriginalLast => "original_last",
+            Self::Proportional => "proportional",
+            Self::GiftCardFirst => "gift_card_first",
+            Self::GiftCardLast => "gift_card_last",
+            Self::FewestRefunds => "fewest_refunds",
+        }
+    }
+
+    /// Reads a stable code.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
 }
 
 /// What a gateway takes.
@@ -39,8 +90,33 @@ pub struct GatewayLimits {
     pub several_per_payment: bool,
     /// The smallest amount, in minor units of the payment's own currency.
     pub minimum_minor: i64,
-    /// How many days after the payment it still refunds; `None` is without end.
+    /// How many days after the order was made it still refunds; `None` is without end.
     pub deadline_days: Option<u32>,
+}
+
+/// The limit of a gateway that a part of a refund would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentLimit {
+    /// It refunds the payment only in full.
+    OnlyInFull,
+    /// It refunds the payment only once, and did or is about to.
+    OnlyOnce,
+    /// It refunds no less than this, in the payment's own currency.
+    AtLeast(Amount),
+    /// It refunds only within so many days after the order was made.
+    WithinDays(u32),
+}
+
+impl PaymentLimit {
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OnlyInFull => "only_in_full",
+            Self::OnlyOnce => "only_once",
+            Self::AtLeast(_) => "at_least",
+            Self::WithinDays(_) => "within_days",
+        }
+    }
 }
 
 impl Payouts {
@@ -56,6 +132,11 @@ impl Payouts {
         let by = |name: &str| self.routes.get(&name.to_lowercase());
         let chosen = by(&payment.channel).or_else(|| by(&payment.method)).or_else(|| by(ANY_CHANNEL));
         chosen.map_or(MANUAL, String::as_str)
+    }
+
+    /// What the gateway of a payment takes; `None` where it takes everything.
+    pub fn limits_of(&self, payment: &Payment) -> Option<&GatewayLimits> {
+        self.gateways.get(self.gateway_of(payment))
     }
 }
 

@@ -4,9 +4,12 @@ use crate::balances::Facts;
 use crate::command::{AmountIn, Ask, LegAsk, Plan, RefundRequest, Total};
 use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::order::{Payment, Reference};
+use crate::payouts::{PaymentLimit, Strategy};
 use crate::quote::{Draft, PlannedLeg, positive};
 use crate::refund::{Route, Shape};
 use crate::rejection::{Rejection, all_or_first};
+use crate::room::broken;
+use crate::strategy::{Parts, Stuck, spread};
 
 /// Reads the amounts of named payments: they rank before whatever is wrong with payments or sums.
 pub(crate) fn check_amounts(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
@@ -33,57 +36,107 @@ fn currency_of(facts: &Facts, ask: &LegAsk) -> Option<Currency> {
     }
 }
 
+/// The strategy that decides; `None` where the caller names every leg.
+pub(crate) fn strategy_of(facts: &Facts, request: &RefundRequest) -> Option<Strategy> {
+    match request.plan {
+        Plan::Named(_) => None,
+        Plan::InOrder(_) => Some(request.strategy.unwrap_or(facts.terms.payouts.strategy)),
+    }
+}
+
 /// Plans the legs of a draft; without an amount they make it.
 pub(crate) fn plan_legs(facts: &Facts, request: &RefundRequest, draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
     match &request.plan {
         Plan::Named(asks) => named(facts, request, asks, draft),
-        Plan::InOrder(first) => in_order(facts, &payment_order(facts, first)?, draft),
+        Plan::InOrder(first) => {
+            let strategy = request.strategy.unwrap_or(facts.terms.payouts.strategy);
+            by_strategy(facts, strategy, &named_first(facts, first)?, draft)
+        }
     }
 }
 
-fn payment_order(facts: &Facts, first: &[Reference]) -> Result<Vec<usize>, Rejection> {
-    let mut order = Vec::new();
+/// The payments named first, each once.
+pub(crate) fn named_first(facts: &Facts, first: &[Reference]) -> Result<Vec<usize>, Rejection> {
+    let mut named = Vec::new();
     for reference in first {
         let unknown = || Rejection::PaymentUnknown { payment: reference.text.clone() };
         let index = facts.order.find_payment(reference).ok_or_else(unknown)?;
-        if !order.contains(&index) {
-            order.push(index);
+        if !named.contains(&index) {
+            named.push(index);
         }
     }
-    let others: Vec<usize> = (0..facts.order.payments.len()).filter(|i| !order.contains(i)).collect();
-    order.extend(others);
-    Ok(order)
+    Ok(named)
 }
 
-fn in_order(facts: &Facts, order: &[usize], draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
+/// Plans legs for the amount of a draft: over the payments named first, then by the strategy.
+pub(crate) fn by_strategy(
+    facts: &Facts,
+    strategy: Strategy,
+    first: &[usize],
+    draft: &Draft,
+) -> Result<Vec<PlannedLeg>, Rejection> {
     let amount = draft.amount.ok_or_else(no_money)?;
-    let currency = facts.order.currency;
-    let exceeded = || Rejection::RefundableExceeded { asked: amount, available: draft.at_most, currency };
-    if amount > draft.at_most {
-        return Err(exceeded());
-    }
-    let sweep = draft.shape == Shape::Everything;
-    let mut missing = amount;
-    let mut legs = Vec::new();
-    for payment in order {
-        let part = missing.min(facts.payment_left(*payment));
-        let own = own_of(facts, *payment, part);
-        // Everything takes the rest of both currencies, even where rounding has used up one of them.
-        if part.is_positive() || (sweep && own.is_positive()) {
-            missing -= part;
-            legs.push(leg(facts, *payment, part, own, None));
+    let parts = match draft.shape {
+        Shape::Everything => sweep(facts, first)?,
+        Shape::Parts | Shape::Lines | Shape::Amount(_) | Shape::Percent(_) | Shape::Items | Shape::Imported => {
+            spread(facts, strategy, first, amount).map_err(|stuck| limited_part(facts, &stuck))?
         }
+    };
+    if amount > draft.at_most || parts.is_empty() {
+        let currency = facts.order.currency;
+        return Err(Rejection::RefundableExceeded { asked: amount, available: draft.at_most, currency });
     }
-    assert!(missing.is_zero(), "the payments had enough");
-    if legs.is_empty() { Err(exceeded()) } else { Ok(legs) }
+    let legs = parts.into_iter().map(|(payment, part)| leg(facts, payment, part, own_of(facts, payment, part), None));
+    let legs: Vec<PlannedLeg> = legs.collect();
+    assert_eq!(legs.iter().map(|leg| leg.amount).sum::<Amount>(), amount, "the payments had enough");
+    Ok(legs)
+}
+
+/// All that every payment has left, whatever the strategy: the rest of both its currencies, even where rounding has
+/// used up one of them.
+fn sweep(facts: &Facts, first: &[usize]) -> Result<Parts, Rejection> {
+    let others = (0..facts.order.payments.len()).filter(|payment| !first.contains(payment));
+    let mut parts = Vec::new();
+    for payment in first.iter().copied().chain(others) {
+        let part = facts.payment_left(payment);
+        let own = own_of(facts, payment, part);
+        if part.is_zero() && own.is_zero() {
+            continue;
+        }
+        if let Some(limit) = broken(facts, payment, own, false) {
+            return Err(limited(facts, payment, None, limit, own));
+        }
+        parts.push((payment, part));
+    }
+    Ok(parts)
+}
+
+fn limited_part(facts: &Facts, stuck: &Stuck) -> Rejection {
+    let own = own_of(facts, stuck.payment, stuck.part);
+    let limit = broken(facts, stuck.payment, own, false).expect("a limit was in the way");
+    limited(facts, stuck.payment, None, limit, own)
+}
+
+/// A payment's gateway does not take this much of its own currency.
+fn limited(facts: &Facts, payment: usize, ask: Option<&LegAsk>, limit: PaymentLimit, asked: Amount) -> Rejection {
+    let (payment, _) = facts.payment(payment);
+    let by_caller = ask.and_then(|ask| ask.payment.as_ref()).map(|reference| reference.text.clone());
+    let known = || payment.external_id.clone().unwrap_or_else(|| payment.id.to_string());
+    Rejection::PaymentLimited {
+        payment: by_caller.filter(|text| !text.is_empty()).unwrap_or_else(known),
+        limit,
+        asked,
+        currency: payment.own_currency,
+    }
 }
 
 fn named(facts: &Facts, request: &RefundRequest, asks: &[LegAsk], draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
     let payments = all_or_first(asks.iter().map(|ask| find(facts, ask)))?;
     let mut legs: Vec<PlannedLeg> = Vec::new();
-    let mut over = None;
+    let (mut over, mut barred) = (None, None);
     for (ask, index) in asks.iter().zip(payments) {
         let same = legs.iter().filter(|l| l.payment == index);
+        let sent_before = same.clone().any(|l| l.route == Route::Original);
         let (taken, own_taken) =
             same.fold((Amount::ZERO, Amount::ZERO), |(sum, own), l| (sum + l.amount, own + l.own_amount));
         let left = facts.payment_left(index) - taken;
@@ -95,7 +148,8 @@ fn named(facts: &Facts, request: &RefundRequest, asks: &[LegAsk], draft: &Draft)
             AmountIn::Books if asked > left => (asked, own_left, left),
             AmountIn::Books => (asked, own_after(facts, index, taken, own_taken, asked), left),
             AmountIn::Own if asked > own_left => (left, asked, own_left),
-            AmountIn::Own => (booked_after(facts, index, taken, own_taken, asked), asked, own_left),
+            // Rounding never takes what a dispute holds of the other currency.
+            AmountIn::Own => (booked_after(facts, index, taken, own_taken, asked).min(left), asked, own_left),
         };
         if asked > available && over.is_none() {
             let payment = ask.payment.as_ref().map_or_else(String::new, |p| p.text.clone());
@@ -105,13 +159,18 @@ fn named(facts: &Facts, request: &RefundRequest, asks: &[LegAsk], draft: &Draft)
             };
             over = Some(Rejection::PaymentExceeded { payment, asked, available, currency });
         }
-        legs.push(leg(facts, index, booked, own, Some(ask)));
+        let leg = leg(facts, index, booked, own, Some(ask));
+        if leg.route == Route::Original && barred.is_none() {
+            let limit = broken(facts, index, own, sent_before);
+            barred = limit.map(|limit| limited(facts, index, Some(ask), limit, own));
+        }
+        legs.push(leg);
     }
     let payments: Amount = legs.iter().map(|l| l.amount).sum();
     if let Some(total) = draft.amount.filter(|total| *total != payments) {
         return Err(Rejection::PaymentsDoNotAddUp { total, payments, currency: facts.order.currency });
     }
-    match over {
+    match over.or(barred) {
         Some(rejection) => Err(rejection),
         None if legs.is_empty() => Err(no_money()),
         None if payments > draft.at_most => Err(Rejection::RefundableExceeded {
@@ -164,7 +223,8 @@ fn gateway(facts: &Facts, payment: &Payment) -> String {
     if chosen == payment.gateway { String::new() } else { chosen.to_owned() }
 }
 
-fn own_of(facts: &Facts, index: usize, amount: Amount) -> Amount {
+/// What an amount through a payment is in the payment's own currency.
+pub(crate) fn own_of(facts: &Facts, index: usize, amount: Amount) -> Amount {
     own_after(facts, index, Amount::ZERO, Amount::ZERO, amount)
 }
 
@@ -176,6 +236,10 @@ fn own_after(facts: &Facts, index: usize, taken: Amount, own_taken: Amount, amou
     let own_left = facts.payment_own_rest(index) - own_taken;
     if amount == left {
         return own_left;
+    }
+    // A payment that is contested as a whole moves nothing, in neither of its currencies.
+    if amount.is_zero() {
+        return Amount::ZERO;
     }
     let before = paid.held() + taken;
     let own = payment.own_of(before + amount) - payment.own_of(before);

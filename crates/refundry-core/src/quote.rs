@@ -9,8 +9,10 @@ use crate::amounts::{by_amount, by_items, by_percent};
 use crate::balances::Facts;
 use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
 use crate::money::{Amount, AmountError, Currency, Decimal};
+use crate::order::Order;
 use crate::parts::{by_parts, everything};
-use crate::plan::{check_amounts, find, plan_legs};
+use crate::payouts::Strategy;
+use crate::plan::{by_strategy, check_amounts, find, named_first, plan_legs, strategy_of};
 use crate::refund::{Allocation, Cap, CapKind, Route, Shape, UnitMove};
 use crate::rejection::Rejection;
 
@@ -27,6 +29,8 @@ pub struct Quote {
     pub units: Vec<UnitMove>,
     /// One per payment touched.
     pub legs: Vec<PlannedLeg>,
+    /// How it was spread over the payments that were not named; `None` where the caller named every leg.
+    pub strategy: Option<Strategy>,
     /// How it was asked for.
     pub shape: Shape,
     /// The limit that left the least room.
@@ -48,6 +52,51 @@ pub struct PlannedLeg {
     pub gateway: String,
     /// The channel the caller named, for display, may be empty.
     pub named_channel: String,
+}
+
+impl PlannedLeg {
+    /// The gateway that pays back.
+    pub fn gateway<'l>(&'l self, order: &'l Order) -> &'l str {
+        if self.gateway.is_empty() {
+            return order.payments.get(self.payment).map_or("", |payment| payment.gateway.as_str());
+        }
+        &self.gateway
+    }
+}
+
+/// What a refund would be by another strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// Every strategy that leads to these legs, in the order of [`Strategy::ALL`].
+    pub strategies: Vec<Strategy>,
+    /// The legs, in the order in which the first of them asks the payments.
+    pub legs: Vec<PlannedLeg>,
+}
+
+/// What each strategy would make of the amount of a quote, one entry per distinct set of legs; those that would be
+/// refused are left out. Payments that the request names to go first do so here too; legs that it names do not count.
+pub fn alternatives(facts: &Facts, request: &RefundRequest, quote: &Quote) -> Vec<Alternative> {
+    let first = match &request.plan {
+        Plan::InOrder(first) => named_first(facts, first).unwrap_or_default(),
+        Plan::Named(_) => Vec::new(),
+    };
+    let draft = Draft {
+        amount: Some(quote.amount),
+        at_most: quote.amount,
+        allocations: Vec::new(),
+        units: Vec::new(),
+        shape: quote.shape,
+    };
+    let mut all: Vec<Alternative> = Vec::new();
+    for strategy in Strategy::ALL {
+        let Ok(legs) = by_strategy(facts, strategy, &first, &draft) else { continue };
+        let through = by_payment(&legs);
+        match all.iter_mut().find(|known| by_payment(&known.legs) == through) {
+            Some(known) => known.strategies.push(strategy),
+            None => all.push(Alternative { strategies: vec![strategy], legs }),
+        }
+    }
+    all
 }
 
 /// What an ask comes to before payments are considered.
@@ -80,6 +129,7 @@ pub fn quote(facts: &Facts, request: &RefundRequest) -> Result<Quote, Rejection>
         allocations: draft.allocations,
         units: draft.units,
         legs,
+        strategy: strategy_of(facts, request),
         shape: draft.shape,
     };
     assert_promises(facts, &quote);

@@ -358,12 +358,12 @@ impl LegState {
     }
 }
 
-/// Where a leg that is not over stands on its way out: its state, and whether a worker has it.
+/// Where a leg that is not over stands on its way out: its state, and whether a worker may be sending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// It surely was not sent, or the provider surely does not have it.
     Waiting,
-    /// A worker has it, or died with it: it may be sent at this moment.
+    /// A worker has it for the first time since it surely was not sent: it may be sent at this moment.
     Calling,
     /// The provider has it and has not settled it.
     Sent,

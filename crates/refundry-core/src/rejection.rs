@@ -4,6 +4,7 @@
 //! to its own status and words; the figures inside are what decided.
 
 use crate::money::{Amount, AmountError, Currency, Decimal};
+use crate::payouts::PaymentLimit;
 
 /// Why a refund is refused. Nothing was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +164,17 @@ pub enum Rejection {
         /// That currency: the order's, or the payment's own.
         currency: Currency,
     },
+    /// The gateway of a payment does not take its part, and the other payments cannot take it instead.
+    PaymentLimited {
+        /// The payment as the caller named it, else the platform's id or our number.
+        payment: String,
+        /// What the gateway takes.
+        limit: PaymentLimit,
+        /// What would go through it, in the payment's own currency.
+        asked: Amount,
+        /// That currency.
+        currency: Currency,
+    },
     /// More than can be refunded at all.
     RefundableExceeded {
         /// As asked.
@@ -202,6 +214,7 @@ impl Rejection {
             Self::PaymentUnnamed => "payment_unnamed",
             Self::PaymentsDoNotAddUp { .. } => "payments_do_not_add_up",
             Self::PaymentExceeded { .. } => "payment_exceeded",
+            Self::PaymentLimited { .. } => "payment_limited",
             Self::RefundableExceeded { .. } => "refundable_exceeded",
         }
     }
@@ -212,7 +225,7 @@ impl Rejection {
     }
 
     /// All codes in rank order; documents and tests are checked against it.
-    pub const CODES: [&'static str; 25] = [
+    pub const CODES: [&'static str; 26] = [
         "order_unknown",
         "idempotency_key_reused",
         "refundable_stale",
@@ -237,6 +250,7 @@ impl Rejection {
         "payment_unnamed",
         "payments_do_not_add_up",
         "payment_exceeded",
+        "payment_limited",
         "refundable_exceeded",
     ];
 }

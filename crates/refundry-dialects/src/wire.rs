@@ -10,7 +10,7 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::query::{OrderQuery, RefundQuery};
-use refundry_core::quote::Quote;
+use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 use refundry_core::retry::Destination;
@@ -272,6 +272,8 @@ pub enum Reply {
         facts: Box<Facts>,
         /// What the refund would be.
         quote: Box<Quote>,
+        /// What it would be by each strategy.
+        plans: Vec<Alternative>,
     },
     /// To `GetOrder`, `PutOrder`, `Fulfil`, `AddPayment`.
     Order {

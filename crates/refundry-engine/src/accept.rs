@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use crate::by_hand::{CancelFault, HandFault, RetryAsk, RetryFault};
+use crate::by_hand::{AskFault, CancelFault, HandFault, RetryAsk, RetryFault};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::hear::{Heard, Ruling, RulingFault};
@@ -112,6 +112,15 @@ pub enum Job {
         leg: Id,
         /// What became of it.
         news: News,
+    },
+    /// Ask a gateway about a leg now.
+    AskNow {
+        /// The store.
+        store: i64,
+        /// Which refund.
+        refund: Reference,
+        /// Which leg of it.
+        leg: Id,
     },
     /// Call a refund off while nothing of it was sent.
     Cancel {
@@ -202,6 +211,7 @@ impl Job {
             Self::Fulfil { order, .. } | Self::AddPayment { order, .. } => by_name(order, count),
             Self::Annotate { refund, .. }
             | Self::SettleByHand { refund, .. }
+            | Self::AskNow { refund, .. }
             | Self::Cancel { refund, .. }
             | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
             Self::Lease { store, .. } => spread(store, count),
@@ -233,6 +243,7 @@ impl Job {
             | Self::SettleByHand { store, .. }
             | Self::RevokeToken { store, .. }
             | Self::Route { store, .. }
+            | Self::AskNow { store, .. }
             | Self::Cancel { store, .. }
             | Self::Retry { store, .. }
             | Self::Hear { store, .. }
@@ -347,6 +358,8 @@ pub enum Outcome {
     Configured(bool),
     /// To `Route`: the settings after it; `None` where there is no such gateway.
     Routed(Option<StoreSettings>),
+    /// To `AskNow`.
+    Asked(Result<(Arc<Refund>, Arc<Order>), AskFault>),
     /// To `Cancel`.
     Cancelled(Result<(Arc<Refund>, Arc<Order>), CancelFault>),
     /// To `Retry`, where there is nothing to try again; else `Created`.
@@ -491,6 +504,9 @@ impl Writer {
                 let means = (&mut self.ids, &*self.queue);
                 Outcome::Settled(by_hand::settle_by_hand(tx, world, (*store, refund, *leg), news, means, now_ms)?)
             }
+            Job::AskNow { store, refund, leg } => {
+                Outcome::Asked(by_hand::ask_now(tx, world, (*store, refund, *leg), now_ms)?)
+            }
             Job::Cancel { store, refund, text } => {
                 let (ids, queue) = (&mut self.ids, &*self.queue);
                 Outcome::Cancelled(by_hand::cancel(tx, world, (*store, refund), text, ids, queue, now_ms)?)
@@ -586,7 +602,8 @@ impl Writer {
     ) -> Vec<GatewayCall> {
         let mut calls = Vec::new();
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
-            let lease = Lease { lane: self.lane, attempts: 1, until_ms: now_ms + LEASE_MS };
+            let until_ms = now_ms + LEASE_MS;
+            let lease = Lease { lane: self.lane, attempts: 1, surely_unsent: true, before_ms: 0, until_ms };
             let call = execute::call_for(store, order, refund, leg, lease);
             if self.queue.settled_by_person(store, &call.gateway) {
                 continue;
@@ -601,6 +618,8 @@ impl Writer {
                 holder: if mine { self.holder.clone() } else { String::new() },
                 attempts: i64::from(mine),
                 stage: if mine { Stage::Calling } else { Stage::Waiting },
+                taken_ms: if mine { now_ms } else { 0 },
+                before_ms: 0,
             };
             world.send(row);
             if mine {

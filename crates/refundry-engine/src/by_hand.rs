@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::{News, settle};
+use refundry_core::limits::LEASE_MS;
 use refundry_core::order::{Id, Reference};
 use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_core::retry::{self, Destination};
@@ -60,6 +61,37 @@ pub(crate) fn settle_by_hand(
     world.finish(store, leg);
     let entry = ids.next(now_ms);
     Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)?))
+}
+
+/// Why the gateway cannot be asked about a leg now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskFault {
+    /// No such refund.
+    RefundUnknown,
+    /// No such leg in it.
+    LegUnknown,
+    /// It is over, or no gateway answers for it.
+    NothingToAsk,
+}
+
+/// Has a worker see to a leg now, whatever the ladder says; one that is due within a minute anyway is left as it is.
+pub(crate) fn ask_now(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, refund, leg): (i64, &Reference, Id),
+    now_ms: i64,
+) -> Result<Result<Found, AskFault>, StoreError> {
+    let Some(id) = world.find_refund(tx, store, refund)? else { return Ok(Err(AskFault::RefundUnknown)) };
+    let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
+    if !refund.legs.iter().any(|known| known.id == leg) {
+        return Ok(Err(AskFault::LegUnknown));
+    }
+    // A leg in a worker's hands is due when the lease ends, so one that is due later is in nobody's.
+    let hastened = outbox::hasten(tx, store, leg, now_ms, now_ms + LEASE_MS)?;
+    if !hastened && outbox::get(tx, store, leg)?.is_none() {
+        return Ok(Err(AskFault::NothingToAsk));
+    }
+    Ok(Ok((refund, order)))
 }
 
 /// The code of legs that failed because their refund was called off.

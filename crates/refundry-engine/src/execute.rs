@@ -8,7 +8,7 @@ use refundry_core::decide::{News, settle};
 use refundry_core::limits::{CALL_MS, CALLS_IN_FLIGHT_MAX, LEASE_MS};
 use refundry_core::order::{Id, Order};
 use refundry_core::refund::{Leg, LegState, Refund};
-use refundry_gateways::{Answer, Ask, Inquiry, Registry, SettledBy};
+use refundry_gateways::{Answer, Ask, Inquiry, Purpose, Registry, SettledBy};
 use refundry_store::evidence::Evidence;
 use refundry_store::outbox::{self, OutboxRow, PutOff, Stage};
 use refundry_store::{StoreError, Tx, orders, refunds};
@@ -16,6 +16,10 @@ use refundry_store::{StoreError, Tx, orders, refunds};
 use crate::accept::{LegNews, Source, missing_refund};
 use crate::ids::{Ids, made_ms};
 use crate::world::World;
+
+/// A request that was sent arrives within this time, or never: twice as long as a call may take, and as much again for
+/// what stands between us and the provider.
+const ARRIVES_WITHIN_MS: i64 = 4 * CALL_MS;
 
 /// A leg that the provider has acknowledged is asked about at least so often.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -33,8 +37,12 @@ pub struct GatewayCall {
     pub ask: Ask,
     /// The provider said that it has the leg.
     pub acknowledged: bool,
-    /// How often the leg was taken. From the second time on it may have been sent before: look up, do not send.
+    /// How often the leg was taken.
     pub attempts: i64,
+    /// It surely was not sent before. Else it is looked up before it may be sent.
+    pub surely_unsent: bool,
+    /// When it was taken the time before, epoch milliseconds; 0 the first time.
+    pub before_ms: i64,
     /// Until when it is ours, epoch milliseconds; see [`GatewayCall::in_time`].
     pub until_ms: i64,
     /// The lane that leased it.
@@ -44,7 +52,18 @@ pub struct GatewayCall {
 impl GatewayCall {
     /// Whether the leg must be looked up before it may be sent.
     pub fn may_have_been_sent(&self) -> bool {
-        self.attempts > 1
+        !self.surely_unsent
+    }
+
+    /// What the gateway is asked first: a leg that may have been sent before is looked up.
+    pub fn first(&self) -> Purpose {
+        if self.may_have_been_sent() { Purpose::Lookup } else { Purpose::Refund }
+    }
+
+    /// Whether the leg may be sent after this answer to a look-up: only if the provider surely never had it, and there
+    /// is time. A leg that the provider once acknowledged is not sent again on its denial.
+    pub fn may_be_sent_after(&self, found: &Answer, now_ms: i64) -> bool {
+        *found == Answer::NotFound && !self.acknowledged && self.in_time(now_ms)
     }
 
     /// Whether a call that begins now ends while the leg is ours.
@@ -70,13 +89,23 @@ impl GatewayCall {
             Answer::NotFound if self.acknowledged => {
                 News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
             }
+            Answer::NotFound if self.may_be_on_its_way(now_ms) => {
+                News::InDoubt { reason: "the provider does not have it yet".to_owned() }
+            }
             Answer::NotFound => News::NotSent { reason: "the provider does not have it".to_owned() },
+            Answer::NotTaken { reason } if self.may_be_on_its_way(now_ms) => News::InDoubt { reason },
             Answer::NotTaken { reason } => News::NotSent { reason },
         };
         let (news, again_ms) = self.patience(news, inquiry, now_ms);
         let (store, order, attempts, lane) = (self.store, self.order, self.attempts, self.lane);
         let source = Source::Answer;
         LegNews { store, order, refund: refund_id, leg: leg_id, news, source, again_ms, attempts, lane }
+    }
+
+    /// Whether an earlier request may still arrive. Its key keeps it from paying twice, but nobody may say that the leg
+    /// surely was not sent.
+    fn may_be_on_its_way(&self, now_ms: i64) -> bool {
+        self.may_have_been_sent() && now_ms < self.before_ms + ARRIVES_WITHIN_MS
     }
 
     /// When to ask again. At the end of the ladder a person decides.
@@ -175,12 +204,16 @@ pub(crate) struct Lease {
     pub(crate) lane: usize,
     /// How often it was, this time included.
     pub(crate) attempts: i64,
+    /// It surely was not sent before.
+    pub(crate) surely_unsent: bool,
+    /// When it was taken the time before, epoch milliseconds.
+    pub(crate) before_ms: i64,
     /// Until when, epoch milliseconds.
     pub(crate) until_ms: i64,
 }
 
 pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, lease: Lease) -> GatewayCall {
-    let Lease { lane, attempts, until_ms } = lease;
+    let Lease { lane, attempts, surely_unsent, before_ms, until_ms } = lease;
     let payment = order.payments.get(leg.payment).expect("a leg names a payment of its order");
     let ask = Ask {
         leg_id: leg.id,
@@ -194,7 +227,8 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
             LegState::Sent { reference } => reference.clone(),
             _ => String::new(),
         },
-        key_age_ms: if attempts > 1 { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) } else { 0 },
+        now_ms: until_ms - LEASE_MS,
+        key_age_ms: if surely_unsent { 0 } else { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) },
     };
     let acknowledged = matches!(leg.state, LegState::Sent { .. });
     GatewayCall {
@@ -204,6 +238,8 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         ask,
         acknowledged,
         attempts,
+        surely_unsent,
+        before_ms,
         until_ms,
         lane,
     }
@@ -244,7 +280,9 @@ pub(crate) fn lease(
             Err(error) => return Err(error),
         };
         let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
-        let lease = Lease { lane: by.lane, attempts: row.attempts, until_ms };
+        let surely_unsent = row.stage == Stage::Calling;
+        let OutboxRow { attempts, before_ms, .. } = row;
+        let lease = Lease { lane: by.lane, attempts, surely_unsent, before_ms, until_ms };
         match leg {
             Some(leg) => calls.push(call_for(store, &order, &refund, leg, lease)),
             None => world.finish(store, row.leg),
@@ -269,6 +307,9 @@ pub(crate) fn record(
     now_ms: i64,
 ) -> Result<Option<Arc<Refund>>, StoreError> {
     let (refund, _) = world.refund(tx, news.store, news.refund)?.ok_or_else(missing_refund)?;
+    if matches!(news.news, News::NotSent { .. }) && !is_newest(tx, news)? {
+        return Ok(None);
+    }
     let index = refund.legs.iter().position(|leg| leg.id == news.leg).ok_or_else(missing_refund)?;
     let facts = world.facts(tx, news.store, news.order)?;
     let decision = settle(facts, &refund, index, news.news.clone(), now_ms);
@@ -301,6 +342,11 @@ pub(crate) fn record(
         }
     }
     Ok(updated)
+}
+
+/// Whether nobody has taken the leg since: a call that was not taken says nothing of a later one.
+fn is_newest(tx: &mut Tx<'_>, news: &LegNews) -> Result<bool, StoreError> {
+    Ok(outbox::get(tx, news.store, news.leg)?.is_some_and(|row| row.attempts == news.attempts))
 }
 
 /// Whether news belongs to what a person must see who decides about the leg: everything but the plain course of things.

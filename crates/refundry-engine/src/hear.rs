@@ -113,7 +113,7 @@ fn payment_names(notice: &Notice) -> impl Iterator<Item = &str> {
 }
 
 /// The refund of a leg that a provider names. What is no number of ours is nobody's leg.
-fn refund_of(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<Refund>, StoreError> {
+pub fn refund_of(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<Option<Refund>, StoreError> {
     if i64::try_from(leg).is_err() {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use refundry_core::decide::decide;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::payouts::Terms;
 use refundry_core::query::{OrderQuery, RefundQuery};
-use refundry_core::quote::Quote;
+use refundry_core::quote::{Alternative, Quote, alternatives};
 use refundry_core::refund::{Leg, Refund, Stage};
 use refundry_core::rejection::Rejection;
 use refundry_gateways::Notice;
@@ -75,7 +75,7 @@ pub fn quote(
     tenant: i64,
     reference: &Reference,
     request: &RefundRequest,
-) -> Result<Result<(Facts, Quote), Rejection>, StoreError> {
+) -> Result<Result<Quoted, Rejection>, StoreError> {
     let asked_ms = engine.clock().now_ms();
     let facts = engine.store().read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
@@ -88,7 +88,21 @@ pub fn quote(
     let Some(facts) = facts else {
         return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
     };
-    Ok(decide(&facts, request).map(|quote| (facts, quote)))
+    Ok(decide(&facts, request).map(|quote| {
+        let plans = alternatives(&facts, request, &quote);
+        Quoted { facts, quote, plans }
+    }))
+}
+
+/// What a refund would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// The order as it is, and what its store configured.
+    pub facts: Facts,
+    /// What the refund would be.
+    pub quote: Quote,
+    /// What it would be by each strategy.
+    pub plans: Vec<Alternative>,
 }
 
 fn order_of(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Arc<Order>, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use refundry_core::payouts::{GatewayLimits, MANUAL, Payouts, SIMULATED};
+use refundry_core::payouts::{GatewayLimits, MANUAL, Payouts, SIMULATED, Strategy};
 use refundry_gateways::Registry;
 use refundry_store::{StoreError, Tx, gateways, stores};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,30 @@ pub struct StoreSettings {
     /// Gateways by payment channel.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub routes: BTreeMap<String, String>,
+    /// How a refund is spread over several payments where the request does not say.
+    #[serde(default, skip_serializing_if = "is_usual", with = "by_code")]
+    pub strategy: Strategy,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_usual(strategy: &Strategy) -> bool {
+    *strategy == Strategy::default()
+}
+
+/// A strategy as its stable code.
+mod by_code {
+    use refundry_core::payouts::Strategy;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn serialize<S: Serializer>(strategy: &Strategy, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(strategy.code())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Strategy, D::Error> {
+        let code = String::deserialize(from)?;
+        Strategy::parse(&code).ok_or_else(|| de::Error::custom(format!("there is no strategy {code:?}")))
+    }
 }
 
 impl StoreSettings {
@@ -40,8 +64,8 @@ pub fn payouts(registry: &Registry, store: i64, settings: &str) -> Result<Arc<Pa
         };
         (name, limits)
     });
-    let StoreSettings { routes } = StoreSettings::read(settings)?;
-    Ok(Arc::new(Payouts { routes, gateways: gateways.collect() }))
+    let StoreSettings { routes, strategy } = StoreSettings::read(settings)?;
+    Ok(Arc::new(Payouts { routes, gateways: gateways.collect(), strategy }))
 }
 
 /// Which gateway a channel leads to, as it is to be.
@@ -80,9 +104,16 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_they_were_written() {
-        let settings = StoreSettings { routes: BTreeMap::from([("card".to_owned(), "eu".to_owned())]) };
+        let settings = StoreSettings {
+            routes: BTreeMap::from([("card".to_owned(), "eu".to_owned())]),
+            ..StoreSettings::default()
+        };
         assert_eq!(settings.write(), r#"{"routes":{"card":"eu"}}"#);
         assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
+        let settings = StoreSettings { strategy: Strategy::GiftCardFirst, ..StoreSettings::default() };
+        assert_eq!(settings.write(), r#"{"strategy":"gift_card_first"}"#);
+        assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
+        assert!(StoreSettings::read(r#"{"strategy":"by_mood"}"#).is_err());
         assert_eq!(StoreSettings::read("{}"), Ok(StoreSettings::default()));
         assert_eq!(StoreSettings::default().write(), "{}");
         assert!(StoreSettings::read("").is_err());

@@ -532,6 +532,7 @@ impl<'j> Wants<'j> {
             }
             Job::SettleByHand { store, refund, .. }
             | Job::Annotate { store, refund, .. }
+            | Job::AskNow { store, refund, .. }
             | Job::Cancel { store, refund, .. }
             | Job::Retry { store, ask: RetryAsk { refund, .. }, .. } => {
                 self.held.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));

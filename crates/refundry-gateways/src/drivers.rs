@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Adyen, Gateway, Manual, PayPal, Simulated, Stripe, adyen, paypal, stripe};
+use crate::{
+    Adyen, Gateway, Hyperswitch, Manual, MerchantService, PayPal, Simulated, StatementFault, StatementLine, Stripe,
+    adyen, hyperswitch, merchant, paypal, stripe,
+};
 
 /// A kind of gateway that a store can configure.
 pub struct Driver {
@@ -58,6 +61,18 @@ pub const DRIVERS: &[Driver] = &[
         open: |settings| Ok(Arc::new(Adyen::open(settings)?)),
     },
     Driver {
+        name: "http",
+        about: "A service of your own, asked in signed JSON",
+        settings: merchant::SETTINGS,
+        open: |settings| Ok(Arc::new(MerchantService::open(settings)?)),
+    },
+    Driver {
+        name: "hyperswitch",
+        about: "Hyperswitch, and the processors behind it",
+        settings: hyperswitch::SETTINGS,
+        open: |settings| Ok(Arc::new(Hyperswitch::open(settings)?)),
+    },
+    Driver {
         name: "manual",
         about: "A person pays outside and says so",
         settings: &[],
@@ -72,8 +87,11 @@ pub const DRIVERS: &[Driver] = &[
     Driver {
         name: "simulated",
         about: "A provider to try things on; no money moves",
-        settings: &[BASE_URL_REQUIRED],
-        open: |settings| Ok(Arc::new(Simulated::remote(&base_url(settings, "")?))),
+        settings: &[BASE_URL_REQUIRED, NOTIFY_SECRET],
+        open: |settings| {
+            let simulated = Simulated::remote(&base_url(settings, "")?);
+            Ok(Arc::new(simulated.with_secret(settings.get("webhook_secret"))))
+        },
     },
     Driver {
         name: "stripe",
@@ -89,6 +107,27 @@ const BASE_URL_REQUIRED: Setting = Setting {
     secret: false,
     required: true,
 };
+
+const NOTIFY_SECRET: Setting = Setting {
+    name: "webhook_secret",
+    about: "What its events are signed with, as given to --notify-secret",
+    secret: true,
+    required: false,
+};
+
+/// Reads a file that a provider offers for download, with the settings that are no secrets.
+pub type FileReader = fn(&Settings, &[u8]) -> Result<Vec<StatementLine>, StatementFault>;
+
+/// Drivers whose files are read without credentials: whoever does the books need not be able to pay.
+const FILE_READERS: &[(&str, FileReader)] = &[
+    ("adyen", |settings, file| match settings.get("merchant_account") {
+        "" => Err(StatementFault::whole("its rows are of merchant accounts, and none is configured")),
+        account => adyen::statement::read(account, file),
+    }),
+    ("paypal", |_, file| paypal::statement::read(file)),
+    ("simulated", |_, file| Simulated::remote("").statement(file)),
+    ("stripe", |_, file| stripe::statement::read_report(file)),
+];
 
 /// The driver of that name.
 pub fn driver(name: &str) -> Option<&'static Driver> {
@@ -107,6 +146,11 @@ impl Driver {
             return Err(SettingFault::new(setting.name, "it is required"));
         }
         (self.open)(settings)
+    }
+
+    /// How to read its provider's files without credentials; `None` where only [`Gateway::statement`] can.
+    pub fn file_reader(&self) -> Option<FileReader> {
+        FILE_READERS.iter().find(|(name, _)| *name == self.name).map(|(_, read)| *read)
     }
 }
 
@@ -170,6 +214,18 @@ mod tests {
         assert!(names.is_sorted(), "{names:?}");
         assert_eq!(driver("manual").unwrap().open(&Settings::default()).unwrap().name(), "manual");
         assert!(driver("cash").is_none());
+    }
+
+    #[test]
+    fn files_are_read_without_credentials() {
+        for (name, read) in FILE_READERS {
+            assert!(driver(name).unwrap().file_reader().is_some(), "{name}");
+            let account = Settings(BTreeMap::from([("merchant_account".to_owned(), "Shop".to_owned())]));
+            assert!(!read(&account, b"some,other\nfile,1\n").unwrap_err().reason.is_empty(), "{name}");
+        }
+        let adyen = driver("adyen").unwrap().file_reader().unwrap();
+        assert!(adyen(&Settings::default(), b"").unwrap_err().reason.contains("merchant account"));
+        assert!(driver("manual").unwrap().file_reader().is_none());
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub mod adyen;
 pub mod drivers;
 pub mod hooks;
 pub mod http;
+pub mod hyperswitch;
 pub mod manual;
+pub mod merchant;
 pub mod paypal;
 mod registry;
 pub mod signing;
@@ -47,7 +49,9 @@ pub use adyen::Adyen;
 pub use drivers::{Driver, Setting, SettingFault, Settings};
 pub use hooks::{About, Delivery, DisputeStage, Heard, Notice};
 pub use http::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
+pub use hyperswitch::Hyperswitch;
 pub use manual::Manual;
+pub use merchant::MerchantService;
 pub use paypal::PayPal;
 pub use registry::{NameTaken, Registry};
 pub use simulated::Simulated;
@@ -100,8 +104,9 @@ pub trait Gateway: Send + Sync {
         None
     }
 
-    /// What the answer to [`list`](Gateway::list), or to a further page of it, holds.
-    fn read_list(&self, _: Span, _: HttpOutcome) -> Result<Page, StatementFault> {
+    /// What the answer to [`list`](Gateway::list), or to a further page of it, holds. The request that was sent comes
+    /// along, for a provider whose pages do not say where they stand.
+    fn read_list(&self, _: Span, _: &HttpRequest, _: HttpOutcome) -> Result<Page, StatementFault> {
         Err(StatementFault::unsupported())
     }
 }
@@ -127,6 +132,9 @@ pub struct Ask {
     pub refund_reference: String,
     /// How long ago the key may have been sent for the first time, in milliseconds; 0 the first time.
     pub key_age_ms: i64,
+    /// When it is asked, epoch milliseconds: for a provider that wants the time in what it is sent. It says nothing of
+    /// the refund, so an ask with another time is the same ask.
+    pub now_ms: i64,
 }
 
 impl Ask {
@@ -158,6 +166,7 @@ impl fmt::Debug for Ask {
             .field("currency", &self.currency)
             .field("refund_reference", &self.refund_reference)
             .field("key_age_ms", &self.key_age_ms)
+            .field("now_ms", &self.now_ms)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,8 @@ pub struct Span {
     pub from_ms: i64,
     /// First moment after it.
     pub to_ms: i64,
+    /// When it is asked about, epoch milliseconds: for a provider that wants the time in what it is sent.
+    pub now_ms: i64,
 }
 
 /// One refund as the provider states it.

@@ -14,7 +14,7 @@
 //!   either.
 
 mod hooks;
-mod statement;
+pub(crate) mod statement;
 mod units;
 mod wire;
 
@@ -249,7 +249,7 @@ impl Gateway for Stripe {
         Some(self.request(Method::Get, &statement::query(span, None)))
     }
 
-    fn read_list(&self, span: Span, outcome: HttpOutcome) -> Result<Page, StatementFault> {
+    fn read_list(&self, span: Span, _: &HttpRequest, outcome: HttpOutcome) -> Result<Page, StatementFault> {
         let (lines, after) = statement::read_page(outcome)?;
         let next = after.map(|id| self.request(Method::Get, &statement::query(span, Some(&id))));
         Ok(Page { lines, next })

@@ -28,6 +28,10 @@ pub struct OutboxRow {
     pub attempts: i64,
     /// Where it stands.
     pub stage: Stage,
+    /// When it was taken last, epoch milliseconds; 0 before the first time.
+    pub taken_ms: i64,
+    /// When it was taken the time before that.
+    pub before_ms: i64,
 }
 
 impl OutboxRow {
@@ -39,9 +43,9 @@ impl OutboxRow {
 
 /// Adds legs.
 pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 8]> = Vec::with_capacity(rows.len());
+    let mut params: Vec<[Value<'_>; 10]> = Vec::with_capacity(rows.len());
     for row in rows {
-        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts, stage } = row;
+        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts, stage, taken_ms, before_ms } = row;
         params.push([
             (*store).into(),
             number(*leg)?,
@@ -51,12 +55,16 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
             holder.as_str().into(),
             (*attempts).into(),
             stage.code().into(),
+            (*taken_ms).into(),
+            (*before_ms).into(),
         ]);
     }
     tx.write_many(INSERT, &params)
 }
 
 /// Takes up to `limit` legs of a store that are due, for `holder`, until `until_ms`.
+///
+/// One that waited is being sent from now on. One that was being sent when its worker was lost is in doubt.
 pub fn lease(
     tx: &mut Tx<'_>,
     store: i64,
@@ -121,6 +129,12 @@ pub fn withdraw(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<bool, StoreError
     Ok(tx.execute(WITHDRAW, &[store.into(), number(leg)?])? == 1)
 }
 
+/// Makes a leg due now that is due after `later_ms`, so late that no worker can have it in hand. One that waits for a
+/// person is asked about once more, and waits on. `false` where it is due sooner, or is not there.
+pub fn hasten(tx: &mut Tx<'_>, store: i64, leg: Id, now_ms: i64, later_ms: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(HASTEN, &[store.into(), number(leg)?, now_ms.into(), later_ms.into()])? == 1)
+}
+
 /// A leg that nobody needs to ask about for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
@@ -140,7 +154,7 @@ pub struct PutOff {
 /// The number of attempts of news that came unasked: it changes where the leg stands, not when it is due.
 pub const UNASKED: i64 = -1;
 
-/// Puts off legs, except those that somebody else has taken since, and notes where they stand.
+/// Puts off legs and notes where they stand, except those that somebody else has taken since, who will know better.
 pub fn put_off(tx: &mut Tx<'_>, rows: &[PutOff]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 5]> = Vec::with_capacity(rows.len());
     for PutOff { store, leg, due_ms, stage, attempts } in rows {
@@ -166,27 +180,31 @@ pub fn backlog(tx: &mut Tx<'_>, store: i64) -> Result<(i64, Option<i64>), StoreE
 }
 
 const INSERT: &str = "
-    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const LEASE: &str = "
-    UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1,
-        stage = CASE WHEN stage = 'waiting' THEN 'calling' ELSE stage END
+    UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1, before_ms = taken_ms, taken_ms = ?2,
+        stage = CASE stage WHEN 'waiting' THEN 'calling' WHEN 'calling' THEN 'in_doubt' ELSE stage END
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
-    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage";
+    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms";
 const RECLAIM: &str = "
     UPDATE outbox SET due_ms = ?3
     WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3 AND stage <> 'parked'";
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
-    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage FROM outbox WHERE store = ?1 AND leg_id = ?2";
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms
+    FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const IN_STAGE: &str = "
-    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms
     FROM outbox WHERE store = ?1 AND stage = ?2 AND leg_id > ?3 ORDER BY leg_id LIMIT ?4";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
-    UPDATE outbox SET stage = ?5, due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
+    UPDATE outbox SET
+        stage = CASE WHEN attempts = ?4 OR ?4 = -1 THEN ?5 ELSE stage END,
+        due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
     WHERE store = ?1 AND leg_id = ?2";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1 AND due_ms < ?2";
@@ -201,6 +219,8 @@ fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
         holder: row.string(4)?,
         attempts: row.int(5)?,
         stage: stage(row, 6)?,
+        taken_ms: row.int(7)?,
+        before_ms: row.int(8)?,
     })
 }
 

@@ -162,6 +162,21 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Refund>, S
     tx.query(OF_ORDER, &[store.into(), number(order)?], decode)
 }
 
+/// Refunds accepted from `from_ms` on and before `to_ms`, oldest first, behind `after` (accepted at, number), at most
+/// `limit`: for walks over a span of time.
+pub fn accepted_within(
+    tx: &mut Tx<'_>,
+    store: i64,
+    (from_ms, to_ms): (i64, i64),
+    after: Option<(i64, Id)>,
+    limit: i64,
+) -> Result<Vec<Refund>, StoreError> {
+    // Numbers are above zero.
+    let (after_ms, after_id) = after.unwrap_or((from_ms, 0));
+    let params = [store.into(), after_ms.into(), number(after_id)?, to_ms.into(), limit.into()];
+    tx.query(ACCEPTED_WITHIN, &params, decode)
+}
+
 /// Puts legs that wait for a person into the outbox: those from before they were kept there.
 pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     for store in stores::list(tx)? {
@@ -177,6 +192,8 @@ pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
                 holder: "before".to_owned(),
                 attempts: 1,
                 stage: Stage::Parked,
+                taken_ms: 0,
+                before_ms: 0,
             }));
         }
         outbox::insert(tx, &parked)?;
@@ -215,6 +232,10 @@ const OF_LEG: &str = "
     FROM refunds
     WHERE store = ?1 AND id BETWEEN ?2 AND ?3 AND (id / 1000) % 100 = (CAST(?3 AS BIGINT) / 1000) % 100
     ORDER BY id DESC";
+const ACCEPTED_WITHIN: &str = "
+    SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
+    FROM refunds WHERE store = ?1 AND (created_ms, id) > (?2, ?3) AND created_ms < ?4
+    ORDER BY created_ms, id LIMIT ?5";
 const PENDING: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND state = 'pending' ORDER BY created_ms, id";

@@ -19,6 +19,7 @@ use refundry_dialects::{
 use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
 use refundry_engine::by_hand::{HandFault, RetryAsk};
 use refundry_engine::intake::{ChangeFault, How, Taken};
+use refundry_engine::read::Quoted;
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{LaneError, StoreError, refunds, stores, tokens};
@@ -104,7 +105,9 @@ impl App {
             Call::Quote { order, request } => {
                 let quoted = self.read(caller, move |e| read::quote(e, store, &order, &request)).await?;
                 match quoted {
-                    Ok((facts, quote)) => Ok(Reply::Quoted { facts: Box::new(facts), quote: Box::new(quote) }),
+                    Ok(Quoted { facts, quote, plans }) => {
+                        Ok(Reply::Quoted { facts: Box::new(facts), quote: Box::new(quote), plans })
+                    }
                     Err(rejection) => Err(Refusal::Rejected(Box::new(rejection))),
                 }
             }

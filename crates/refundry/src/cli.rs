@@ -1,5 +1,5 @@
 //! The command line. Exit codes: 0 done, 1 it failed, 2 the command was not understood, 3 some orders were rejected,
-//! 4 something was found that needs a person.
+//! 4 something was found that needs a person, 5 our legs and the provider's differ.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::gateways::{GatewayCommand, SecretsArgs};
-use crate::{audit, bench, database, doctor, gateways, import, serve, simulate, telemetry, tenants};
+use crate::reconcile::ReconcileArgs;
+use crate::{audit, bench, database, doctor, gateways, import, reconcile, serve, simulate, telemetry, tenants};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -33,6 +34,8 @@ enum Command {
     Audit(AuditArgs),
     /// Tell what needs a person, and what happens next by itself, beside a running server
     Doctor(DoctorArgs),
+    /// Compare our legs with the provider's, from files it offers or by asking it, beside a running server
+    Reconcile(ReconcileArgs),
     /// Add or list stores
     #[command(subcommand)]
     Store(StoreCommand),
@@ -164,6 +167,24 @@ pub(crate) struct SimulateArgs {
     /// Keep the books in this file, so that they survive the process
     #[arg(long, value_name = "FILE")]
     pub(crate) books: Option<PathBuf>,
+    /// Have go wrong what this JSON file says, e.g. `{"lost_after": 50, "down": 10}`, per mille
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Have one more thing go wrong, e.g. `lost_after=50`; may be given several times
+    #[arg(long, value_name = "NAME=JSON")]
+    pub(crate) fault: Vec<String>,
+    /// Seed of what goes wrong; the same one, the same faults
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Hold every answer back for so many milliseconds
+    #[arg(long, value_name = "N")]
+    pub(crate) answer_after_ms: Option<u32>,
+    /// Post events to this address until it answers with a status of 200 to 299
+    #[arg(long, value_name = "URL", requires = "notify_secret")]
+    pub(crate) notify: Option<String>,
+    /// Sign events with this secret
+    #[arg(long, env = "REFUNDRY_NOTIFY_SECRET", hide_env_values = true, value_name = "TEXT")]
+    pub(crate) notify_secret: Option<String>,
 }
 
 /// Where the data is.
@@ -256,6 +277,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
         Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
         Command::Gateway(command) => gateways::run(&command).map(|()| ExitCode::SUCCESS),

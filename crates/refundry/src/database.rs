@@ -9,7 +9,7 @@ use refundry_engine::Engine;
 use refundry_engine::clock::Clock;
 use refundry_engine::execute::WorkQueue;
 use refundry_engine::store::{DatabaseUrl, Options, Store};
-use refundry_gateways::simulated::{BookKeeper, Simulated};
+use refundry_gateways::simulated::{BookKeeper, Setup, Simulated, Time};
 use refundry_gateways::{Gateway, Manual, Registry};
 
 use crate::cli::DataArgs;
@@ -74,10 +74,11 @@ pub(crate) fn engine(
 }
 
 fn registry(simulated_url: Option<&str>) -> anyhow::Result<Arc<Registry>> {
-    let simulated = match simulated_url {
-        Some(url) => Simulated::remote(url),
-        None => Simulated::local(BookKeeper::in_memory()),
+    let here = || {
+        let time = Time::Read(|| Clock::System.now_ms());
+        Simulated::local(BookKeeper::in_memory_with(Setup { time, ..Setup::default() }))
     };
+    let simulated = simulated_url.map_or_else(here, Simulated::remote);
     let drivers: Vec<Box<dyn Gateway>> = vec![Box::new(simulated), Box::new(Manual)];
     let registry = Registry::new(drivers).map_err(|taken| anyhow::anyhow!("two drivers are called {}", taken.name))?;
     Ok(Arc::new(registry))

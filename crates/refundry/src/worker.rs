@@ -8,7 +8,7 @@ use refundry_engine::Engine;
 use refundry_engine::accept::{Job, LegNews, Outcome};
 use refundry_engine::execute::GatewayCall;
 use refundry_engine::store::{StoreError, inbox, outbox, stores};
-use refundry_gateways::{Answer, Gateway, Inquiry, Purpose, Transport};
+use refundry_gateways::{Answer, Ask, Gateway, Inquiry, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -189,15 +189,14 @@ fn unknown_gateway(call: &GatewayCall) -> Answer {
 
 /// A leg that may have been sent before is looked up first; it is sent only when the provider surely never had it.
 async fn ask(engine: &Engine, transport: &Transport, gateway: &dyn Gateway, call: &GatewayCall) -> Answer {
-    if call.may_have_been_sent() {
-        let found = transport.ask(gateway, Purpose::Lookup, &call.ask).await;
-        // A leg that the provider once acknowledged is not sent again on its denial. After a slow look-up it is left to
-        // whoever takes it next.
-        if found != Answer::NotFound || call.acknowledged || !call.in_time(engine.clock().now_ms()) {
-            return found;
-        }
+    // It may have waited in the queue since it was leased.
+    let asked_now = || Ask { now_ms: engine.clock().now_ms(), ..call.ask.clone() };
+    let answer = transport.ask(gateway, call.first(), &asked_now()).await;
+    // After a slow look-up the leg is left to whoever takes it next.
+    if call.first() == Purpose::Lookup && call.may_be_sent_after(&answer, engine.clock().now_ms()) {
+        return transport.ask(gateway, Purpose::Refund, &asked_now()).await;
     }
-    transport.ask(gateway, Purpose::Refund, &call.ask).await
+    answer
 }
 
 fn record(engine: &Arc<Engine>, news: LegNews) {

@@ -7,6 +7,7 @@ use super::world::by_name;
 use crate::balances::Facts;
 use crate::command::{Ask, CreateRefund, RefundRequest};
 use crate::decide::{Decision, News, accept, decide, record, settle};
+use crate::dispute::{Hold, hold};
 use crate::journal::{Account, balances, opening};
 use crate::money::Amount;
 use crate::order::{Dialect, Order};
@@ -22,6 +23,8 @@ pub(crate) struct Book {
     /// Each refund as its creating request was answered; none for those made elsewhere.
     answers: Vec<Option<Refund>>,
     sums: BTreeMap<Account, Amount>,
+    /// What a dispute holds of each payment.
+    holds: BTreeMap<usize, Hold>,
     next_id: u64,
     now_ms: i64,
 }
@@ -31,8 +34,15 @@ impl Book {
         assert_eq!(order.validate(), Ok(()), "the test's order is one");
         let postings = opening(None, &order);
         let facts = Facts::fresh(order);
-        let mut book =
-            Self { facts, refunds: Vec::new(), answers: Vec::new(), sums: BTreeMap::new(), next_id: 1000, now_ms: 1 };
+        let mut book = Self {
+            facts,
+            refunds: Vec::new(),
+            answers: Vec::new(),
+            sums: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            next_id: 1000,
+            now_ms: 1,
+        };
         book.post(&postings);
         book.check();
         book
@@ -82,6 +92,16 @@ impl Book {
         let again = settle(&self.facts, &self.refunds[refund], leg, news.clone(), self.now_ms + 5);
         assert!(again.is_err(), "a repetition changes nothing: {news:?}");
         true
+    }
+
+    /// A dispute of a payment is about so much of its own currency from now on; nothing ends it.
+    pub(crate) fn dispute(&mut self, payment: usize, own_amount: i64) {
+        let before = self.holds.get(&payment).copied().unwrap_or_default();
+        let held = hold(&self.facts, payment, before, Amount::minor(own_amount));
+        self.holds.insert(payment, held.hold);
+        self.facts.balances = held.balances;
+        self.post(&held.postings);
+        self.check();
     }
 
     fn store(&mut self, refund: usize, decision: Decision) {
@@ -174,6 +194,16 @@ impl Book {
             assert_eq!((paid.succeeded, paid.own_succeeded), succeeded, "succeeded of payment {index}");
             assert!(paid.held() <= payment.captured, "never above payment {index}");
             assert!(paid.own_held() <= payment.own_captured, "never above payment {index} in its own currency");
+            if payment.own_currency == self.facts.order.currency {
+                let booked = (paid.pending, paid.succeeded, paid.disputed);
+                assert_eq!(
+                    booked,
+                    (paid.own_pending, paid.own_succeeded, paid.own_disputed),
+                    "one currency, one amount"
+                );
+            }
+            let hold = self.holds.get(&index).copied().unwrap_or_default();
+            assert_eq!((paid.disputed, paid.own_disputed), (hold.amount, hold.own_amount), "held of payment {index}");
         }
     }
 
@@ -186,10 +216,12 @@ impl Book {
             expected.insert(Account::Tax(i), component.tax - taken.tax);
         }
         for (p, (payment, paid)) in order.payments.iter().zip(&held.payments).enumerate() {
-            expected.insert(Account::Paid(p), paid.succeeded - payment.captured);
+            expected.insert(Account::Paid(p), paid.succeeded + paid.disputed - payment.captured);
+            expected.insert(Account::Held(p), -paid.disputed);
             expected.insert(Account::Flight(p), paid.pending);
             if payment.own_currency != order.currency {
-                expected.insert(Account::OwnPaid(p), paid.own_succeeded - payment.own_captured);
+                expected.insert(Account::OwnPaid(p), paid.own_succeeded + paid.own_disputed - payment.own_captured);
+                expected.insert(Account::OwnHeld(p), -paid.own_disputed);
                 expected.insert(Account::OwnFlight(p), paid.own_pending);
                 expected.insert(Account::OwnOpen(p), payment.own_captured - paid.own_held());
             }

@@ -2,12 +2,14 @@
 
 mod book;
 mod edges;
+mod limited;
 mod properties;
 mod random;
 mod rank;
 mod shares;
 mod small_worlds;
 mod splits;
+mod strategies;
 mod vectors;
 mod worked;
 mod worked_figures;

@@ -4,17 +4,19 @@ use arbtest::arbitrary::{Result, Unstructured};
 use arbtest::arbtest;
 
 use super::book::Book;
-use super::random::{any_news, any_order, any_request};
+use super::random::{any_news, any_order, any_request, any_terms};
 use super::world::by_name;
 use crate::balances::Balances;
 use crate::command::{Ask, Parts, UnitAsk, UnitMode};
 use crate::decide::News;
 use crate::money::Amount;
 use crate::order::Capture;
+use crate::payouts::Terms;
 use crate::refund::{RefundState, Restock};
 use crate::rejection::Rejection;
 
-fn step(u: &mut Unstructured<'_>, book: &mut Book, failures: bool) -> Result<()> {
+/// A request, or news of a leg.
+pub(super) fn step(u: &mut Unstructured<'_>, book: &mut Book, failures: bool) -> Result<()> {
     if !book.refunds.is_empty() && u.ratio(1, 2)? {
         let refund = u.choose_index(book.refunds.len())?;
         let leg = u.choose_index(book.refunds[refund].legs.len())?;
@@ -57,7 +59,42 @@ fn any_history_keeps_the_books() {
     arbtest(|u| {
         let mut book = Book::open(any_order(u)?);
         for _ in 0..u.int_in_range(1..=8)? {
+            if u.ratio(1, 4)? {
+                book.facts.terms = any_terms(u)?;
+            }
             step(u, &mut book, true)?;
+        }
+        // What gateways refuse stays for good; without them everything goes back.
+        book.facts.terms = Terms::default();
+        finish(&mut book);
+        Ok(())
+    })
+    .size_min(128)
+    .size_max(2_048)
+    .budget_ms(500);
+}
+
+#[test]
+fn disputes_hold_what_they_are_about_and_nothing_once_they_are_won() {
+    arbtest(|u| {
+        let mut book = Book::open(any_order(u)?);
+        let payments = book.facts.order.payments.len();
+        for _ in 0..u.int_in_range(1..=8)? {
+            if u.ratio(1, 2)? {
+                let payment = u.choose_index(payments)?;
+                let captured = book.facts.order.payments[payment].own_captured.get();
+                book.dispute(payment, u.int_in_range(0..=captured + 10)?);
+            }
+            step(u, &mut book, true)?;
+            let before = book.facts.clone();
+            if let Ok(refund) = book.ask_for(Ask::Everything) {
+                for leg in &book.refunds[refund].legs {
+                    assert!(leg.amount <= before.payment_left(leg.payment), "what is contested stays");
+                }
+            }
+        }
+        for payment in 0..payments {
+            book.dispute(payment, 0);
         }
         finish(&mut book);
         Ok(())

@@ -11,6 +11,7 @@ use crate::command::{
 use crate::decide::News;
 use crate::money::{Amount, Currency, Decimal};
 use crate::order::{Capture, ComponentKind, Order, PaymentKind, Reference, ShopMoney};
+use crate::payouts::{GatewayLimits, Payouts, Strategy, Terms};
 use crate::quote::quote;
 use crate::refund::{Class, Restock};
 
@@ -59,6 +60,7 @@ fn pay_for(u: &mut Unstructured<'_>, order: &mut Order) -> Result<()> {
         super::world::pay(order, &format!("p{index}"), captured);
         let payment = &mut order.payments[index];
         payment.kind = *u.choose(&PaymentKind::ALL)?;
+        (*u.choose(&["simulated", "eu", "us"])?).clone_into(&mut payment.gateway);
         if u.ratio(1, 3)? {
             payment.own_currency = currency(u.choose(&["EUR", "IDR"])?);
             payment.own_captured = Amount::minor(u.int_in_range(0..=captured * 3 + 2)?);
@@ -94,6 +96,7 @@ pub(crate) fn any_request(u: &mut Unstructured<'_>, facts: &Facts) -> Result<Ref
     let mut request = RefundRequest::of(ask);
     request.rounding = *u.choose(&[Rounding::Exact, Rounding::HalfUp])?;
     request.plan = any_plan(u, facts, &request)?;
+    request.strategy = any_strategy(u)?;
     if u.ratio(1, 20)? {
         request.refundable_before = Some(some_of(u, facts.payments_left(), facts)?);
     }
@@ -217,6 +220,30 @@ fn any_plan(u: &mut Unstructured<'_>, facts: &Facts, request: &RefundRequest) ->
         legs.push(legs[0].clone());
     }
     Ok(Plan::Named(legs))
+}
+
+fn any_strategy(u: &mut Unstructured<'_>) -> Result<Option<Strategy>> {
+    if u.ratio(1, 3)? { Ok(None) } else { u.choose(&Strategy::ALL).copied().map(Some) }
+}
+
+/// What a store could have configured; the request comes on day 40 of the order.
+pub(crate) fn any_terms(u: &mut Unstructured<'_>) -> Result<Terms> {
+    let mut payouts = Payouts { strategy: *u.choose(&Strategy::ALL)?, ..Payouts::default() };
+    if u.ratio(1, 4)? {
+        payouts.routes.insert("card".to_owned(), (*u.choose(&["eu", "us", "simulated"])?).to_owned());
+    }
+    for gateway in ["simulated", "eu", "us"] {
+        if u.ratio(1, 2)? {
+            let limits = GatewayLimits {
+                partial: u.ratio(3, 4)?,
+                several_per_payment: u.ratio(3, 4)?,
+                minimum_minor: if u.ratio(1, 2)? { 0 } else { u.int_in_range(0..=200)? },
+                deadline_days: *u.choose(&[None, None, Some(39), Some(40)])?,
+            };
+            payouts.gateways.insert(gateway.to_owned(), limits);
+        }
+    }
+    Ok(Terms { asked_ms: 40 * 86_400_000, payouts: payouts.into() })
 }
 
 fn payment_name(index: usize) -> Reference {

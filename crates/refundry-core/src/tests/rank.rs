@@ -14,6 +14,7 @@ use crate::command::{
 use crate::decide::decide;
 use crate::money::Amount;
 use crate::order::{ComponentKind, Reference};
+use crate::payouts::{GatewayLimits, Payouts, Terms};
 use crate::refund::{Class, Restock};
 use crate::rejection::Rejection;
 
@@ -109,6 +110,14 @@ fn by_items() -> Case {
     Case::of(Ask::Items(vec![item("a", "1.00")]))
 }
 
+/// The gateway of both payments refunds only within 30 days.
+fn too_late(case: &mut Case) {
+    let limits = GatewayLimits { partial: true, several_per_payment: true, minimum_minor: 0, deadline_days: Some(30) };
+    let gateways = [("simulated".to_owned(), limits)].into();
+    let payouts = Payouts { gateways, ..Payouts::default() };
+    case.facts.terms = Terms { asked_ms: 31 * 86_400_000, payouts: std::sync::Arc::new(payouts) };
+}
+
 /// Sins of any request, before and after those of its family.
 const BEFORE: [Sin; 2] = [
     ("refundable_stale", |case| case.request.refundable_before = Some(dec("999.99"))),
@@ -190,11 +199,12 @@ fn parts_family() -> Vec<Sin> {
             }
         }),
     ];
-    let amounts: [Sin; 2] = [
+    let amounts: [Sin; 3] = [
         ("payment_exceeded", |case| {
             case.parts().total = Total::Stated(dec("2000.00"));
             case.pay_through(leg(Some("p2"), "2000.00"));
         }),
+        ("payment_limited", too_late),
         ("refundable_exceeded", |case| case.parts().total = Total::Stated(dec("2000.00"))),
     ];
     [&BEFORE[..], &state, &CURRENCIES, &own, &PLANS, &amounts].concat()
@@ -222,12 +232,13 @@ fn items_family() -> Vec<Sin> {
         }),
         ("part_exceeded", |case| case.items().push(item("b", "220.01"))),
     ];
-    let amounts: [Sin; 2] = [
+    let amounts: [Sin; 3] = [
         ("payment_exceeded", |case| {
             case.items().clear();
             case.items().push(item("big", "2000.00"));
             case.pay_through(leg(Some("p2"), "2000.00"));
         }),
+        ("payment_limited", too_late),
         ("refundable_exceeded", |case| case.items().push(item("big", "2000.00"))),
     ];
     [&BEFORE[..], &CURRENCIES, &own, &PLANS, &amounts].concat()

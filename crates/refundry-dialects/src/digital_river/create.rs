@@ -81,6 +81,7 @@ fn command(request: &Request<'_>, fields: &Fields<'_>) -> Result<CreateRefund, R
         request: RefundRequest {
             ask,
             plan: Plan::default(),
+            strategy: None,
             currency: CurrencyAsk::Is(currency),
             rounding: Rounding::HalfUp,
             refundable_before,

@@ -4,8 +4,9 @@
 //! original (`amountRequested`, `percentRequested`, `order`) keep those names.
 
 use refundry_core::intake::IntakeFault;
-use refundry_core::money::Decimal;
+use refundry_core::money::{Currency, Decimal};
 use refundry_core::order::OrderFault;
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::{Map, Value, json};
 
@@ -210,6 +211,9 @@ fn rejected(request: &Request<'_>, rejection: &Rejection) -> Response {
         | Rejection::RefundableExceeded { .. } => {
             invalid("amountRequested", "The requested refund amount is greater than the available amount.".to_owned())
         }
+        Rejection::PaymentLimited { limit, currency, .. } => {
+            invalid("amountRequested", payment_limited(*limit, *currency))
+        }
         Rejection::ModesMixed { .. }
         | Rejection::RestockDiffers { .. }
         | Rejection::ChargeUnknown { .. }
@@ -219,6 +223,19 @@ fn rejected(request: &Request<'_>, rejection: &Rejection) -> Response {
         | Rejection::PaymentsDoNotAddUp { .. } => (400, cannot_be_asked(rejection)),
     };
     answer(status, &[problem])
+}
+
+/// What the provider of a payment does not take; this API has no words for it.
+fn payment_limited(limit: PaymentLimit, currency: Currency) -> String {
+    match limit {
+        PaymentLimit::OnlyInFull => "The payment can only be refunded in full.".to_owned(),
+        PaymentLimit::OnlyOnce => "The payment can only be refunded once, and it was refunded before.".to_owned(),
+        PaymentLimit::AtLeast(least) => {
+            let least = least.to_decimal(currency, currency.exponent());
+            format!("The requested refund amount is less than the payment can be refunded by, {least} {currency}.")
+        }
+        PaymentLimit::WithinDays(days) => format!("The payment can only be refunded within {days} days of the order."),
+    }
 }
 
 /// Refusals of things that no request of this API can say.

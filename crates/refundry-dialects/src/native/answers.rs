@@ -443,8 +443,14 @@ pub struct Quote<'a> {
     pub legs: Vec<QuotedLeg<'a>>,
     /// The order's id.
     pub order: Cow<'a, str>,
+    /// What each strategy would make of the same amount, side by side; payments that the request names to go first do
+    /// so in all of them.
+    pub plans: Vec<PaymentPlan<'a>>,
     /// What the payments have left now: a value for `Refundable-Before`.
     pub refundable: Money,
+    /// The strategy that decided; `null` where the request states the amount of every payment.
+    #[schema(value_type = Option<codes::Strategy>)]
+    pub strategy: Option<&'static str>,
     /// Units it takes out of the order.
     pub units: Vec<UnitMove<'a>>,
 }
@@ -555,6 +561,8 @@ pub struct Leg<'a> {
 pub struct QuotedLeg<'a> {
     /// In the order's currency.
     pub amount: Money,
+    /// The gateway that would pay back.
+    pub gateway: &'a str,
     /// In the payment's own currency.
     pub own_amount: Money,
     /// The payment's own currency.
@@ -564,6 +572,27 @@ pub struct QuotedLeg<'a> {
     /// `original` through the payment's gateway, `outside` only recorded.
     #[schema(value_type = codes::Route)]
     pub route: &'static str,
+}
+
+/// What one or several strategies would make of an amount.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PaymentPlan<'a> {
+    /// One per payment, in the order in which they are asked.
+    pub legs: Vec<PlannedLeg<'a>>,
+    /// The strategies that lead to it.
+    #[schema(value_type = Vec<codes::Strategy>)]
+    pub strategies: Vec<&'static str>,
+}
+
+/// A leg of a plan.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PlannedLeg<'a> {
+    /// In the order's currency.
+    pub amount: Money,
+    /// The gateway that would pay back.
+    pub gateway: &'a str,
+    /// The payment's id.
+    pub payment: Cow<'a, str>,
 }
 
 /// Why the figures of a refund are what they are.

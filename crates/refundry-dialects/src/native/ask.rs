@@ -12,6 +12,7 @@ use refundry_core::limits::{
 };
 use refundry_core::money::Decimal;
 use refundry_core::order::{Dialect, Reference};
+use refundry_core::payouts::Strategy;
 use refundry_core::refund::{Class, MetaValue, Restock};
 use serde_json::Value;
 
@@ -23,7 +24,9 @@ use crate::wire::Request;
 
 /// Keys of `POST /v1/refunds` and of a quote.
 pub(super) const REFUND_KEYS: &[&str] =
-    &["order", "ask", "payments", "currency", "note", "reason", "notify", "metadata", "processed_at"];
+    &["order", "ask", "payments", "strategy", "currency", "note", "reason", "notify", "metadata", "processed_at"];
+/// Codes of `strategy`, as a refusal lists them.
+const STRATEGIES: &str = "original_first, original_last, proportional, gift_card_first, gift_card_last, fewest_refunds";
 /// Ways to ask, of which a request has exactly one.
 pub(super) const ASK_KINDS: &[&str] = &["amount", "percent", "items", "everything", "parts"];
 /// Keys of an item.
@@ -58,6 +61,7 @@ pub(super) fn read(fields: &Fields<'_>, order: Reference, request: &Request<'_>)
     let money = RefundRequest {
         ask: ask(&asked)?,
         plan: plan(fields)?,
+        strategy: code(fields, "strategy", STRATEGIES, Strategy::parse)?,
         currency: currency(fields)?,
         rounding: Rounding::Exact,
         refundable_before: refundable_before(request)?,

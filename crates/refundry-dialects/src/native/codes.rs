@@ -271,6 +271,24 @@ pub enum Outcome {
     Failed,
 }
 
+/// How a refund is spread over the payments that were not named.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// One after the other, as the order lists them.
+    OriginalFirst,
+    /// One after the other, the last listed first.
+    OriginalLast,
+    /// All of them, in proportion to what they have left.
+    Proportional,
+    /// Gift cards first, then the others.
+    GiftCardFirst,
+    /// Gift cards last.
+    GiftCardLast,
+    /// Through as few as possible.
+    FewestRefunds,
+}
+
 /// Which currency a stated amount is in.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Dialect, Order};
+use refundry_core::payouts::Strategy;
 use refundry_core::query::SortBy;
-use refundry_core::quote::Quote;
+use refundry_core::quote::{Alternative, PlannedLeg, Quote};
 use refundry_core::refund::{Allocation, Cap, CapKind, Class, Leg, LegState, MetaValue, Route, Shape, UnitMove};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,7 +30,9 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         }
         Reply::Refund(view) => json(200, &refund(view)),
         Reply::Refunds(page) => json(200, &refunds(request, page)),
-        Reply::Quoted { facts, quote: quoted } => json(200, &quote(&facts.order, quoted, facts.payments_left())),
+        Reply::Quoted { facts, quote: quoted, plans } => {
+            json(200, &quote(&facts.order, quoted, plans, facts.payments_left()))
+        }
         Reply::Order { order, created } => {
             let order = orders::order(order);
             let at = format!("/v1/orders/{}", percent_encode(&order.id));
@@ -178,7 +181,12 @@ pub(super) fn refund(view: &RefundView) -> wire::Refund<'_> {
 }
 
 /// Writes a quote.
-pub(super) fn quote<'a>(order: &'a Order, quote: &'a Quote, refundable: Amount) -> wire::Quote<'a> {
+pub(super) fn quote<'a>(
+    order: &'a Order,
+    quote: &'a Quote,
+    plans: &'a [Alternative],
+    refundable: Amount,
+) -> wire::Quote<'a> {
     let show = |amount| shown(amount, order.currency);
     let legs = quote.legs.iter().map(|leg| {
         let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
@@ -188,6 +196,7 @@ pub(super) fn quote<'a>(order: &'a Order, quote: &'a Quote, refundable: Amount) 
             own_amount: shown(leg.own_amount, own),
             own_currency: own.code(),
             route: route(leg.route),
+            gateway: leg.gateway(order),
         }
     });
     wire::Quote {
@@ -196,10 +205,24 @@ pub(super) fn quote<'a>(order: &'a Order, quote: &'a Quote, refundable: Amount) 
         discrepancy: show(quote.discrepancy),
         currency: order.currency.code(),
         refundable: show(refundable),
+        strategy: quote.strategy.map(Strategy::code),
+        plans: plans.iter().map(|plan| payment_plan(order, plan)).collect(),
         allocations: quote.allocations.iter().map(|a| allocation(order, a)).collect(),
         units: quote.units.iter().map(|u| units(order, u)).collect(),
         legs: legs.collect(),
         explanation: explanation(order, quote.shape, &quote.allocations, quote.nearest_cap),
+    }
+}
+
+fn payment_plan<'a>(order: &'a Order, plan: &'a Alternative) -> wire::PaymentPlan<'a> {
+    let leg = |leg: &'a PlannedLeg| wire::PlannedLeg {
+        payment: payment_id(order, leg.payment),
+        amount: shown(leg.amount, order.currency),
+        gateway: leg.gateway(order),
+    };
+    wire::PaymentPlan {
+        strategies: plan.strategies.iter().map(|strategy| strategy.code()).collect(),
+        legs: plan.legs.iter().map(leg).collect(),
     }
 }
 

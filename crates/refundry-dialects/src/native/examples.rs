@@ -6,6 +6,8 @@ use refundry_core::decide::{accept, decide};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::{Amount, AmountError, Currency, Decimal};
 use refundry_core::order::OrderFault;
+use refundry_core::payouts::PaymentLimit;
+use refundry_core::quote::alternatives;
 use refundry_core::rejection::Rejection;
 use serde_json::{Value, json};
 
@@ -64,6 +66,7 @@ pub(super) fn more_refund_inputs() -> Vec<(&'static str, Value)> {
                 "payments": [{"payment": "card-1", "amount": "7.00"}],
             }),
         ),
+        ("strategy", json!({"order": "demo-1001", "ask": {"amount": "9.99"}, "strategy": "fewest_refunds"})),
     ]
 }
 
@@ -123,8 +126,10 @@ pub(super) fn refund_page() -> Value {
 /// What the refund would be.
 pub(super) fn quote() -> Value {
     let facts = facts();
-    let quote = decide(&facts, &refund_command().request).expect("the example is accepted, as a test makes sure");
-    value(&encode::quote(&facts.order, &quote, facts.payments_left()))
+    let request = refund_command().request;
+    let quote = decide(&facts, &request).expect("the example is accepted, as a test makes sure");
+    let plans = alternatives(&facts, &request, &quote);
+    value(&encode::quote(&facts.order, &quote, &plans, facts.payments_left()))
 }
 
 /// The order after the refund.
@@ -246,6 +251,12 @@ pub(super) fn rejections() -> Vec<Rejection> {
         Rejection::PaymentUnnamed,
         Rejection::PaymentsDoNotAddUp { total: money(2_000), payments: money(1_500), currency },
         Rejection::PaymentExceeded { payment: text("card-1"), asked: money(10_000), available: money(9_000), currency },
+        Rejection::PaymentLimited {
+            payment: text("card-1"),
+            limit: PaymentLimit::AtLeast(money(50)),
+            asked: money(20),
+            currency,
+        },
         Rejection::RefundableExceeded { asked: money(10_000), available: money(9_000), currency },
     ]);
     all

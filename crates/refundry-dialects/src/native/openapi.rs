@@ -68,6 +68,8 @@ const ANSWERS: &[&str] = &[
     "UnitMove",
     "Leg",
     "QuotedLeg",
+    "PaymentPlan",
+    "PlannedLeg",
     "Explanation",
     "OpenLeg",
     "LegFile",

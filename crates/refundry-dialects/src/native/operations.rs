@@ -256,7 +256,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         about: "Stores nothing. Takes the very body of a refund, whose `order` may be left out, and works it out by \
-                the same rules: creating it on the same order gives the same figures.",
+                the same rules: creating it on the same order gives the same figures. Beside it stands how each \
+                strategy would spread the same amount over the payments.",
         params: &[BEFORE, KEY],
         body: json_of("QuoteInput", examples::refund_input),
         ok: &[ok(200, "Quote", "What the refund would be.", examples::quote)],

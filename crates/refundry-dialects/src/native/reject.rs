@@ -6,6 +6,7 @@ use refundry_core::intake::IntakeFault;
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::{Amount, AmountError, Currency, Decimal};
 use refundry_core::order::OrderFault;
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::Value;
 
@@ -43,6 +44,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("payment_unnamed", 422, "The payment has to be named"),
     ("payments_do_not_add_up", 422, "The payments do not make the amount"),
     ("payment_exceeded", 422, "A payment can give back less than asked for"),
+    ("payment_limited", 422, "The provider of a payment does not take this"),
     ("refundable_exceeded", 422, "Less is left than asked for"),
     ("malformed", 400, "The request is not understood"),
     ("body_incomplete", 400, "The body did not arrive whole"),
@@ -290,11 +292,7 @@ fn rejected(rejection: &Rejection) -> No {
     match rejection {
         Rejection::OrderUnknown { order } => order_unknown(order),
         Rejection::KeyReused => no("use a new Idempotency-Key for a new request".to_owned()),
-        Rejection::RefundableStale { expected, actual, currency } => {
-            no(format!("the payments have {} left, not {expected}", shown(*actual, *currency)))
-                .with("expected", expected.to_string())
-                .money("actual", *actual, *currency)
-        }
+        Rejection::RefundableStale { expected, actual, currency } => stale(rejection, *expected, *actual, *currency),
         Rejection::OrderDisputed => no("nothing is refunded while the dispute is open".to_owned()),
         Rejection::OrderUnpaid => no("there is no captured payment to give back".to_owned()),
         Rejection::NothingLeft => no("everything captured was refunded or is on its way back".to_owned()),
@@ -352,9 +350,35 @@ fn rejected(rejection: &Rejection) -> No {
             let what = format!("payment {payment}");
             no(String::new()).exceeded(&what, *asked, *available, *currency).with("payment", &**payment)
         }
+        Rejection::PaymentLimited { payment, limit, asked, currency } => {
+            payment_limited(rejection, payment, *limit, *asked, *currency)
+        }
         Rejection::RefundableExceeded { asked, available, currency } => {
             no(String::new()).exceeded("the order", *asked, *available, *currency)
         }
+    }
+}
+
+fn stale(rejection: &Rejection, expected: Decimal, actual: Amount, currency: Currency) -> No {
+    No::new(rejection.code(), format!("the payments have {} left, not {expected}", shown(actual, currency)))
+        .with("expected", expected.to_string())
+        .money("actual", actual, currency)
+}
+
+fn payment_limited(rejection: &Rejection, payment: &str, limit: PaymentLimit, asked: Amount, currency: Currency) -> No {
+    let by = format!("not by {} {currency}", shown(asked, currency));
+    let what = match limit {
+        PaymentLimit::OnlyInFull => format!("in full, {by}"),
+        PaymentLimit::OnlyOnce => "once, and was refunded before".to_owned(),
+        PaymentLimit::AtLeast(least) => format!("by at least {}, {by}", shown(least, currency)),
+        PaymentLimit::WithinDays(days) => format!("within {days} days of the order"),
+    };
+    let no = No::new(rejection.code(), format!("payment {payment} can be refunded only {what}"));
+    let no = no.with("payment", payment).with("limit", limit.code()).money("asked", asked, currency);
+    match limit {
+        PaymentLimit::AtLeast(least) => no.money("least", least, currency),
+        PaymentLimit::WithinDays(days) => no.with("days", days),
+        PaymentLimit::OnlyInFull | PaymentLimit::OnlyOnce => no,
     }
 }
 

@@ -318,8 +318,11 @@ pub struct RefundInput {
     pub order: String,
     /// What is asked for.
     pub ask: Ask,
-    /// How it is spread over payments; as the order lists them where it is left out.
+    /// How it is spread over payments; by the strategy where it is left out.
     pub payments: Option<Payments>,
+    /// How it is spread over the payments that are not named in `payments`; the store's own way where it is left out.
+    /// Where `payments` states every amount, nothing is left to spread.
+    pub strategy: Option<codes::Strategy>,
     /// The currency of the amounts; refused where it is not the order's.
     pub currency: Option<String>,
     /// Free text, at most 2000 characters.
@@ -502,7 +505,7 @@ pub struct UnitAsk {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Payments {
-    /// These payments first, in this order, then the others as the order lists them.
+    /// These payments first, in this order, then the others by the strategy.
     InOrder {
         /// Ids of payments.
         first: Vec<String>,

@@ -5,6 +5,7 @@
 use refundry_core::intake::IntakeFault;
 use refundry_core::money::{Amount, AmountError, Currency, Decimal};
 use refundry_core::order::OrderFault;
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
@@ -133,6 +134,7 @@ fn kind_of(rejection: &Rejection) -> Kind {
         | Rejection::PaymentUnnamed
         | Rejection::PaymentsDoNotAddUp { .. }
         | Rejection::PaymentExceeded { .. }
+        | Rejection::PaymentLimited { .. }
         | Rejection::RefundableExceeded { .. } => Kind::Invalid,
     }
 }
@@ -187,6 +189,9 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::PaymentExceeded { payment, asked, available, currency } => {
             exceeded(&format!("refund_price of payment line {payment}"), *asked, *available, *currency)
         }
+        Rejection::PaymentLimited { payment, limit, asked, currency } => {
+            payment_limited(payment, *limit, *asked, *currency)
+        }
         Rejection::RefundableExceeded { asked, available, currency } => {
             exceeded("refund_total", *asked, *available, *currency)
         }
@@ -208,6 +213,20 @@ fn differs(what: &str, whole: &str, total: Amount, sum: Amount, currency: Curren
 
 fn exceeded(what: &str, asked: Amount, available: Amount, currency: Currency) -> String {
     format!("{what} must be at most {}, not {}", print(available, currency), print(asked, currency))
+}
+
+fn payment_limited(payment: &str, limit: PaymentLimit, asked: Amount, currency: Currency) -> String {
+    let asked = format!("{} {currency}", print(asked, currency));
+    match limit {
+        PaymentLimit::OnlyInFull => format!("payment line {payment} must be refunded in full, not by {asked}"),
+        PaymentLimit::OnlyOnce => format!("payment line {payment} can be refunded only once, and was refunded before"),
+        PaymentLimit::AtLeast(least) => {
+            format!("payment line {payment} must be refunded by at least {}, not by {asked}", print(least, currency))
+        }
+        PaymentLimit::WithinDays(days) => {
+            format!("payment line {payment} can be refunded only within {days} days of the order")
+        }
+    }
 }
 
 fn print(amount: Amount, currency: Currency) -> String {

@@ -77,6 +77,7 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
     let refund = RefundRequest {
         ask: Ask::Parts(parts),
         plan: Plan::Named(legs.collect::<Result<Vec<LegAsk>, Response>>()?),
+        strategy: None,
         currency: currency(version, &fields)?,
         rounding: Rounding::Exact,
         refundable_before: refundable_before(request)?,

@@ -4,7 +4,9 @@
 //! read at all.
 
 use refundry_core::intake::IntakeFault;
+use refundry_core::money::Currency;
 use refundry_core::order::OrderFault;
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
@@ -112,6 +114,7 @@ fn rejected(rejection: &Rejection) -> Response {
         | Rejection::PaymentUnnamed
         | Rejection::PaymentsDoNotAddUp { .. }
         | Rejection::PaymentExceeded { .. }
+        | Rejection::PaymentLimited { .. }
         | Rejection::RefundableExceeded { .. } => unprocessable(text(rejection)),
     }
 }
@@ -148,8 +151,22 @@ fn text(rejection: &Rejection) -> String {
             "transactions.id is required: not exactly one payment slip of the order fits".to_owned()
         }
         Rejection::PaymentsDoNotAddUp { .. } => "the transactions do not add up to the refund amount".to_owned(),
+        Rejection::PaymentLimited { payment, limit, currency, .. } => payment_limited(payment, *limit, *currency),
         Rejection::PaymentExceeded { .. } | Rejection::RefundableExceeded { .. } => AMOUNT_EXCEEDED.to_owned(),
     }
+}
+
+/// What the provider of a payment slip does not take; the platform has no text for it.
+fn payment_limited(payment: &str, limit: PaymentLimit, currency: Currency) -> String {
+    let what = match limit {
+        PaymentLimit::OnlyInFull => "in full".to_owned(),
+        PaymentLimit::OnlyOnce => "once, and was refunded before".to_owned(),
+        PaymentLimit::AtLeast(least) => {
+            format!("by at least {} {currency}", least.to_decimal(currency, currency.exponent().max(2)))
+        }
+        PaymentLimit::WithinDays(days) => format!("within {days} days of the order"),
+    };
+    format!("transaction {payment} can only be refunded {what}")
 }
 
 fn intake(fault: &IntakeFault) -> String {

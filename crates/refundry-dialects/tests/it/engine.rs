@@ -14,6 +14,8 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::payouts::{Payouts, Terms};
+use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 use refundry_dialects::{
@@ -36,6 +38,8 @@ pub(crate) struct Engine {
     /// What the caller's token allows; `None` for a caller whose token does not work.
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) now_ms: i64,
+    /// What the store configured about paying back.
+    pub(crate) payouts: Payouts,
     next_id: Id,
     /// Idempotency key → the request it came with, and the refund it made.
     keys: BTreeMap<String, (String, usize)>,
@@ -60,6 +64,7 @@ impl Engine {
             refunds: Vec::new(),
             scopes: Some(vec![Scope::ReadOrders, Scope::WriteOrders]),
             now_ms: START_MS,
+            payouts: Payouts::default(),
             next_id: FIRST_ID,
             keys: BTreeMap::new(),
             stores: Vec::new(),
@@ -193,7 +198,7 @@ impl Engine {
 
     pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
-        let facts = self.orders[order].facts.clone();
+        let facts = self.facts_now(order);
         let quote = decide(&facts, &command.request).map_err(rejected)?;
         let now_ms = self.now_ms;
         let decision = accept(&facts, command, quote, now_ms, &mut || self.next_id());
@@ -293,9 +298,16 @@ impl Engine {
     }
 
     fn quote(&self, order: &Reference, request: &RefundRequest) -> Result<Reply, Refusal> {
-        let facts = &self.orders[self.known_order(order)?].facts;
-        let quote = decide(facts, request).map_err(rejected)?;
-        Ok(Reply::Quoted { facts: Box::new(facts.clone()), quote: Box::new(quote) })
+        let facts = self.facts_now(self.known_order(order)?);
+        let quote = decide(&facts, request).map_err(rejected)?;
+        let plans = alternatives(&facts, request, &quote);
+        Ok(Reply::Quoted { facts: Box::new(facts), quote: Box::new(quote), plans })
+    }
+
+    /// An order with what the store configured, and when it is asked.
+    fn facts_now(&self, order: usize) -> Facts {
+        let terms = Terms { asked_ms: self.now_ms, payouts: Arc::new(self.payouts.clone()) };
+        Facts { terms, ..self.orders[order].facts.clone() }
     }
 
     fn import(&mut self, lines: Vec<(usize, Result<Intake, IntakeFault>)>) -> Reply {

@@ -7,6 +7,9 @@
 //!   before the first such section: `read_orders, write_orders`;
 //! - `request`, perhaps with a few words on it: method and target, headers, a blank line, the body;
 //!   directly below it, `body-repeat "[" 10000` and `body-bytes ff fe` add to a body what text cannot show;
+//! - `store proportional`: how the store spreads refunds over payments from here on;
+//! - `limits simulated full once min=500 days=30`: what a gateway takes from here on, any of these; amounts are in
+//!   minor units;
 //! - `event 500 USD pay_1`: a refund of this amount in minor units that the gateway `till` told of and that fits
 //!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
@@ -22,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use refundry_core::decide::News;
 use refundry_core::order::Dialect;
+use refundry_core::payouts::{GatewayLimits, Strategy};
 use refundry_dialects::{Header, Request, Scope};
 
 use crate::engine::Engine;
@@ -95,6 +99,8 @@ fn check(path: &Path, write: bool) -> Result<(), String> {
 enum Step<'a> {
     Orders(&'a str),
     Token(&'a str),
+    Store(&'a str),
+    Limits(&'a str),
     Event(&'a str),
     Settle(&'a str),
     Request(Sent<'a>),
@@ -126,6 +132,13 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
             let parse = |code| Scope::parse(code).ok_or_else(|| format!("there is no scope `{code}`"));
             engine.scopes = Some(words_of(scopes).map(parse).collect::<Result<_, _>>()?);
         }
+        Step::Store(code) => {
+            engine.payouts.strategy = Strategy::parse(code).ok_or_else(|| format!("there is no strategy `{code}`"))?;
+        }
+        Step::Limits(text) => {
+            let (gateway, limits) = limits(text)?;
+            engine.payouts.gateways.insert(gateway, limits);
+        }
         Step::Event(text) => engine.hear(text)?,
         Step::Settle(text) => {
             let (refund, leg, news) = settlement(text)?;
@@ -138,6 +151,24 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
         }
     }
     Ok(String::new())
+}
+
+/// Reads `simulated full once min=500 days=30`.
+fn limits(text: &str) -> Result<(String, GatewayLimits), String> {
+    let mut limits = GatewayLimits { partial: true, several_per_payment: true, minimum_minor: 0, deadline_days: None };
+    let mut words = text.split_whitespace();
+    let gateway = words.next().ok_or("which gateway?")?;
+    for word in words {
+        let wrong = || format!("`{word}` is no limit: `full`, `once`, `min=N` or `days=N`");
+        match word.split_once('=') {
+            None if word == "full" => limits.partial = false,
+            None if word == "once" => limits.several_per_payment = false,
+            Some(("min", amount)) => limits.minimum_minor = amount.parse().map_err(|_| wrong())?,
+            Some(("days", days)) => limits.deadline_days = Some(days.parse().map_err(|_| wrong())?),
+            None | Some(_) => return Err(wrong()),
+        }
+    }
+    Ok((gateway.to_owned(), limits))
 }
 
 /// Reads `1 failed CODE`; positions count from 1 in the file, from 0 in the answer.
@@ -179,6 +210,8 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
         let step = match section.word {
             "orders" => Step::Orders(section.rest),
             "token" => Step::Token(section.rest),
+            "store" => Step::Store(section.rest),
+            "limits" => Step::Limits(section.rest),
             "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
             "request" => {
@@ -399,9 +432,12 @@ GET /  []
                 Ok(format!("=== call\n{} {} {} {:?} {body}\n\n", sent.method, sent.path, sent.query, sent.headers))
             }
             Step::Orders("two_lines, yen") | Step::Settle("1.2 failed expired") => Ok(String::new()),
-            Step::Orders(rest) | Step::Token(rest) | Step::Event(rest) | Step::Settle(rest) => {
-                Err(format!("`{rest}` is not of this test"))
-            }
+            Step::Orders(rest)
+            | Step::Token(rest)
+            | Step::Store(rest)
+            | Step::Limits(rest)
+            | Step::Event(rest)
+            | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),
         })
     }
 

@@ -5,7 +5,8 @@ use std::fmt::{Debug, Write};
 use refundry_core::balances::Facts;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Order, Payment};
-use refundry_core::quote::Quote;
+use refundry_core::payouts::Strategy;
+use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
 use refundry_dialects::payouts::{LegView, PayoutReply};
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
@@ -63,7 +64,7 @@ fn reply(reply: &Reply) -> String {
         }
         Reply::Refund(view) => format!("reply refund: {}", refund(view)),
         Reply::Refunds(page) => format!("reply refunds: {}", refunds(page)),
-        Reply::Quoted { facts, quote } => format!("reply quoted: {}", quoted(facts, quote)),
+        Reply::Quoted { facts, quote, plans } => format!("reply quoted: {}", quoted(facts, quote, plans)),
         Reply::Order { order: view, created } => {
             format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
         }
@@ -112,12 +113,21 @@ fn refund(RefundView { refund, order, .. }: &RefundView) -> String {
     text + &cap(order, refund.nearest_cap.by, refund.nearest_cap.left)
 }
 
-fn quoted(facts: &Facts, quote: &Quote) -> String {
+fn quoted(facts: &Facts, quote: &Quote, plans: &[Alternative]) -> String {
     let order = &facts.order;
     let mut text = format!("order {}\n", order.number);
     text += &figures(order, quote.amount, quote.discrepancy, &quote.allocations, &quote.units);
     for leg in &quote.legs {
         let _ = writeln!(text, "leg {}", self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route));
+    }
+    // Where there is one payment only, every strategy takes it.
+    if order.payments.len() > 1 {
+        let _ = writeln!(text, "strategy {}", quote.strategy.map_or("none", Strategy::code));
+        for plan in plans {
+            let codes: Vec<&str> = plan.strategies.iter().map(|strategy| strategy.code()).collect();
+            let legs = plan.legs.iter().map(|l| self::leg(order, l.payment, l.amount, l.own_amount, l.route));
+            let _ = writeln!(text, "plan {}: {}", codes.join(", "), legs.collect::<Vec<_>>().join("; "));
+        }
     }
     text + &cap(order, quote.nearest_cap.by, quote.nearest_cap.left)
 }

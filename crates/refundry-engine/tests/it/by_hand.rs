@@ -4,7 +4,7 @@ use refundry_core::order::{ComponentKind, Id};
 use refundry_core::refund::{LegState, RefundState, Route};
 use refundry_core::retry::Destination;
 use refundry_engine::accept::{Accepted, Job, Outcome, RequestKey};
-use refundry_engine::by_hand::{CancelFault, RetryAsk, RetryFault};
+use refundry_engine::by_hand::{AskFault, CancelFault, RetryAsk, RetryFault};
 use refundry_gateways::Answer;
 
 use crate::books::{ours, plain};
@@ -21,6 +21,7 @@ on_both!(
     a_part_that_failed_is_tried_again_by_itself,
     a_retry_is_decided_on_what_is_left_now,
     a_ladder_ends_with_a_person,
+    the_provider_is_asked_at_once_when_a_person_wants_to_know,
 );
 
 fn cancel(shop: &Shop, refund: Id) -> Result<RefundState, CancelFault> {
@@ -203,5 +204,45 @@ fn a_ladder_ends_with_a_person(on: Backend) {
     assert!(call.ask.key_age_ms >= 13 * 86_400_000);
     shop.tick(90 * 86_400_000);
     assert!(shop.lease().is_empty());
+    shop.assert_clean();
+}
+
+fn the_provider_is_asked_at_once_when_a_person_wants_to_know(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let leg = refund.legs[0].id;
+    let ask = |refund, leg| match shop.call(Job::AskNow { store: shop.tenant, refund: ours(refund), leg }) {
+        Outcome::Asked(asked) => asked.map(|(refund, _)| refund.state()),
+        other => panic!("{other:?}"),
+    };
+    let mut call = shop.calls().remove(0);
+    assert_eq!(ask(refund.id, leg), Ok(RefundState::Pending));
+    assert!(shop.lease().is_empty(), "a worker has it, and nobody else gets it meanwhile");
+    for wait in [1_000, 5_000, 30_000] {
+        shop.record(&call, unknown());
+        shop.tick(wait);
+        call = shop.lease().remove(0);
+    }
+    shop.record(&call, unknown());
+    assert!(shop.lease().is_empty(), "it is to be asked in two minutes");
+    assert_eq!(ask(refund.id, leg), Ok(RefundState::Pending));
+    call = shop.lease().remove(0);
+    let odd = Answer::Done { reference: String::new(), amount_minor: 999, currency: "USD".to_owned() };
+    shop.record(&call, odd).unwrap();
+    assert!(shop.lease().is_empty());
+    // One that waits for a person is asked about once more, and waits on while that tells nothing new.
+    ask(refund.id, leg).unwrap();
+    call = shop.lease().remove(0);
+    shop.record(&call, unknown());
+    assert!(matches!(shop.refund(refund.id).legs[0].state, LegState::Parked { .. }));
+    shop.tick(90 * 86_400_000);
+    assert!(shop.lease().is_empty());
+    ask(refund.id, leg).unwrap();
+    call = shop.lease().remove(0);
+    shop.record(&call, done(&call)).unwrap();
+    assert_eq!(ask(refund.id, leg), Err(AskFault::NothingToAsk));
+    assert_eq!(ask(refund.id, 7), Err(AskFault::LegUnknown));
+    assert_eq!(ask(7, leg), Err(AskFault::RefundUnknown));
     shop.assert_clean();
 }

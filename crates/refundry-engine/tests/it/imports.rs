@@ -145,7 +145,7 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent(on: Backend) {
     }
     shop.tick(1_000);
     let again = shop.lease().remove(0);
-    let same = Ask { key_age_ms: 1_000, ..call.ask.clone() };
+    let same = Ask { key_age_ms: 1_000, now_ms: call.ask.now_ms + 1_000, ..call.ask.clone() };
     assert_eq!((&again.gateway, &again.ask), (&call.gateway, &same));
     shop.record(&again, done(&again)).unwrap();
     let mut changed = plain("a");

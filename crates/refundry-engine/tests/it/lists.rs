@@ -12,7 +12,7 @@ use refundry_store::{orders, refunds};
 use crate::books::fill;
 use crate::shop::{Backend, Build, Shop, amount, declined, done, named, order};
 
-on_both!(every_way_gives_the_same_page);
+on_both!(every_way_gives_the_same_page, a_walk_meets_every_refund_of_a_span_once);
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -196,4 +196,34 @@ fn matches(query: &RefundQuery, refund: &Refund, order: &Order) -> bool {
         && within(query.updated, refund.updated_ms)
         && money(query.amount, refund.amount.get())
         && money(query.refunded, refund.refunded().get())
+}
+
+/// A walk over a span meets every refund of it once, however short its pages are.
+fn a_walk_meets_every_refund_of_a_span_once(on: Backend) {
+    let shop = Shop::new(on);
+    let other = shop.add_store("other");
+    let order = shop.put(order("walked", "USD"));
+    let start = shop.now_ms();
+    for round in 0..7 {
+        // Several in one millisecond.
+        shop.tick(i64::from(round % 3 == 0));
+        shop.create(order, amount("1.00")).unwrap();
+    }
+    let walked = |store: i64, span: (i64, i64), limit: i64| {
+        let (mut after, mut met) = (None, Vec::new());
+        loop {
+            let page = shop.engine.store().read(|tx| refunds::accepted_within(tx, store, span, after, limit)).unwrap();
+            let Some(last) = page.last() else { return met };
+            after = Some((last.created_ms, last.id));
+            met.extend(page.iter().map(|refund| (refund.created_ms, refund.id)));
+        }
+    };
+    let all: Vec<(i64, u64)> = everything(&shop).iter().map(|(refund, _)| (refund.created_ms, refund.id)).collect();
+    for span in [(0, i64::MAX), (start, start + 4), (start + 1, start + 2), (start + 2, start + 3), (start, start)] {
+        let expected: Vec<_> = all.iter().copied().filter(|(ms, _)| (span.0..span.1).contains(ms)).collect();
+        for limit in [1, 2, 100] {
+            assert_eq!(walked(shop.tenant, span, limit), expected, "{span:?} {limit}");
+        }
+    }
+    assert_eq!(walked(other, (0, i64::MAX), 10), []);
 }

@@ -19,6 +19,9 @@ on_both!(
     a_leg_that_a_provider_acknowledged_and_then_denies_waits_for_a_person,
     money_that_a_person_pays_is_settled_by_hand,
     late_doubt_leaves_a_newer_lease_alone,
+    what_surely_was_not_sent_is_sent_without_a_look_up,
+    a_call_that_was_not_taken_says_nothing_of_a_later_one,
+    what_is_not_there_yet_may_still_arrive,
     a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again,
     metadata_stays_within_its_limit_however_it_comes,
 );
@@ -194,6 +197,62 @@ fn late_doubt_leaves_a_newer_lease_alone(on: Backend) {
     shop.record(&second, unknown());
     shop.tick(5_000);
     assert_eq!(shop.lease().remove(0).attempts, 3);
+    shop.assert_clean();
+}
+
+fn what_surely_was_not_sent_is_sent_without_a_look_up(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let not_taken = || Answer::NotTaken { reason: "nobody listens".to_owned() };
+    let first = shop.calls().remove(0);
+    assert!(shop.record(&first, not_taken()).is_none());
+    shop.tick(1_000);
+    let second = shop.lease().remove(0);
+    assert!(!second.may_have_been_sent(), "its key was never used");
+    assert_eq!((second.attempts, second.ask.key_age_ms), (2, 0));
+    assert!(shop.record(&second, not_taken()).is_none());
+    assert_eq!(shop.refund(refund.id).legs[0].state, LegState::Waiting, "it is not in doubt");
+    shop.tick(5_000);
+    // This one dies with it.
+    shop.lease();
+    shop.tick(61_000);
+    let fourth = shop.lease().remove(0);
+    assert!(fourth.may_have_been_sent());
+    assert_eq!(fourth.ask.key_age_ms, 67_000);
+    shop.assert_clean();
+}
+
+fn a_call_that_was_not_taken_says_nothing_of_a_later_one(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let first = shop.calls().remove(0);
+    shop.tick(61_000);
+    let second = shop.lease().remove(0);
+    shop.record(&second, unknown()).unwrap();
+    // The first taker was stuck for all that time, and its request never left.
+    assert!(shop.record(&first, Answer::NotTaken { reason: "nobody listens".to_owned() }).is_none());
+    assert!(matches!(shop.refund(refund.id).legs[0].state, LegState::InDoubt { .. }));
+    let cancel = Job::Cancel { store: shop.tenant, refund: ours(refund.id), text: String::new() };
+    assert!(matches!(shop.call(cancel), Outcome::Cancelled(Err(_))), "it may have been paid");
+    shop.assert_clean();
+}
+
+fn what_is_not_there_yet_may_still_arrive(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let first = shop.calls().remove(0);
+    shop.record(&first, unknown()).unwrap();
+    shop.tick(1_000);
+    let second = shop.lease().remove(0);
+    assert!(shop.record(&second, Answer::NotFound).is_some(), "not there yet is no news that frees it");
+    assert!(matches!(shop.refund(refund.id).legs[0].state, LegState::InDoubt { .. }));
+    shop.tick(120_000);
+    let third = shop.lease().remove(0);
+    shop.record(&third, Answer::NotFound).unwrap();
+    assert_eq!(shop.refund(refund.id).legs[0].state, LegState::Waiting);
     shop.assert_clean();
 }
 

@@ -18,7 +18,7 @@
 //! Not found: a deadline or a smallest amount that holds for every payment method. Adyen tells of both in the webhook.
 
 mod hooks;
-mod statement;
+pub(crate) mod statement;
 
 use std::fmt;
 
@@ -290,6 +290,7 @@ mod tests {
             script: String::new(),
             refund_reference: String::new(),
             key_age_ms,
+            now_ms: 0,
         };
         assert!(ask(asked_within_ms).key_is_remembered(KEYS));
     }

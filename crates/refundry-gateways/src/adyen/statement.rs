@@ -23,7 +23,7 @@ const NEEDED: &[&str] = &[
     "Gross Credit (GC)",
 ];
 
-pub(super) fn read(merchant_account: &str, file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
+pub(crate) fn read(merchant_account: &str, file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
     let table = Table::read(file)?;
     table.require(NEEDED)?;
     let mut lines = Vec::new();

@@ -21,7 +21,7 @@
 //! answer with the token cannot say which page was to come.
 
 mod hooks;
-mod statement;
+pub(crate) mod statement;
 
 use std::fmt;
 

@@ -27,7 +27,7 @@ const NEEDED: &[&str] = &[
     "Custom Field",
 ];
 
-pub(super) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
+pub(crate) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
     let text = std::str::from_utf8(file).map_err(|_| StatementFault::whole("it is not text in UTF-8"))?;
     let rows = rows_of(text.trim_start_matches('\u{feff}'))?;
     let mut columns = Vec::new();

@@ -2,11 +2,12 @@
 //!
 //! The books are what makes it worth having: whatever the engine believes, they say what was really paid, so a test can
 //! end by comparing the two. They live in this process ([`Simulated::local`]) or behind HTTP ([`Simulated::remote`]
-//! against [`serve`]), where they outlive a crash of the engine. No money moves, and no clock or chance is involved:
-//! the same calls get the same answers.
+//! against [`serve`]), where they outlive a crash of the engine. No money moves. Its time is given to it ([`Time`]) and
+//! its chance is a seed ([`Faults`]): the same calls at the same times get the same answers.
 //!
-//! Everything is paid at once, unless the account name or the last four digits of the amount in minor units are a
-//! script. A name goes before an amount.
+//! Everything is paid at once, unless the account name, the payment reference or the last four digits of the amount in
+//! minor units are a script, or the faults have something else for the key. A name goes before a reference, that before
+//! an amount, and all of them before what the faults have for an order.
 //!
 //! | Account name | First answer | Look-up |
 //! |---|---|---|
@@ -15,43 +16,97 @@
 //! | `RefundFailedAfterPending` | pending | declined `refund_failed_after_pending` |
 //! | `RefundPending` | pending | pending for ever |
 //!
-//! | Amount ends in | First answer | Look-up |
-//! |---|---|---|
-//! | `4001` | declined `expired_or_canceled_card` | the same |
-//! | `4002` | pending | done |
-//! | `4003` | none, every time: paid, but the answer is lost (HTTP 500) | done |
-//! | `4004` | done with one minor unit less than asked | the same |
-//! | `4005` | none, every time: not taken (HTTP 503) | unknown key |
+//! A payment reference asks for a script by its end: `pay_1.sim-late_failure`.
 //!
-//! Amounts of zero or less are declined `invalid_amount`. `4003` and `4005` hold for every name.
+//! | Amount ends in | Reference ends in `.sim-` and | First answer | Look-up |
+//! |---|---|---|---|
+//! | `4001` | `declined` | declined `expired_or_canceled_card` | the same |
+//! | `4002` | `settles_on_lookup` | pending | done |
+//! | `4003` | `answer_lost` | none, every time: paid, but the answer is lost (HTTP 500) | done |
+//! | `4004` | `one_less` | done with one minor unit less than asked | the same |
+//! | `4005` | `not_taken` | none, every time: not taken (HTTP 503) | unknown key |
+//! | `4006` | `slow_settlement` | pending | done, from 10 seconds on |
+//! | `4007` | `late_failure` | done | declined `account_closed`, from a minute on |
+//! | `4008` | `rate_limited_once` | HTTP 429 the first time; done the second | unknown key, then done |
+//! | `4009` | `down_once` | HTTP 503 the first time; done the second | unknown key, then done |
+//! | `4010` | `cut_before_once` | cut and not taken the first time; done the second | unknown key, then done |
+//! | `4011` | `cut_after_once` | cut and paid the first time; done the second | done |
+//! | `4012` | `slow_failure` | pending | declined `account_closed`, from 10 seconds on |
+//! | `4013` | `never_settles` | pending | pending for ever |
+//! | `4014` | `slow_answer` | done, after 2 seconds | done |
+//! | `4015` | `delivered_twice` | done; its event is delivered twice | done |
+//! | `4016` | `delivered_late` | done; its event is delivered an hour late | done |
+//! | `4017` | `never_delivered` | done; its event is never delivered | done |
+//!
+//! Amounts of zero or less are declined `invalid_amount`. What a call meets (`4003`, `4005`, `4008` to `4011`) holds
+//! for every name. Times are by the provider's clock, which can be moved.
 //!
 //! The wire:
 //! ```text
 //! POST /refunds        {"key","payment","currency","amount_minor","account"}
 //!   200                {"key","reference","status":"done|pending|declined","amount_minor","currency","code","message"}
 //!   400 413            the body is not such an order, or is over 64 KiB
-//! GET /refunds/{key}   200 as above, 404 {"error":"unknown_key"}
-//! GET /books           200 {"count","paid_minor":{"USD":n},"refunds":[{"key","amount_minor","currency","status"}]}
+//!   429 500 503        {"error"}: too many requests (Retry-After); perhaps taken; not taken. Or the connection is cut.
+//! GET /refunds/{key}   200 as above, 404 {"error":"unknown_key"}; 429, 500, 503 and cut as above
+//! GET /refunds?from_ms=&to_ms=&after=   the refunds made from the first moment on and before the second
+//!   200                {"refunds":[{"refund","key","payment","status","amount_minor","currency","made_ms"}],"next"}
+//! GET /statement.csv?from_ms=&to_ms=    the same as CSV: refund,key,payment,status,amount_minor,currency,made_ms
+//! GET /books           200 {"now_ms","count","paid_minor":{"USD":n},"external_minor":{},"paid_twice":[key],
+//!                           "undelivered","refunds":[{"key","reference","payment","amount_minor","currency","status",
+//!                           "code","paid_minor","times_paid","taken_ms","changed_ms"}],"external":[],"disputes":[]}
+//! POST /dashboard/refunds         {"payment","amount_minor","currency"}: a refund that we did not ask for
+//! POST /dashboard/disputes        the same: a dispute is opened, answered with its "id"
+//! POST /dashboard/disputes/{id}   {"stage":"won|lost|open"}
+//! POST /clock                     {"advance_ms"}: moves the provider's clock ahead; answers {"now_ms"}
 //! ```
+//!
+//! Its events, where somebody wants to hear them (`--notify`), delivered until a status of 200 to 299 confirms them:
+//! ```text
+//! Simulated-Signature: t=SECONDS,v1=HEX     HMAC-SHA-256 with the shared secret over SECONDS, a dot and the body
+//! {"id","type":"refund.succeeded|refund.updated|refund.failed","created_ms",
+//!  "refund":{"reference","key","payment","status","amount_minor","currency","code","message"}}
+//! {"id","type":"dispute.opened|dispute.won|dispute.lost","created_ms",
+//!  "dispute":{"id","payment","amount_minor","currency","stage","opened_ms","changed_ms"}}
+//! ```
+//!
+//! A simulation keeps a [`BookKeeper`] with a [`Time::Shared`] clock and a [`Secret`], hands a clone of it to
+//! [`Simulated::local`], and between its steps delivers what is [`due`](BookKeeper::due). When nothing is left to do,
+//! [`next_ms`](BookKeeper::next_ms) is the moment to set the clock to. [`Faults::calmed`] lets what was begun come to
+//! its end, and then [`Books::accounts`] has what was paid.
 
 mod books;
+mod events;
+mod faults;
 mod keeper;
+mod line;
+mod lists;
+mod notify;
+mod outbox;
+mod scripts;
 mod server;
 
 use serde::Deserialize;
 
-pub use books::{Books, IDEMPOTENCY_MISMATCH, Outcome, RefundOrder, Status};
-pub use keeper::{BookKeeper, NoAnswer};
+pub use books::{
+    Account, Books, Dashboard, Dispute, ExternalRefund, IDEMPOTENCY_MISMATCH, Outcome, RefundOrder, Status,
+};
+pub use faults::{Faults, Millis, Outage};
+pub use keeper::{BookKeeper, NoAnswer, Posting, Secret, Setup, Time};
+pub use notify::notify;
 pub use server::{listen, serve};
 
+use crate::text::form_encoded;
 use crate::{
-    Answer, Ask, Capabilities, Gateway, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Purpose, SettledBy, Step,
+    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Page,
+    Purpose, SettledBy, Span, StatementFault, StatementLine, Step,
 };
 
 /// The driver of the simulated provider.
 #[derive(Clone, Debug)]
 pub struct Simulated {
     place: Place,
+    secret: Option<Secret>,
+    remembers_keys: KeyMemory,
 }
 
 #[derive(Clone, Debug)]
@@ -63,12 +118,30 @@ enum Place {
 impl Simulated {
     /// A provider in this process. Its steps answer directly; keep a clone of the books to look into them.
     pub fn local(books: BookKeeper) -> Simulated {
-        Simulated { place: Place::Local(books) }
+        const DAY_MS: i64 = 24 * 3_600_000;
+        let remembers_keys = match books.faults().remembers_keys_ms {
+            None => KeyMemory::Forever,
+            Some(kept_ms) => KeyMemory::Days(u32::try_from(kept_ms / DAY_MS).unwrap_or(0)),
+        };
+        Simulated { place: Place::Local(books), secret: None, remembers_keys }
     }
 
     /// A provider behind HTTP, for example `http://127.0.0.1:9090`.
     pub fn remote(base_url: &str) -> Simulated {
-        Simulated { place: Place::Remote { base_url: base_url.trim_end_matches('/').to_owned() } }
+        let place = Place::Remote { base_url: base_url.trim_end_matches('/').to_owned() };
+        Simulated { place, secret: None, remembers_keys: KeyMemory::Forever }
+    }
+
+    /// The same, hearing deliveries that are signed with this secret. An empty one is none.
+    #[must_use]
+    pub fn with_secret(self, secret: &str) -> Simulated {
+        Simulated { secret: Some(Secret(secret.to_owned())).filter(|secret| !secret.0.is_empty()), ..self }
+    }
+
+    /// The same, for a provider that forgets keys.
+    #[must_use]
+    pub fn remembering(self, remembers_keys: KeyMemory) -> Simulated {
+        Simulated { remembers_keys, ..self }
     }
 }
 
@@ -83,7 +156,7 @@ impl Gateway for Simulated {
             several_per_payment: true,
             minimum_minor: 1,
             deadline_days: None,
-            remembers_keys: KeyMemory::Forever,
+            remembers_keys: self.remembers_keys,
             settled_by: SettledBy::Provider,
             inquiry: Inquiry::USUAL,
         }
@@ -94,7 +167,7 @@ impl Gateway for Simulated {
         match &self.place {
             Place::Local(books) => Step::Answer(match books.refund(&order) {
                 Ok(outcome) => understood(ask, outcome),
-                Err(no_answer) => unanswered(no_answer),
+                Err(no_answer) => unanswered(Purpose::Refund, no_answer),
             }),
             Place::Remote { base_url } => match serde_json::to_vec(&order) {
                 Ok(body) => Step::Http(HttpRequest {
@@ -114,7 +187,7 @@ impl Gateway for Simulated {
             Place::Local(books) => Step::Answer(match books.lookup(&key) {
                 Ok(Some(outcome)) => understood(ask, outcome),
                 Ok(None) => Answer::NotFound,
-                Err(no_answer) => unanswered(no_answer),
+                Err(no_answer) => unanswered(Purpose::Lookup, no_answer),
             }),
             Place::Remote { base_url } => Step::Http(HttpRequest {
                 method: Method::Get,
@@ -135,11 +208,53 @@ impl Gateway for Simulated {
                 Ok(outcome) => understood(ask, outcome),
                 Err(_) => unknown("status 200, but the body is not an outcome"),
             },
-            (Purpose::Lookup, 404) if says_unknown_key(&body) => Answer::NotFound,
+            (Purpose::Lookup, 404) if says(server::UNKNOWN_KEY, &body) => Answer::NotFound,
+            (Purpose::Refund, 429) if says(server::RATE_LIMITED, &body) => {
+                Answer::NotTaken { reason: TOO_MANY.to_owned() }
+            }
             (_, other) => Answer::Unknown { reason: format!("status {other}") },
         })
     }
+
+    fn hear(&self, delivery: &Delivery<'_>) -> Heard {
+        events::hear(self.secret.as_ref().map(|secret| secret.0.as_bytes()), delivery)
+    }
+
+    fn statement(&self, file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
+        lists::read_csv(file)
+    }
+
+    fn list(&self, span: Span) -> Option<HttpRequest> {
+        self.page(span, "")
+    }
+
+    fn read_list(&self, span: Span, _: &HttpRequest, outcome: HttpOutcome) -> Result<Page, StatementFault> {
+        let page: lists::ListPage = match outcome {
+            HttpOutcome::Answered { status: 200, body } => serde_json::from_slice(&body)
+                .map_err(|_| StatementFault::whole("status 200, but the body is not a page of refunds"))?,
+            HttpOutcome::Answered { status, .. } => return Err(StatementFault::whole(format!("status {status}"))),
+            HttpOutcome::NotSent { reason } | HttpOutcome::Broken { reason } => {
+                return Err(StatementFault::whole(reason));
+            }
+        };
+        let next = if page.next.is_empty() { None } else { self.page(span, &page.next) };
+        Ok(Page { lines: page.refunds.into_iter().map(|listed| listed.line(0)).collect(), next })
+    }
 }
+
+impl Simulated {
+    /// How to ask for a page of the refunds of a span, behind the refund `after`.
+    fn page(&self, span: Span, after: &str) -> Option<HttpRequest> {
+        let Place::Remote { base_url } = &self.place else {
+            return None;
+        };
+        let (Span { from_ms, to_ms, .. }, after) = (span, form_encoded(after));
+        let url = format!("{base_url}/refunds?from_ms={from_ms}&to_ms={to_ms}&after={after}");
+        Some(HttpRequest { method: Method::Get, url, headers: Vec::new(), body: Vec::new() })
+    }
+}
+
+const TOO_MANY: &str = "too many requests";
 
 fn order(ask: &Ask) -> RefundOrder {
     RefundOrder {
@@ -156,32 +271,29 @@ fn understood(ask: &Ask, outcome: Outcome) -> Answer {
         return unknown("the answer is about another key");
     }
     match outcome.status {
-        Status::Done => Answer::Done {
-            reference: outcome.reference,
-            amount_minor: outcome.amount_minor,
-            currency: outcome.currency,
-        },
-        Status::Pending => Answer::Pending { reference: outcome.reference },
         // It refuses this request but says nothing about the money: an earlier one under the key may have been paid.
         Status::Declined if outcome.code == IDEMPOTENCY_MISMATCH => unknown("the key was used with other figures"),
-        Status::Declined => Answer::Declined { code: outcome.code, message: outcome.message },
+        Status::Done | Status::Pending | Status::Declined => outcome.into(),
     }
 }
 
 /// A 404 alone may come from a wrong address or a proxy; only the provider's own words free the money to be sent again.
-fn says_unknown_key(body: &[u8]) -> bool {
+fn says(word: &str, body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
     }
-    serde_json::from_slice(body).is_ok_and(|refusal: Refusal| refusal.error == server::UNKNOWN_KEY)
+    serde_json::from_slice(body).is_ok_and(|refusal: Refusal| refusal.error == word)
 }
 
-fn unanswered(no_answer: NoAnswer) -> Answer {
-    unknown(match no_answer {
-        NoAnswer::Lost => "scripted: the answer got lost",
-        NoAnswer::NotTaken => "scripted: the order was not taken",
-        NoAnswer::FileBroken => "the simulated provider cannot write its books",
+fn unanswered(purpose: Purpose, no_answer: NoAnswer) -> Answer {
+    unknown(match (purpose, no_answer) {
+        (Purpose::Refund, NoAnswer::Refused) => return Answer::NotTaken { reason: TOO_MANY.to_owned() },
+        (Purpose::Lookup, NoAnswer::Refused) => TOO_MANY,
+        (_, NoAnswer::Cut) => "simulated: the connection was cut",
+        (_, NoAnswer::Lost) => "simulated: the answer got lost",
+        (_, NoAnswer::NotTaken) => "simulated: out of service",
+        (_, NoAnswer::FileBroken) => "the simulated provider cannot write its books",
     })
 }
 
@@ -204,6 +316,7 @@ mod tests {
             script: "Ada Byron".to_owned(),
             refund_reference: String::new(),
             key_age_ms: 0,
+            now_ms: 0,
         }
     }
 

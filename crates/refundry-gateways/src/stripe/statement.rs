@@ -65,7 +65,7 @@ fn listed(refund: &Refund) -> Result<StatementLine, StatementFault> {
 }
 
 /// Reads the report. A refund that failed has two rows in it, one that pays and one that takes back; it is told once.
-pub(super) fn read_report(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
+pub(crate) fn read_report(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
     let table = Table::read(file)?;
     table.require(COLUMNS)?;
     let of = |category: &'static str| table.rows().filter(move |row| row.get("reporting_category") == category);

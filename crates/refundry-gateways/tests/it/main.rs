@@ -1,7 +1,11 @@
 //! The drivers and the transport over real sockets, against the simulated provider and against peers that misbehave.
 
 mod books;
+mod contract;
+mod faults;
 mod localstripe;
+mod merchant;
+mod overview;
 mod provider;
 mod suite;
 mod transport;
@@ -59,6 +63,7 @@ fn ask(leg_id: u64, amount_minor: i64, script: &str) -> Ask {
         script: script.to_owned(),
         refund_reference: String::new(),
         key_age_ms: 0,
+        now_ms: 1_764_000_000_000,
     }
 }
 

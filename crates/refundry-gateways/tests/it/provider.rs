@@ -109,15 +109,36 @@ async fn the_books_can_be_read() {
         transport.ask(&provider.gateway(), Purpose::Refund, &ask(leg_id, amount_minor, "")).await;
     }
     let (status, page) = answered(transport.call(get(provider.url("/books"))).await);
+    let row = |key: &str, amount_minor: i64, status: &str, paid_minor: i64| {
+        json!({
+            "key": key,
+            "reference": if status == "declined" { String::new() } else { format!("sim_{key}") },
+            "payment": "pay_1",
+            "amount_minor": amount_minor,
+            "currency": "USD",
+            "status": status,
+            "code": if status == "declined" { "expired_or_canceled_card" } else { "" },
+            "paid_minor": paid_minor,
+            "times_paid": i64::from(paid_minor > 0),
+            "taken_ms": 0,
+            "changed_ms": 0,
+        })
+    };
     let expected = json!({
+        "now_ms": 0,
         "count": 4,
         "paid_minor": { "USD": 1500 },
+        "external_minor": {},
+        "paid_twice": [],
+        "undelivered": 0,
         "refunds": [
-            { "key": "1", "amount_minor": 1000, "currency": "USD", "status": "done" },
-            { "key": "2", "amount_minor": 4001, "currency": "USD", "status": "declined" },
-            { "key": "3", "amount_minor": 4002, "currency": "USD", "status": "pending" },
-            { "key": "4", "amount_minor": 500, "currency": "USD", "status": "done" },
+            row("1", 1000, "done", 1000),
+            row("2", 4001, "declined", 0),
+            row("3", 4002, "pending", 0),
+            row("4", 500, "done", 500),
         ],
+        "external": [],
+        "disputes": [],
     });
     assert_eq!((status, page), (200, expected));
     provider.stop().await;

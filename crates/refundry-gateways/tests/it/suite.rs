@@ -9,7 +9,7 @@
 //!
 //! Then come cases, each begun by a line `=== word` and what it shows, perhaps with comments right below:
 //!
-//! - `refund`, `lookup`: `ask 1000 USD payment=… reference=… leg=… refund=… channel=… script=… key_age_ms=…`;
+//! - `refund`, `lookup`: `ask 1000 USD payment=… reference=… leg=… refund=… channel=… script=… key_age_ms=… now_ms=…`;
 //! - `delivery`: `at EPOCH_MS`, or `at EPOCH_MS newline` for a body that ends with one; headers, a blank line, the
 //!   body. `{hmac-sha256 KEY TEXT}` in a header stands for the code of TEXT and the body, in hex, where the provider
 //!   publishes an event but no signed example of it;

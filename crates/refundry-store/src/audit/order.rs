@@ -458,9 +458,10 @@ fn check_outgoing(place: &mut Place<'_>, order: i64, refund: &Refund, leg: &Leg,
     if *attempts == 0 && leg.state != "waiting" {
         place.say("outbox_attempts", format!("leg {} is {} but was never taken", leg.id, leg.state));
     }
-    // A leg in a worker's hands may be sent at this moment, whatever was known of it before.
-    let calling = stage == "calling" && leg.state != "parked" && *attempts > 0;
-    if *stage != leg.state && !calling {
+    // A leg in a worker's hands may be sent at this moment, whatever was known of it before; and one whose worker was
+    // lost is in doubt, before anybody has said so.
+    let in_hand = ["calling", "in_doubt"].contains(&stage.as_str()) && leg.state != "parked" && *attempts > 0;
+    if *stage != leg.state && !in_hand {
         place.say("outbox_stage", format!("leg {} is {} in the refund, {stage} in the outbox", leg.id, leg.state));
     }
 }

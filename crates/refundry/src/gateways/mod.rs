@@ -16,7 +16,7 @@ use refundry_engine::Engine;
 use refundry_engine::store::gateways::{self, GatewayRecord};
 use refundry_engine::store::{StoreError, stores};
 use refundry_gateways::drivers::driver;
-use refundry_gateways::{Gateway, SettingFault, Settings};
+use refundry_gateways::{Driver, Gateway, SettingFault, Settings};
 
 pub(crate) use commands::{GatewayCommand, run};
 pub(crate) use vault::{SecretsArgs, Vault};
@@ -97,6 +97,11 @@ impl Book {
         let secrets = all.map(|all| all.0.into_keys().filter(|name| !shown.contains_key(name)).collect());
         (shown, secrets)
     }
+}
+
+/// The driver of that name.
+pub(crate) fn driver_called(name: &str) -> anyhow::Result<&'static Driver> {
+    driver(name).with_context(|| unknown_driver(name))
 }
 
 fn unknown_driver(name: &str) -> String {

@@ -29,4 +29,5 @@ mod harness;
 mod import;
 mod payouts;
 mod readme;
+mod reconcile;
 mod together;

@@ -2,6 +2,7 @@
 
 use refundry_core::intake::IntakeFault;
 use refundry_core::money::{Amount, AmountError, Currency};
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 
 use super::{dec, request, summary};
@@ -17,6 +18,10 @@ fn check(refusal: &Refusal, expected: &str) {
 fn rules_are_refused_in_known_words() {
     let amount = Amount::minor(5);
     let usd = Currency::parse("USD").expect("a currency");
+    let limited = |limit| {
+        let payment = "ch_1".to_owned();
+        Rejection::PaymentLimited { payment, limit, asked: amount, currency: usd }
+    };
     let rules = [
         (Rejection::OrderUnknown { order: "o".to_owned() }, "404 not_found | not_found orderId: Order 'o' not found."),
         (
@@ -45,6 +50,25 @@ fn rules_are_refused_in_known_words() {
         (
             Rejection::AmountInvalid { field: "amount".to_owned(), amount: dec("0"), why: AmountError::NotPositive },
             "400 bad_request | invalid_parameter amount: '0' is not a valid amount.",
+        ),
+        (
+            limited(PaymentLimit::OnlyInFull),
+            "400 bad_request | invalid_parameter amountRequested: The payment can only be refunded in full.",
+        ),
+        (
+            limited(PaymentLimit::OnlyOnce),
+            "400 bad_request | invalid_parameter amountRequested: \
+             The payment can only be refunded once, and it was refunded before.",
+        ),
+        (
+            limited(PaymentLimit::AtLeast(Amount::minor(50))),
+            "400 bad_request | invalid_parameter amountRequested: \
+             The requested refund amount is less than the payment can be refunded by, 0.50 USD.",
+        ),
+        (
+            limited(PaymentLimit::WithinDays(180)),
+            "400 bad_request | invalid_parameter amountRequested: \
+             The payment can only be refunded within 180 days of the order.",
         ),
         (
             Rejection::PaymentUnnamed,

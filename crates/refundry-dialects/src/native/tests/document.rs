@@ -8,6 +8,8 @@ use refundry_core::decide::decide;
 use refundry_core::intake::IntakeFault;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, PaymentKind};
+use refundry_core::payouts::Strategy;
+use refundry_core::quote::alternatives;
 use refundry_core::refund::{Class, RefundState, Restock, Stage};
 use refundry_core::rejection::Rejection;
 use serde::Serialize;
@@ -160,6 +162,7 @@ fn the_codes_shown_are_those_of_the_domain() {
     check_codes(document, "PaymentKind", PaymentKind::ALL.iter().map(|c| c.code()));
     check_codes(document, "Origin", Dialect::ALL.iter().map(|c| c.code()));
     check_codes(document, "Scope", Scope::ALL.iter().map(|c| c.code()));
+    check_codes(document, "Strategy", Strategy::ALL.iter().map(|c| c.code()));
     check_codes(document, "Restock", [Restock::No, Restock::Return, Restock::Cancel].iter().map(|c| c.code()));
 }
 
@@ -191,8 +194,10 @@ fn answers_stand_in_the_order_of_the_alphabet() {
     let own = answers::OwnMoney { captured: zero(), currency: "USD".to_owned(), left: zero() };
     order.payments.first_mut().expect("a payment").own = Some(own);
     check(&order);
-    let quote = decide(&facts, &RefundRequest::of(Ask::Everything)).expect("something is left");
-    check(&encode::quote(&facts.order, &quote, facts.payments_left()));
+    let request = RefundRequest::of(Ask::Everything);
+    let quote = decide(&facts, &request).expect("something is left");
+    let plans = alternatives(&facts, &request, &quote);
+    check(&encode::quote(&facts.order, &quote, &plans, facts.payments_left()));
     let no = reject::import_fault(1, &IntakeFault::Clash { order: 1 });
     check(&answers::Imported { changed: 0, created: 0, failed: 1, faults: vec![no], unchanged: 0 });
     let (id, text) = (1, String::new);

@@ -47,6 +47,12 @@ fn figures_stand_beside_the_words() {
         ]],
     );
     check(
+        "payment_limited",
+        &expect![[
+            r#"{"asked":"0.20","code":"payment_limited","currency":"USD","detail":"payment card-1 can be refunded only by at least 0.50, not by 0.20 USD","least":"0.50","limit":"at_least","payment":"card-1","status":422,"title":"The provider of a payment does not take this","type":"/problems/payment_limited"}"#
+        ]],
+    );
+    check(
         "refundable_stale",
         &expect![[
             r#"{"actual":"90.00","code":"refundable_stale","currency":"USD","detail":"the payments have 90.00 left, not 65","expected":"65","status":409,"title":"What is left is not what the caller believed","type":"/problems/refundable_stale"}"#

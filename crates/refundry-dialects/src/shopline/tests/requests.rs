@@ -3,6 +3,7 @@
 use refundry_core::command::{Ask, CreateRefund, CurrencyAsk, PartMoney, Plan, UnitMode};
 use refundry_core::money::Decimal;
 use refundry_core::order::Reference;
+use refundry_core::payouts::PaymentLimit;
 use refundry_core::query::Page;
 use refundry_core::refund::Restock;
 use refundry_core::rejection::Rejection;
@@ -280,6 +281,18 @@ fn refusals_have_the_platforms_words() {
     assert_eq!(rejected(exceeded), is(422, "shipping amount exceeds the maximum refundable amount"));
     let exceeded = Rejection::PaymentExceeded { payment: String::new(), asked: one, available: one, currency: usd };
     assert_eq!(rejected(exceeded), is(422, "refund amount exceeds the maximum refundable amount"));
+    let limited = |limit| {
+        let payment = "230".to_owned();
+        rejected(Rejection::PaymentLimited { payment, limit, asked: one, currency: usd })
+    };
+    let whole = "transaction 230 can only be refunded in full";
+    assert_eq!(limited(PaymentLimit::OnlyInFull), is(422, whole));
+    let again = "transaction 230 can only be refunded once, and was refunded before";
+    assert_eq!(limited(PaymentLimit::OnlyOnce), is(422, again));
+    let least = "transaction 230 can only be refunded by at least 0.01 USD";
+    assert_eq!(limited(PaymentLimit::AtLeast(one)), is(422, least));
+    let late = "transaction 230 can only be refunded within 180 days of the order";
+    assert_eq!(limited(PaymentLimit::WithinDays(180)), is(422, late));
     assert_eq!(rejected(Rejection::OrderUnpaid), is(422, "the order payment status does not support refund"));
     let busy = refuse(None, &post(PATH, &[], ""), &Refusal::Busy);
     assert_eq!((busy.status, busy.headers.first().map(|h| h.0)), (503, Some("retry-after")));

@@ -226,6 +226,7 @@ fn read_ask(block: &Block<'_>) -> Result<Ask, Fault> {
         script: String::new(),
         refund_reference: String::new(),
         key_age_ms: 0,
+        now_ms: 1_764_000_000_000,
     };
     let mut words = line.split_whitespace();
     let (Some("ask"), Some(amount), Some(currency)) = (words.next(), words.next(), words.next()) else {
@@ -243,8 +244,9 @@ fn read_ask(block: &Block<'_>) -> Result<Ask, Fault> {
             "channel" => value.clone_into(&mut ask.channel),
             "script" => value.clone_into(&mut ask.script),
             "key_age_ms" => ask.key_age_ms = number(block.line, value)?,
+            "now_ms" => ask.now_ms = number(block.line, value)?,
             _ => {
-                let known = "leg, refund, payment, reference, channel, script, key_age_ms";
+                let known = "leg, refund, payment, reference, channel, script, key_age_ms, now_ms";
                 return Err(fault(format!("`{key}`: there are {known}")));
             }
         }
@@ -288,7 +290,8 @@ fn read_span(block: &Block<'_>) -> Result<Span, Fault> {
     let ["from", from, "to", to] = words.as_slice() else {
         return Err((block.line, "`from EPOCH_MS to EPOCH_MS`".to_owned()));
     };
-    Ok(Span { from_ms: number(block.line, from)?, to_ms: number(block.line, to)? })
+    let (from_ms, to_ms) = (number(block.line, from)?, number(block.line, to)?);
+    Ok(Span { from_ms, to_ms, now_ms: to_ms })
 }
 
 fn read_exchange(there: &Block<'_>, back: &Block<'_>) -> Result<Exchange, Fault> {

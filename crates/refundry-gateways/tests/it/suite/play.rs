@@ -102,7 +102,7 @@ fn listed(gateway: &dyn Gateway, span: Span, exchanges: &mut Exchanges<'_>) -> R
     };
     let mut lines = Vec::new();
     loop {
-        match gateway.read_list(span, exchanges.answer(&request)?) {
+        match gateway.read_list(span, &request, exchanges.answer(&request)?) {
             Ok(page) => {
                 lines.extend(page.lines);
                 match page.next {

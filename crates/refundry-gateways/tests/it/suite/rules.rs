@@ -26,11 +26,12 @@ pub(super) fn broken_by(file: &File, case: &Case) -> Vec<String> {
         Act::List(span) => {
             let request = gateway.list(*span);
             faults.look_for_secrets("the list", &request);
-            if request.is_some_and(|request| request.url.parse::<hyper::Uri>().is_err()) {
+            let Some(request) = request else { return faults.found };
+            if request.url.parse::<hyper::Uri>().is_err() {
                 faults.add("its list cannot be called".to_owned());
             }
             for (told, outcome) in spoilt(case.exchanges.first().map(|exchange| &exchange.outcome)) {
-                if gateway.read_list(*span, outcome).is_ok() {
+                if gateway.read_list(*span, &request, outcome).is_ok() {
                     faults.add(format!("a list: {told} is a page"));
                 }
             }
