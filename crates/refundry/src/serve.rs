@@ -112,8 +112,8 @@ impl Started {
     }
 
     fn worker(&self, stopped: &watch::Receiver<bool>) -> JoinHandle<()> {
-        let arrived = Arc::clone(&self.arrived);
-        tokio::spawn(worker::run(Arc::clone(&self.engine), self.transport.clone(), arrived, stopped.clone()))
+        let (engine, book, arrived) = (Arc::clone(&self.engine), Arc::clone(&self.book), Arc::clone(&self.arrived));
+        tokio::spawn(worker::run(engine, book, self.transport.clone(), arrived, stopped.clone()))
     }
 }
 

@@ -28,6 +28,7 @@ const INBOX_ROUNDS: u32 = 600;
 /// Works until it is told to stop; calls under way are finished.
 pub(crate) async fn run(
     engine: Arc<Engine>,
+    book: Arc<Book>,
     transport: Transport,
     arrived: Arc<Notify>,
     mut stopped: watch::Receiver<bool>,
@@ -38,10 +39,10 @@ pub(crate) async fn run(
         for call in engine.queue().take(flights.available_permits()) {
             // Permits were counted just now, and nobody else takes any.
             let Ok(permit) = Arc::clone(&flights).acquire_owned().await else { return };
-            let (engine, transport) = (Arc::clone(&engine), transport.clone());
+            let (engine, book, transport) = (Arc::clone(&engine), Arc::clone(&book), transport.clone());
             let arrived = Arc::clone(&arrived);
             tokio::spawn(async move {
-                perform(&engine, &transport, call).await;
+                perform(&engine, &book, &transport, call).await;
                 drop(permit);
                 arrived.notify_one();
             });
@@ -154,18 +155,30 @@ fn lease_due(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn perform(engine: &Arc<Engine>, transport: &Transport, call: GatewayCall) {
+async fn perform(engine: &Arc<Engine>, book: &Arc<Book>, transport: &Transport, call: GatewayCall) {
     if !call.in_time(engine.clock().now_ms()) {
         // Somebody else may have it before it is answered.
         engine.queue().finished(1);
         return;
     }
-    // One that was configured a moment ago is not known here yet; the leg surely was not sent.
-    let (answer, inquiry) = match engine.queue().registry().find(call.store, &call.gateway) {
+    let (answer, inquiry) = match gateway_of(engine, book, &call).await {
         Some(gateway) => (ask(engine, transport, &*gateway, &call).await, gateway.capabilities().inquiry),
         None => (unknown_gateway(&call), Inquiry::USUAL),
     };
     record(engine, call.news(answer, inquiry, engine.clock().now_ms()));
+}
+
+/// The gateway of a leg. One that is not known here may have been configured a moment ago.
+async fn gateway_of(engine: &Arc<Engine>, book: &Arc<Book>, call: &GatewayCall) -> Option<Arc<dyn Gateway>> {
+    let find = || engine.queue().registry().find(call.store, &call.gateway);
+    if let Some(gateway) = find() {
+        return Some(gateway);
+    }
+    let (read, known) = (Arc::clone(engine), Arc::clone(book));
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || known.refresh(&read)).await {
+        tracing::error!(%error, "the gateways that stores configured cannot be read");
+    }
+    find()
 }
 
 /// What is known of a leg whose gateway this process does not have.

@@ -1,6 +1,7 @@
 //! Processes, a small HTTP client, and orders to refund.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -108,12 +109,23 @@ impl Process {
         // What is torn down around a server, it complains about at length.
         let torn_down = args.contains(&"--database") && std::env::var_os("REFUNDRY_LOG").is_none();
         command.env("REFUNDRY_LOG", if torn_down { "off" } else { "warn" });
+        Self::spawn(command)
+    }
+
+    /// Any command that stays, once it is up; whatever it logs goes into a file.
+    pub(crate) fn start_logged(args: &[&str], log: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command.args(args).env("REFUNDRY_LOG", "trace").stderr(File::create(log).expect("a file"));
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let address = loop {
             let Some(line) = lines.next() else {
-                panic!("{args:?} never said that it is up: {}", child.wait().expect("it ends"));
+                panic!("{command:?} never said that it is up: {}", child.wait().expect("it ends"));
             };
             let line = line.expect("a line");
             if let Some(address) = line.strip_prefix("listening on http://") {

@@ -27,6 +27,7 @@ mod examples;
 mod faults;
 mod harness;
 mod import;
+mod payouts;
 mod readme;
 mod reconcile;
 mod together;

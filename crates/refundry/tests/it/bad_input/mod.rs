@@ -80,7 +80,15 @@ impl World {
     /// Everything that a refused request must leave as it was.
     fn picture(&mut self) -> Vec<String> {
         // Newest first: the five orders made here, so that another one, or another refund, would push the last out.
-        let paths = ["/v1/orders?limit=5", "/v1/refunds?limit=3", "/v1/tokens", "/v1/stores"];
+        let paths = [
+            "/v1/orders?limit=5",
+            "/v1/refunds?limit=3",
+            "/v1/tokens",
+            "/v1/stores",
+            "/v1/gateways",
+            "/v1/routes",
+            "/v1/events",
+        ];
         let read = |path| {
             let answer = self.client.get(path);
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());

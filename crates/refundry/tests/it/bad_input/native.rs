@@ -36,7 +36,20 @@ fn every_endpoint(world: &World) -> Vec<Row> {
     let store = json!({"handle": "other-shop", "currency": "USD"});
     let settle = format!("/v1/refunds/{0}/legs/{0}/settle", world.bad.order);
     let (write, read, admin) = ("write_orders", "read_orders", "admin");
+    let refund_path = |more: &str| format!("/v1/refunds/{0}/{more}", world.bad.order);
+    let put = |path: &str, body: &Value| Row { method: "PUT", ..Row::post("", path, body) };
+    let (gateway, route) = (json!({"driver": "cash"}), json!({"gateway": "nobody"}));
     [
+        basics(Row::post("", refund_path("cancel"), &json!({})), "POST", &["GET", "PUT"], write),
+        basics(Row::post("", refund_path("retry"), &json!({})), "POST", &["GET", "PUT"], write),
+        basics(Row::get("", refund_path(&format!("legs/{}", world.bad.order))), "GET", &["POST"], read),
+        basics(Row::get("", "/v1/legs"), "GET", &["POST"], read),
+        basics(Row::get("", "/v1/events"), "GET", &["POST"], read),
+        basics(Row::post("", "/v1/events/1/resolve", &json!({"dismiss": "no"})), "POST", &["GET"], write),
+        basics(Row::get("", "/v1/gateways"), "GET", &["POST"], admin),
+        basics(put("/v1/gateways/eu", &gateway), "PUT", &["GET", "POST", "DELETE"], admin),
+        basics(Row::get("", "/v1/routes"), "GET", &["POST"], admin),
+        basics(put("/v1/routes/card", &route), "PUT", &["GET", "POST", "DELETE"], admin),
         basics(Row::post("", "/v1/refunds", &refund), "GET, POST", &["PUT", "DELETE", "BREW"], write),
         basics(Row::post("", "/v1/orders/bad/quote", &refund), "POST", &["GET", "PUT"], read),
         basics(Row::post("", "/v1/orders", &order("new")), "GET, POST", &["PUT", "DELETE"], write),
@@ -297,6 +310,79 @@ fn others(world: &World) -> Vec<Row> {
     ]
 }
 
+/// Bodies of what a person says about paying back, and of gateways.
+fn payouts(world: &World) -> Vec<Row> {
+    let of = |path: &str, body: Value, status, text| named(Row::post(text, path, &body), status, text);
+    let put = |path: &str, body: Value, status, text: &'static str| {
+        named(Row { method: "PUT", ..Row::post(text, path, &body) }, status, text)
+    };
+    let refund = |more: &str| format!("/v1/refunds/{}/{more}", world.bad.order);
+    let (cancel, retry) = (refund("cancel"), refund("retry"));
+    let (resolve, eu, card) = (format!("/v1/events/{}/resolve", world.bad.order), "/v1/gateways/eu", "/v1/routes/card");
+    let stripe = |more: Value| {
+        let mut body = json!({"driver": "stripe"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        body
+    };
+    vec![
+        of(&cancel, json!({}), 404, "refund_unknown no refund has the id"),
+        of(&cancel, json!({"resaon": "x"}), 400, "malformed resaon is not known here"),
+        of(&cancel, json!({"reason": "x".repeat(501)}), 400, "malformed reason must not be longer than 500"),
+        of(&retry, json!({}), 404, "refund_unknown no refund has the id"),
+        of(&retry, json!({"too": "same"}), 400, "malformed too is not known here"),
+        of(&retry, json!({"to": "inside"}), 400, "malformed to must be \"same\", \"outside\" or"),
+        of(&retry, json!({"to": {"payment": 7}}), 400, "malformed to.payment must be a string"),
+        of(&retry, json!({"to": {"paymnt": "x"}}), 400, "malformed to.paymnt is not known here"),
+        Row::get("a leg of nobody", refund("legs/1")).names(404, &["leg_unknown", "it has no leg \"1\""]),
+        of(&resolve, json!({"dismiss": "no"}), 404, "event_unknown no event waits that has the id"),
+        of(&resolve, json!({"dismis": "no"}), 400, "malformed dismis is not known here"),
+        of(&resolve, json!({"dismiss": ""}), 400, "malformed dismiss must be the reason, in words"),
+        of(&resolve, json!({"payment": "x"}), 400, "malformed dismiss must be given, or else order"),
+        put(eu, json!({}), 422, "setting_invalid driver: the gateway eu is new, so it needs a driver"),
+        put(eu, json!({"driver": "cash"}), 422, "setting_invalid driver: no driver is called cash"),
+        put(eu, json!({"drivr": "stripe"}), 400, "malformed drivr is not known here"),
+        put(eu, stripe(json!({"secrets": "sk_live_x"})), 400, "malformed secrets must be an object"),
+        put(eu, stripe(json!({})), 422, "setting_invalid secrets.secret_key: it is required"),
+        put(
+            eu,
+            stripe(json!({"secrets": {"secret_kee": "sk_live_x"}})),
+            422,
+            "setting_invalid secrets.secret_kee: this",
+        ),
+        put(
+            eu,
+            stripe(json!({"settings": {"acount": "x"}})),
+            422,
+            "setting_invalid settings.acount: this driver has no",
+        ),
+        put(
+            eu,
+            stripe(json!({"settings": {"secret_key": "sk_live_x"}})),
+            422,
+            "setting_invalid it is a secret: send it",
+        ),
+        put(eu, stripe(json!({"secrets": {"secret_key": "hush"}})), 422, "setting_invalid it is neither a secret key"),
+        put(
+            eu,
+            stripe(json!({"secrets": {"secret_key": "sk_live_x"}})),
+            503,
+            "secrets_unavailable REFUNDRY_SECRETS_KEY",
+        ),
+        put(
+            "/v1/gateways/e%20u",
+            json!({"driver": "manual"}),
+            422,
+            "setting_invalid name: a gateway's name is 1 to 64",
+        ),
+        put("/v1/gateways/manual", json!({"driver": "manual"}), 422, "setting_invalid name: manual is built in"),
+        put(card, json!({"gateway": "nobody"}), 422, "setting_invalid gateway: the store has no gateway \"nobody\""),
+        put(card, json!({"gatway": "manual"}), 400, "malformed gatway is not known here"),
+        put(card, json!({}), 400, "malformed gateway is required"),
+        put(card, json!({"gateway": 7}), 400, "malformed gateway must be a string"),
+        put("/v1/routes/%20", json!({"gateway": "manual"}), 400, "malformed channel must be a name of 1 to 200"),
+    ]
+}
+
 fn reading() -> Vec<Row> {
     let mut rows = Vec::new();
     for id in ["nobody", "a%2Fb", "%E6%B3%A8", "%FF", "%2", "a%27%20OR%201=1", &"x".repeat(20_000)] {
@@ -325,6 +411,12 @@ fn reading() -> Vec<Row> {
         ("/v1/orders?limit=-1", "limit must be a whole number from 1 to 100"),
         ("/v1/tokens?state=1", "state is not known here"),
         ("/v1/stores?limit=0", "limit must be a whole number from 1 to 100"),
+        ("/v1/legs?stage=doubt", "stage must be one of waiting, calling, sent, in_doubt, parked"),
+        ("/v1/legs?stages=sent", "stages is not known here"),
+        ("/v1/legs?limit=0", "limit must be a whole number from 1 to 100"),
+        ("/v1/events?stage=sent", "stage is not known here"),
+        ("/v1/gateways?name=eu", "name is not known here"),
+        ("/v1/routes?limit=101", "limit must be a whole number from 1 to 100"),
     ];
     rows.extend(queries.map(|(path, text)| Row::get("a bad query", path).names(400, &["malformed", text])));
     for cursor in ["next", "cd_1_2_3", "o_1_2", "cd_x_1", "cd_99999999999999999999_1", "cd_1_-1"] {
@@ -364,6 +456,7 @@ fn bad_input_is_refused_in_its_words() {
     rows.extend(fields_of(AMOUNT, &refund, to("/v1/refunds")));
     rows.extend(fields_of(ORDER, &order("new"), to("/v1/orders")));
     rows.extend(others(&world));
+    rows.extend(payouts(&world));
     rows.extend(reading());
     rows.extend(headers());
     world.check(&rows);
