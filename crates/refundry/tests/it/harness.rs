@@ -214,6 +214,11 @@ impl Answer {
 }
 
 impl Client {
+    /// A connection to whoever listens there.
+    pub(crate) fn to(address: &str) -> Self {
+        Self { address: address.to_owned(), stream: None }
+    }
+
     /// Sends a JSON body with the native token.
     #[track_caller]
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
