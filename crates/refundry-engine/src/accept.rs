@@ -10,6 +10,7 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS, METADATA_PAIRS_MAX};
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::payouts::Strategy;
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
 use refundry_gateways::Notice;
@@ -174,6 +175,13 @@ pub enum Job {
         /// Which, and to where.
         ask: RouteAsk,
     },
+    /// Spread refunds of a store over payments in another way.
+    Choose {
+        /// The store.
+        store: i64,
+        /// How.
+        strategy: Strategy,
+    },
     /// Add a store; its number is given here.
     AddStore(StoreRecord),
     /// Add a token.
@@ -224,6 +232,7 @@ impl Job {
             | Self::HearAgain { .. }
             | Self::PutGateway(_)
             | Self::Route { .. }
+            | Self::Choose { .. }
             | Self::Rule { .. } => 0,
         }
     }
@@ -243,6 +252,7 @@ impl Job {
             | Self::SettleByHand { store, .. }
             | Self::RevokeToken { store, .. }
             | Self::Route { store, .. }
+            | Self::Choose { store, .. }
             | Self::AskNow { store, .. }
             | Self::Cancel { store, .. }
             | Self::Retry { store, .. }
@@ -358,6 +368,8 @@ pub enum Outcome {
     Configured(bool),
     /// To `Route`: the settings after it; `None` where there is no such gateway.
     Routed(Option<StoreSettings>),
+    /// To `Choose`: the settings after it.
+    Chosen(StoreSettings),
     /// To `AskNow`.
     Asked(Result<(Arc<Refund>, Arc<Order>), AskFault>),
     /// To `Cancel`.
@@ -522,6 +534,7 @@ impl Writer {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
             Job::PutGateway(record) => Outcome::Configured(gateways::put(tx, record)?),
+            Job::Choose { store, strategy } => Outcome::Chosen(settings::choose(tx, *store, *strategy)?),
             Job::Route { store, ask } => Outcome::Routed(settings::route(tx, *store, ask)?),
             Job::AddStore(record) => Outcome::Added(tenants::add_store(tx, record, self.ids.next(now_ms))?),
             Job::AddToken(record) => Outcome::Added(tenants::add_token(tx, record)?),

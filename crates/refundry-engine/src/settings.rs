@@ -98,6 +98,15 @@ pub(crate) fn route(tx: &mut Tx<'_>, store: i64, ask: &RouteAsk) -> Result<Optio
     Ok(Some(settings))
 }
 
+/// Spreads refunds of a store over payments in another way from now on.
+pub(crate) fn choose(tx: &mut Tx<'_>, store: i64, strategy: Strategy) -> Result<StoreSettings, StoreError> {
+    let record = stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
+    let mut settings = StoreSettings::read(&record.settings)?;
+    settings.strategy = strategy;
+    stores::update(tx, store, &record.name, &settings.write())?;
+    Ok(settings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -545,6 +545,7 @@ impl<'j> Wants<'j> {
             | Job::ForgetKeys { .. }
             | Job::PutGateway(_)
             | Job::Route { .. }
+            | Job::Choose { .. }
             | Job::Rule { ruling: Ruling::Dismissed { .. }, .. } => {}
         }
         Ok(())

@@ -72,6 +72,16 @@ pub(crate) enum StoreCommand {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Say how refunds are spread over several payments where a request does not
+    Strategy {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+        /// `original_first`, `original_last`, `proportional`, `gift_card_first`, `gift_card_last`, `fewest_refunds`
+        strategy: String,
+    },
 }
 
 /// What to do with tokens.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use refundry_core::money::Currency;
+use refundry_core::payouts::Strategy;
 use refundry_dialects::Scope;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
@@ -30,6 +31,20 @@ pub(crate) fn run_store(command: StoreCommand) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        StoreCommand::Strategy { data, store, strategy } => choose(&data, &store, &strategy),
+    }
+}
+
+fn choose(data: &DataArgs, store: &str, code: &str) -> anyhow::Result<()> {
+    let engine = idle_engine(data)?;
+    let known = || Strategy::ALL.map(Strategy::code).join(", ");
+    let strategy = Strategy::parse(code).with_context(|| format!("{code:?} is no strategy; there are {}", known()))?;
+    let store = store_called(&engine, store)?;
+    match engine.call(Job::Choose { store: store.id, strategy })? {
+        Outcome::Chosen(settings) => {
+            say(&format!("refunds of {} are spread {}", store.handle, settings.strategy.code()))
+        }
+        _ => bail!("the writer answered something else than was asked"),
     }
 }
 

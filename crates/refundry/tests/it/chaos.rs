@@ -22,7 +22,8 @@ const RATE: usize = 40;
 const CLIENTS: usize = 12;
 const ORDERS: usize = 60;
 /// What goes wrong at the provider, per mille and in milliseconds.
-const FAULTS: &str = r#"{"answer_after_ms": [0, 1200], "lost_before": 40, "lost_after": 40, "refused": 20, "down": 20, "declined": 40,
+const FAULTS: &str = r#"{"answer_after_ms": [0, 1200],
+    "lost_before": 40, "lost_after": 40, "refused": 20, "down": 20, "declined": 40,
     "slow_settlement": 150, "slow_settlement_ms": [100, 4000],
     "turns_into_failure": 60, "turns_into_failure_ms": [100, 6000],
     "delivery_doubled": 200, "delivery_late": 200, "delivery_late_ms": [100, 3000], "delivery_reordered": 200}"#;
