@@ -616,7 +616,7 @@ impl Writer {
         let mut calls = Vec::new();
         for leg in refund.legs.iter().filter(|leg| leg.route == Route::Original && !leg.state.is_final()) {
             let until_ms = now_ms + LEASE_MS;
-            let lease = Lease { lane: self.lane, attempts: 1, surely_unsent: true, before_ms: 0, until_ms };
+            let lease = Lease { lane: self.lane, attempts: 1, rung: 0, surely_unsent: true, before_ms: 0, until_ms };
             let call = execute::call_for(store, order, refund, leg, lease);
             if self.queue.settled_by_person(store, &call.gateway) {
                 continue;
@@ -633,6 +633,7 @@ impl Writer {
                 stage: if mine { Stage::Calling } else { Stage::Waiting },
                 taken_ms: if mine { now_ms } else { 0 },
                 before_ms: 0,
+                rung: 0,
             };
             world.send(row);
             if mine {

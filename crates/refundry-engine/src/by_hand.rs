@@ -12,7 +12,7 @@ use refundry_store::outbox::{self, Stage};
 use refundry_store::{StoreError, Tx};
 
 use crate::accept::missing_refund;
-use crate::execute::WorkQueue;
+use crate::execute::{ARRIVES_WITHIN_MS, WorkQueue};
 use crate::ids::Ids;
 use crate::world::{Found, World};
 
@@ -25,6 +25,8 @@ pub enum HandFault {
     LegUnknown,
     /// It is final, or a gateway answers for it.
     NotByHand,
+    /// It was asked for a moment ago and may still be paid, so nobody may call it failed.
+    MayStillArrive,
 }
 
 /// Settles a leg that waits for a person: one through a driver that only a person settles, or that this process does
@@ -51,9 +53,14 @@ pub(crate) fn settle_by_hand(
     });
     // A person says how it ended; anything less would leave a leg that nobody asks about.
     let is_word = matches!(news, News::Succeeded { .. } | News::Failed { .. });
-    let in_hand = outbox::get(tx, store, leg)?.is_some_and(|row| row.stage != Stage::Parked);
+    let row = outbox::get(tx, store, leg)?;
+    let in_hand = row.as_ref().is_some_and(|row| row.stage != Stage::Parked);
     if !by_hand || !is_word || (!no_driver && in_hand) {
         return Ok(Err(HandFault::NotByHand));
+    }
+    let may_arrive = row.is_some_and(|row| now_ms < row.taken_ms + ARRIVES_WITHIN_MS);
+    if may_arrive && matches!(news, News::Failed { .. }) {
+        return Ok(Err(HandFault::MayStillArrive));
     }
     let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);
     let Ok(decision) = decision else { return Ok(Err(HandFault::NotByHand)) };

@@ -19,7 +19,7 @@ use crate::world::World;
 
 /// A request that was sent arrives within this time, or never: twice as long as a call may take, and as much again for
 /// what stands between us and the provider.
-const ARRIVES_WITHIN_MS: i64 = 4 * CALL_MS;
+pub(crate) const ARRIVES_WITHIN_MS: i64 = 4 * CALL_MS;
 
 /// A leg that the provider has acknowledged is asked about at least so often.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -39,6 +39,8 @@ pub struct GatewayCall {
     pub acknowledged: bool,
     /// How often the leg was taken.
     pub attempts: i64,
+    /// How many answers settled nothing so far.
+    pub rung: i64,
     /// It surely was not sent before. Else it is looked up before it may be sent.
     pub surely_unsent: bool,
     /// When it was taken the time before, epoch milliseconds; 0 the first time.
@@ -110,11 +112,11 @@ impl GatewayCall {
 
     /// When to ask again. At the end of the ladder a person decides.
     fn patience(&self, news: News, inquiry: Inquiry, now_ms: i64) -> (News, i64) {
-        let step = usize::try_from(self.attempts - 1).unwrap_or(0);
+        let step = usize::try_from(self.rung).unwrap_or(0);
         let rung = inquiry.doubt_ms.get(step).copied();
         match news {
             News::InDoubt { reason } | News::NotSent { reason } if rung.is_none() => {
-                let reason = format!("asked {} times, the last time: {reason}", self.attempts);
+                let reason = format!("asked {} times, the last time: {reason}", self.rung.saturating_add(1));
                 (News::GivenUp { reason }, now_ms)
             }
             News::Sent { .. } => {
@@ -204,6 +206,8 @@ pub(crate) struct Lease {
     pub(crate) lane: usize,
     /// How often it was, this time included.
     pub(crate) attempts: i64,
+    /// How many answers settled nothing so far.
+    pub(crate) rung: i64,
     /// It surely was not sent before.
     pub(crate) surely_unsent: bool,
     /// When it was taken the time before, epoch milliseconds.
@@ -213,7 +217,7 @@ pub(crate) struct Lease {
 }
 
 pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, lease: Lease) -> GatewayCall {
-    let Lease { lane, attempts, surely_unsent, before_ms, until_ms } = lease;
+    let Lease { lane, attempts, rung, surely_unsent, before_ms, until_ms } = lease;
     let payment = order.payments.get(leg.payment).expect("a leg names a payment of its order");
     let ask = Ask {
         leg_id: leg.id,
@@ -238,6 +242,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         ask,
         acknowledged,
         attempts,
+        rung,
         surely_unsent,
         before_ms,
         until_ms,
@@ -281,8 +286,8 @@ pub(crate) fn lease(
         };
         let leg = refund.legs.iter().find(|leg| leg.id == row.leg && !leg.state.is_final());
         let surely_unsent = row.stage == Stage::Calling;
-        let OutboxRow { attempts, before_ms, .. } = row;
-        let lease = Lease { lane: by.lane, attempts, surely_unsent, before_ms, until_ms };
+        let OutboxRow { attempts, rung, before_ms, .. } = row;
+        let lease = Lease { lane: by.lane, attempts, rung, surely_unsent, before_ms, until_ms };
         match leg {
             Some(leg) => calls.push(call_for(store, &order, &refund, leg, lease)),
             None => world.finish(store, row.leg),

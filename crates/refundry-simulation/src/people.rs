@@ -11,7 +11,7 @@ use refundry_core::order::{Dialect, Id, Reference};
 use refundry_core::refund::{LegState, Refund, RefundState, Restock};
 use refundry_core::retry::Destination;
 use refundry_engine::accept::{Job, Outcome, RequestKey};
-use refundry_engine::by_hand::RetryAsk;
+use refundry_engine::by_hand::{HandFault, RetryAsk};
 use refundry_engine::hear::{BY_HAND, Ruling};
 use refundry_gateways::DisputeStage;
 use refundry_gateways::simulated::Status;
@@ -191,10 +191,10 @@ impl Shop {
                     }
                 };
                 self.say(|_| format!("leg {} is settled by hand: {news:?}", leg.id));
-                self.counts.one("settled by hand");
                 let job = Job::SettleByHand { store: self.tenant, refund: ours(refund.id), leg: leg.id, news };
                 match self.call(job)? {
-                    Outcome::Settled(Ok(_)) => {}
+                    Outcome::Settled(Ok(_)) => self.counts.one("settled by hand"),
+                    Outcome::Settled(Err(HandFault::MayStillArrive)) => self.counts.one("too soon to settle by hand"),
                     other => return Err(format!("leg {} could not be settled by hand: {other:?}", leg.id)),
                 }
             }

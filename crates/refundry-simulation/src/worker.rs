@@ -11,7 +11,7 @@ use refundry_gateways::{Answer, Heard, Inquiry, Notice, Purpose};
 use crate::shop::Shop;
 
 /// For how long a request may be stuck between us and the provider.
-const ON_ITS_WAY_MS: i64 = 3 * CALL_MS;
+const ON_ITS_WAY_MS: i64 = 2 * CALL_MS;
 
 /// Calls in a worker's hands.
 #[derive(Default)]

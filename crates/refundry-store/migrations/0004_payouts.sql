@@ -4,11 +4,12 @@
 -- Where the leg of a row stands, so that what is in doubt is counted and listed without reading refunds: waiting (surely
 -- not sent), calling (handed to a worker, who may have sent it), sent, in_doubt, parked (a person decides; never due).
 -- taken_ms is when a worker took it last, before_ms when one did the time before: what was sent then may still be on its
--- way for a while.
+-- way for a while. rung counts the answers that settled nothing: how far up its gateway's ladder the leg is.
 ALTER TABLE outbox ADD COLUMN stage TEXT NOT NULL DEFAULT 'waiting';
 ALTER TABLE outbox ADD COLUMN taken_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN before_ms BIGINT NOT NULL DEFAULT 0;
-UPDATE outbox SET stage = 'calling' WHERE attempts > 0;
+ALTER TABLE outbox ADD COLUMN rung BIGINT NOT NULL DEFAULT 0;
+UPDATE outbox SET stage = 'calling', rung = attempts - 1 WHERE attempts > 0;
 CREATE INDEX outbox_store_stage ON outbox (store, stage, due_ms) WHERE stage IN ('in_doubt', 'parked');
 
 -- A gateway that a store configured. settings is a JSON object that may be shown; secrets is one that is encrypted, in

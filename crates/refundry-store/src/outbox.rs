@@ -32,6 +32,8 @@ pub struct OutboxRow {
     pub taken_ms: i64,
     /// When it was taken the time before that.
     pub before_ms: i64,
+    /// How many answers settled nothing.
+    pub rung: i64,
 }
 
 impl OutboxRow {
@@ -43,9 +45,9 @@ impl OutboxRow {
 
 /// Adds legs.
 pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 10]> = Vec::with_capacity(rows.len());
+    let mut params: Vec<[Value<'_>; 11]> = Vec::with_capacity(rows.len());
     for row in rows {
-        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts, stage, taken_ms, before_ms } = row;
+        let OutboxRow { store, leg, refund, order, due_ms, holder, attempts, stage, taken_ms, before_ms, rung } = row;
         params.push([
             (*store).into(),
             number(*leg)?,
@@ -57,6 +59,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[OutboxRow]) -> Result<(), StoreError> {
             stage.code().into(),
             (*taken_ms).into(),
             (*before_ms).into(),
+            (*rung).into(),
         ]);
     }
     tx.write_many(INSERT, &params)
@@ -180,23 +183,24 @@ pub fn backlog(tx: &mut Tx<'_>, store: i64) -> Result<(i64, Option<i64>), StoreE
 }
 
 const INSERT: &str = "
-    INSERT INTO outbox (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    INSERT INTO outbox
+        (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const LEASE: &str = "
     UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1, before_ms = taken_ms, taken_ms = ?2,
         stage = CASE stage WHEN 'waiting' THEN 'calling' WHEN 'calling' THEN 'in_doubt' ELSE stage END
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
-    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms";
+    RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung";
 const RECLAIM: &str = "
     UPDATE outbox SET due_ms = ?3
     WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3 AND stage <> 'parked'";
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
-    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung
     FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const IN_STAGE: &str = "
-    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms
+    SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung
     FROM outbox WHERE store = ?1 AND stage = ?2 AND leg_id > ?3 ORDER BY leg_id LIMIT ?4";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
@@ -204,7 +208,8 @@ const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id 
 const PUT_OFF: &str = "
     UPDATE outbox SET
         stage = CASE WHEN attempts = ?4 OR ?4 = -1 THEN ?5 ELSE stage END,
-        due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END
+        due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END,
+        rung = CASE WHEN attempts = ?4 THEN rung + 1 ELSE rung END
     WHERE store = ?1 AND leg_id = ?2";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1 AND due_ms < ?2";
@@ -221,6 +226,7 @@ fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
         stage: stage(row, 6)?,
         taken_ms: row.int(7)?,
         before_ms: row.int(8)?,
+        rung: row.int(9)?,
     })
 }
 

@@ -194,6 +194,7 @@ pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
                 stage: Stage::Parked,
                 taken_ms: 0,
                 before_ms: 0,
+                rung: 0,
             }));
         }
         outbox::insert(tx, &parked)?;

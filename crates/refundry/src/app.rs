@@ -304,7 +304,9 @@ impl App {
         match self.write(caller, Job::SettleByHand { store: caller.store.id, refund, leg, news }).await? {
             Outcome::Settled(Ok(found)) => Ok(Reply::Refund(Box::new(shared_view(caller, &found)))),
             Outcome::Settled(Err(HandFault::RefundUnknown)) => Err(Refusal::RefundUnknown(named)),
-            Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand)) => Err(Refusal::LegNotSettleable(leg)),
+            Outcome::Settled(Err(HandFault::LegUnknown | HandFault::NotByHand | HandFault::MayStillArrive)) => {
+                Err(Refusal::LegNotSettleable(leg))
+            }
             _ => Err(mismatch()),
         }
     }

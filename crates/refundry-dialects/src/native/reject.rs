@@ -192,7 +192,10 @@ fn leg_not_settleable(endpoint: Option<&Endpoint>, leg: u64) -> No {
         Some(Endpoint::SettleLeg(_, leg)) => leg.clone(),
         _ => id_text(leg),
     };
-    let detail = format!("the refund has no leg \"{leg}\", or it is final, or a gateway answers for it");
+    let detail = format!(
+        "the refund has no leg \"{leg}\", or it is final, or a gateway answers for it; a leg that was asked for within \
+         two minutes may still be paid, and cannot be called failed"
+    );
     No::new("leg_not_settleable", detail).with("leg", leg)
 }
 

@@ -92,6 +92,7 @@ const HARMLESS: &[Harmless] = &[
     harmless("refunds", "body.units.*.6", "discount of units refunded elsewhere: the platform's word, kept once"),
     harmless("outbox", "taken_ms", "tells for how long what was sent may be on its way; a moment more or less"),
     harmless("outbox", "before_ms", "the same of the time before"),
+    harmless("outbox", "rung", "how often it was asked about; a question more or less"),
     harmless("evidence", "leg_id", "for people; nothing is decided on it"),
     harmless("evidence", "id", "for people; nothing is decided on it"),
     harmless("evidence", "heard_ms", "for people; when it was heard"),

@@ -4,6 +4,7 @@ use refundry_core::decide::News;
 use refundry_core::order::{Id, Order};
 use refundry_core::refund::{LegState, RefundState, Shape};
 use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::by_hand::HandFault;
 use refundry_engine::hear::{Effect, Ruling, RulingFault};
 use refundry_gateways::{About, Answer, DisputeStage, Notice};
 use refundry_store::inbox;
@@ -266,7 +267,14 @@ fn money_that_a_person_gave_up_and_that_was_paid_after_all_is_booked(on: Backend
     shop.record(&call, paid("re_1", 999)).unwrap();
     let leg = made.legs[0].id;
     let news = News::Failed { code: "settled_by_hand".to_owned(), message: "not on the statement".to_owned() };
-    shop.call(Job::SettleByHand { store: shop.tenant, refund: ours(made.id), leg, news });
+    let give_up =
+        || match shop.call(Job::SettleByHand { store: shop.tenant, refund: ours(made.id), leg, news: news.clone() }) {
+            Outcome::Settled(settled) => settled.map(|_| ()),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(give_up(), Err(HandFault::MayStillArrive), "what was sent a moment ago");
+    shop.tick(120_000);
+    assert_eq!(give_up(), Ok(()));
     assert_eq!(left(&shop, order), 4_400);
     let event = |name: &str| refund(name, Some(leg), "re_1", paid("re_1", 1_000), 1_000);
     assert_eq!(hear(&shop, vec![event("e1")]), [Effect::External]);

@@ -265,6 +265,7 @@ fn a_leg_without_a_driver_is_settled_by_hand_and_never_asked_about_again(on: Bac
         shop.record(&call, unknown()).unwrap();
         shop.tick(60_000);
         assert_eq!(shop.lease().len(), 1, "a driver may be configured any time");
+        shop.tick(120_000);
         let failed = matches!(news, News::Failed { .. });
         let expected = if failed { RefundState::Failed } else { RefundState::Succeeded };
         assert_eq!(settle(&shop, refund.id, refund.legs[0].id, news), Ok(expected));

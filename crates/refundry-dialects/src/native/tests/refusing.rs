@@ -190,7 +190,7 @@ fn what_is_not_understood_is_told_with_what_to_change() {
         400 cursor_unknown: send a next_cursor of this very list, with the same sort and direction, or none
         400 malformed: sku must be a value; leave the parameter out where there is none
         400 malformed: from must be one of native, shoplazza, shopline, digital_river
-        409 leg_not_settleable: the refund has no leg "x", or it is final, or a gateway answers for it
+        409 leg_not_settleable: the refund has no leg "x", or it is final, or a gateway answers for it; a leg that was asked for within two minutes may still be paid, and cannot be called failed
     "#]]
     .assert_eq(&all);
     let deep = "[".repeat(10_000);
