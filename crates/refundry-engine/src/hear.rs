@@ -5,6 +5,8 @@
 //! (`core::decide`), a dispute only on newer news than it had, and what fits nothing waits in the inbox for a person,
 //! or for the order that it is about. What the provider paid is never dropped because it comes as a surprise.
 
+mod notice;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,13 +22,15 @@ use refundry_store::disputes::{self, DisputeRecord};
 use refundry_store::inbox::{self, InboxRow};
 use refundry_store::outbox::UNASKED;
 use refundry_store::{StoreError, Tx, orders, refunds};
-use serde::{Deserialize, Serialize};
 
 use crate::accept::{LegNews, Source, missing_refund};
 use crate::execute::{record, same_figures};
 use crate::ids::{Ids, lowest_refund};
 use crate::intake::{fits, take_past};
 use crate::world::World;
+
+use notice::pack;
+pub(crate) use notice::unpack;
 
 /// The code of a leg that failed by a person's word; see [`crate::execute`].
 pub const BY_HAND: &str = "settled_by_hand";
@@ -307,21 +311,7 @@ fn ours(
         }
         (Ok(()), Some(news)) => news,
     };
-    let news = LegNews {
-        store: told.store,
-        order: known.order,
-        refund,
-        leg,
-        news,
-        source: Source::Delivery,
-        again_ms: now_ms,
-        attempts: UNASKED,
-        lane: 0,
-    };
-    Ok(match record(tx, world, &news, ids, now_ms)? {
-        Some(moved) => (Effect::Settled, format!("leg {leg}"), Some(moved)),
-        None => (Effect::Stale, format!("leg {leg}"), Some(known)),
-    })
+    settle(tx, world, told, (known.order, refund, leg), news, ids, now_ms)
 }
 
 fn failed_by_hand(leg: &Leg) -> bool {
@@ -391,6 +381,19 @@ fn made_there(
         Some(News::Sent { .. }) => return Ok((Effect::Stale, "the refund is known".to_owned(), None)),
         Some(news) => news,
     };
+    settle(tx, world, told, (order, refund, leg), news, ids, now_ms)
+}
+
+/// Records what a leg's provider says of it.
+fn settle(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    told: Told<'_>,
+    (order, refund, leg): (Id, Id, Id),
+    news: News,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Verdict, StoreError> {
     let news = LegNews {
         store: told.store,
         order,
@@ -539,117 +542,4 @@ fn dispute(
 fn is_older(before: &DisputeRecord, stage: DisputeStage, happened_ms: i64) -> bool {
     let ended = before.stage != DisputeStage::Open.code();
     happened_ms < before.updated_ms || (happened_ms == before.updated_ms && ended && stage == DisputeStage::Open)
-}
-
-/// A notice as it is kept.
-#[derive(Serialize, Deserialize)]
-struct Packed {
-    kind: String,
-    happened_ms: Option<i64>,
-    about: PackedAbout,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PackedAbout {
-    Refund {
-        leg: Option<Id>,
-        refund: String,
-        payment: String,
-        alias: String,
-        standing: String,
-        code: String,
-        message: String,
-        amount_minor: i64,
-        currency: String,
-    },
-    Dispute {
-        dispute: String,
-        payment: String,
-        alias: String,
-        stage: String,
-        amount_minor: i64,
-        currency: String,
-    },
-}
-
-fn pack(notice: &Notice) -> String {
-    let about = match notice.about.clone() {
-        About::Refund {
-            leg_id,
-            refund_reference,
-            payment_reference,
-            payment_alias,
-            answer,
-            amount_minor,
-            currency,
-        } => {
-            let (standing, code, message) = match answer {
-                Answer::Done { .. } => ("done", String::new(), String::new()),
-                Answer::Pending { .. } => ("pending", String::new(), String::new()),
-                Answer::Declined { code, message } => ("declined", code, message),
-                Answer::Unknown { .. } | Answer::NotTaken { .. } | Answer::NotFound => {
-                    ("unknown", String::new(), String::new())
-                }
-            };
-            PackedAbout::Refund {
-                leg: leg_id,
-                refund: refund_reference,
-                payment: payment_reference,
-                alias: payment_alias,
-                standing: standing.to_owned(),
-                code,
-                message,
-                amount_minor,
-                currency,
-            }
-        }
-        About::Dispute { dispute_reference, payment_reference, payment_alias, stage, amount_minor, currency } => {
-            PackedAbout::Dispute {
-                dispute: dispute_reference,
-                payment: payment_reference,
-                alias: payment_alias,
-                stage: stage.code().to_owned(),
-                amount_minor,
-                currency,
-            }
-        }
-    };
-    let packed = Packed { kind: notice.kind.clone(), happened_ms: notice.happened_ms, about };
-    serde_json::to_string(&packed).expect("a packed notice has text keys only")
-}
-
-/// A notice as it was kept.
-pub(crate) fn unpack(row: &InboxRow) -> Result<Notice, StoreError> {
-    let broken = || StoreError::defect(format!("inbox.notice of event {} cannot be read", row.id));
-    let packed: Packed = serde_json::from_str(&row.notice).map_err(|_| broken())?;
-    let about = match packed.about {
-        PackedAbout::Refund { leg, refund, payment, alias, standing, code, message, amount_minor, currency } => {
-            let reference = refund.clone();
-            let answer = match standing.as_str() {
-                "done" => Answer::Done { reference, amount_minor, currency: currency.clone() },
-                "pending" => Answer::Pending { reference },
-                "declined" => Answer::Declined { code, message },
-                _ => Answer::unknown("it says nothing of how the refund stands"),
-            };
-            About::Refund {
-                leg_id: leg,
-                refund_reference: refund,
-                payment_reference: payment,
-                payment_alias: alias,
-                answer,
-                amount_minor,
-                currency,
-            }
-        }
-        PackedAbout::Dispute { dispute, payment, alias, stage, amount_minor, currency } => About::Dispute {
-            dispute_reference: dispute,
-            payment_reference: payment,
-            payment_alias: alias,
-            stage: DisputeStage::parse(&stage).ok_or_else(broken)?,
-            amount_minor,
-            currency,
-        },
-    };
-    Ok(Notice { event: row.event.clone(), kind: packed.kind, happened_ms: packed.happened_ms, about })
 }
