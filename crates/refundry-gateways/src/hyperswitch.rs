@@ -34,8 +34,8 @@ use crate::drivers::base_url;
 use crate::units::{self, Units};
 use crate::wire::{answered, leg_id, not_considered, rfc3339_ms, without_payment};
 use crate::{
-    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Page,
-    Purpose, Setting, SettingFault, Settings, SettledBy, Span, Standing, StatementFault, StatementLine, Step,
+    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Page, Purpose,
+    Setting, SettingFault, Settings, Span, Standing, StatementFault, StatementLine, Step,
 };
 
 /// The Hyperswitch driver; see the module.
@@ -141,15 +141,7 @@ impl Gateway for Hyperswitch {
 
     /// The deadline of 365 days and the limit of 10 attempts are settings of a deployment, so they are left to it.
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: KeyMemory::Forever,
-            settled_by: SettledBy::Provider,
-            inquiry: Inquiry::USUAL,
-        }
+        Capabilities::without_limits(KeyMemory::Forever)
     }
 
     fn refund(&self, ask: &Ask) -> Step {

@@ -270,6 +270,22 @@ pub struct Capabilities {
     pub inquiry: Inquiry,
 }
 
+impl Capabilities {
+    /// A provider that takes parts, several for a payment, from one minor unit on and without a deadline, and that says
+    /// itself how a refund ended: what a driver names apart from this is what its provider is known to limit.
+    pub const fn without_limits(remembers_keys: KeyMemory) -> Capabilities {
+        Capabilities {
+            partial: true,
+            several_per_payment: true,
+            minimum_minor: 1,
+            deadline_days: None,
+            remembers_keys,
+            settled_by: SettledBy::Provider,
+            inquiry: Inquiry::USUAL,
+        }
+    }
+}
+
 /// When a leg is asked about that the provider has not answered for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inquiry {

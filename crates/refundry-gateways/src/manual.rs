@@ -3,7 +3,7 @@
 //! It sends nothing. A leg is pending from the first moment until a person says that it is settled; that word reaches
 //! the engine as a command, never through this driver.
 
-use crate::{Answer, Ask, Capabilities, Gateway, HttpOutcome, Inquiry, KeyMemory, Purpose, SettledBy, Step};
+use crate::{Answer, Ask, Capabilities, Gateway, HttpOutcome, KeyMemory, Purpose, SettledBy, Step};
 
 /// The manual driver; see the module.
 #[derive(Clone, Copy, Debug)]
@@ -15,15 +15,7 @@ impl Gateway for Manual {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: KeyMemory::Never,
-            settled_by: SettledBy::Person,
-            inquiry: Inquiry::USUAL,
-        }
+        Capabilities { settled_by: SettledBy::Person, ..Capabilities::without_limits(KeyMemory::Never) }
     }
 
     fn refund(&self, _: &Ask) -> Step {

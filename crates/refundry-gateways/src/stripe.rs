@@ -25,8 +25,8 @@ use serde::de::DeserializeOwned;
 use crate::drivers::base_url;
 use crate::text::form_encoded;
 use crate::{
-    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Page,
-    Purpose, Setting, SettingFault, Settings, SettledBy, Span, StatementFault, StatementLine, Step,
+    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Page, Purpose,
+    Setting, SettingFault, Settings, Span, StatementFault, StatementLine, Step,
 };
 use wire::{Fault, Named, Refund, Refunds, Refusal};
 
@@ -187,15 +187,7 @@ impl Gateway for Stripe {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: KeyMemory::Days(1),
-            settled_by: SettledBy::Provider,
-            inquiry: Inquiry::USUAL,
-        }
+        Capabilities::without_limits(KeyMemory::Days(1))
     }
 
     fn refund(&self, ask: &Ask) -> Step {

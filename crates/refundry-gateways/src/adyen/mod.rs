@@ -30,7 +30,7 @@ use crate::units::{self, Units};
 use crate::wire::{answered, not_considered, path_segment, without_payment};
 use crate::{
     Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Purpose,
-    Setting, SettingFault, Settings, SettledBy, StatementFault, StatementLine, Step,
+    Setting, SettingFault, Settings, StatementFault, StatementLine, Step,
 };
 
 /// The Adyen driver; see the module.
@@ -110,15 +110,7 @@ impl Gateway for Adyen {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: KEYS,
-            settled_by: SettledBy::Provider,
-            inquiry: Inquiry { doubt_ms: DOUBT_MS, ..Inquiry::USUAL },
-        }
+        Capabilities { inquiry: Inquiry { doubt_ms: DOUBT_MS, ..Inquiry::USUAL }, ..Capabilities::without_limits(KEYS) }
     }
 
     fn refund(&self, ask: &Ask) -> Step {

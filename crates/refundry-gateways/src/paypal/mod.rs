@@ -33,8 +33,8 @@ use crate::signing::to_base64;
 use crate::units::{self, Units, read_decimal};
 use crate::wire::{answered, not_considered, path_segment, without_payment};
 use crate::{
-    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Purpose,
-    Setting, SettingFault, Settings, SettledBy, StatementFault, StatementLine, Step,
+    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Purpose, Setting,
+    SettingFault, Settings, StatementFault, StatementLine, Step,
 };
 
 /// The PayPal driver; see the module.
@@ -172,15 +172,7 @@ impl Gateway for PayPal {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: KEYS,
-            settled_by: SettledBy::Provider,
-            inquiry: Inquiry::USUAL,
-        }
+        Capabilities::without_limits(KEYS)
     }
 
     fn refund(&self, ask: &Ask) -> Step {

@@ -97,8 +97,8 @@ pub use server::{listen, serve};
 
 use crate::text::form_encoded;
 use crate::{
-    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Page,
-    Purpose, SettledBy, Span, StatementFault, StatementLine, Step,
+    Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Page, Purpose,
+    Span, StatementFault, StatementLine, Step,
 };
 
 /// The driver of the simulated provider.
@@ -151,15 +151,7 @@ impl Gateway for Simulated {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            partial: true,
-            several_per_payment: true,
-            minimum_minor: 1,
-            deadline_days: None,
-            remembers_keys: self.remembers_keys,
-            settled_by: SettledBy::Provider,
-            inquiry: Inquiry::USUAL,
-        }
+        Capabilities::without_limits(self.remembers_keys)
     }
 
     fn refund(&self, ask: &Ask) -> Step {
