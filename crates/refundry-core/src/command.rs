@@ -33,6 +33,23 @@ pub struct CreateRefund {
     pub retry_of: Option<Id>,
 }
 
+impl CreateRefund {
+    /// What decides the money, and nothing else: no texts, no pairs, processed now, nobody told.
+    pub fn new(order: Reference, via: Dialect, request: RefundRequest) -> CreateRefund {
+        CreateRefund {
+            order,
+            via,
+            request,
+            note: String::new(),
+            reason: String::new(),
+            notify: false,
+            metadata: BTreeMap::new(),
+            processed_ms: None,
+            retry_of: None,
+        }
+    }
+}
+
 /// All that decides the money of a refund; a quote takes the same and stores nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRequest {

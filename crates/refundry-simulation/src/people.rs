@@ -1,7 +1,5 @@
 //! Callers, the people who decide, and what happens at the provider's own dashboard.
 
-use std::collections::BTreeMap;
-
 use refundry_core::command::{
     Ask, CreateRefund, ItemAsk, ItemMoney, ItemName, Parts, RefundRequest, UnitAsk, UnitMode,
 };
@@ -40,17 +38,7 @@ impl Shop {
         }
         let order = self.orders[self.dice.index(self.orders.len())];
         let request = self.request(order)?;
-        let command = CreateRefund {
-            order: ours(order),
-            via: Dialect::Native,
-            request,
-            note: String::new(),
-            reason: String::new(),
-            notify: false,
-            metadata: BTreeMap::new(),
-            processed_ms: None,
-            retry_of: None,
-        };
+        let command = CreateRefund::new(ours(order), Dialect::Native, request);
         let number = self.dice.next();
         let key = RequestKey { key: format!("key-{number:x}"), hash: format!("{number:x}") };
         let made = self.create(&command, &key)?;

@@ -237,17 +237,7 @@ impl Book {
 
 /// A command around a request.
 pub(crate) fn create(request: &RefundRequest) -> CreateRefund {
-    CreateRefund {
-        order: by_name("T1"),
-        via: Dialect::Native,
-        request: request.clone(),
-        note: String::new(),
-        reason: String::new(),
-        notify: false,
-        metadata: BTreeMap::new(),
-        processed_ms: None,
-        retry_of: None,
-    }
+    CreateRefund::new(by_name("T1"), Dialect::Native, request.clone())
 }
 
 fn assert_kept(promised: &Quote, refund: &Refund) {

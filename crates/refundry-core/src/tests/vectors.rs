@@ -21,17 +21,7 @@ fn check(ask: Ask, expected: Result<(i64, i64, i64), &str>) {
     let mut facts = published();
     let request = rounded(ask);
     let outcome = decide(&facts, &request).map(|quote| {
-        let command = CreateRefund {
-            order: by_name("T1"),
-            via: Dialect::DigitalRiver,
-            request: request.clone(),
-            note: String::new(),
-            reason: String::new(),
-            notify: false,
-            metadata: std::collections::BTreeMap::new(),
-            processed_ms: None,
-            retry_of: None,
-        };
+        let command = CreateRefund::new(by_name("T1"), Dialect::DigitalRiver, request.clone());
         let mut next = 1000;
         let decision = accept(&facts, &command, quote, 5, &mut || {
             next += 1;

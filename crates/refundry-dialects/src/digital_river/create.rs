@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use refundry_core::command::{
-    Ask, CreateRefund, CurrencyAsk, ItemAsk, ItemMoney, ItemName, ItemPart, Plan, RefundRequest, Rounding,
+    Ask, CreateRefund, CurrencyAsk, ItemAsk, ItemMoney, ItemName, ItemPart, RefundRequest, Rounding,
 };
 use refundry_core::limits::{ENTRIES_PER_REQUEST_MAX, REASON_CHARS_MAX, UNITS_PER_LINE_MAX};
 use refundry_core::money::{Currency, Decimal};
@@ -75,23 +75,16 @@ fn command(request: &Request<'_>, fields: &Fields<'_>) -> Result<CreateRefund, R
     else {
         return Err(bad_request(&problems));
     };
+    let request = RefundRequest {
+        currency: CurrencyAsk::Is(currency),
+        rounding: Rounding::HalfUp,
+        refundable_before,
+        ..RefundRequest::of(ask)
+    };
     Ok(CreateRefund {
-        order: order_reference(order),
-        via: Dialect::DigitalRiver,
-        request: RefundRequest {
-            ask,
-            plan: Plan::default(),
-            strategy: None,
-            currency: CurrencyAsk::Is(currency),
-            rounding: Rounding::HalfUp,
-            refundable_before,
-        },
-        note: String::new(),
         reason,
-        notify: false,
         metadata: metadata.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
-        processed_ms: None,
-        retry_of: None,
+        ..CreateRefund::new(order_reference(order), Dialect::DigitalRiver, request)
     })
 }
 

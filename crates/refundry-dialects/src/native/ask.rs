@@ -67,15 +67,12 @@ pub(super) fn read(fields: &Fields<'_>, order: Reference, request: &Request<'_>)
         refundable_before: refundable_before(request)?,
     };
     Ok(CreateRefund {
-        order,
-        via: Dialect::Native,
-        request: money,
         note: text_of(fields, "note", NOTE_CHARS_MAX)?,
         reason: text_of(fields, "reason", REASON_CHARS_MAX)?,
         notify: fields.flag("notify")?.unwrap_or(false),
         metadata: metadata(fields)?,
         processed_ms: time(fields, "processed_at")?,
-        retry_of: None,
+        ..CreateRefund::new(order, Dialect::Native, money)
     })
 }
 

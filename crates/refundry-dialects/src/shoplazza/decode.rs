@@ -1,8 +1,6 @@
 //! Wire → call: the two ways to create a refund. What can be said without the order is checked here, the rest by the
 //! rules.
 
-use std::collections::BTreeMap;
-
 use refundry_core::command::{
     AmountIn, Ask, CreateRefund, CurrencyAsk, LegAsk, PartAsk, PartMoney, Parts, Plan, RefundRequest, Rounding, Target,
     Total, UnitAsk, UnitMode,
@@ -73,17 +71,7 @@ pub(super) fn names_parts(request: &Request<'_>) -> bool {
 }
 
 fn command(order: Reference, request: RefundRequest, note: String) -> CreateRefund {
-    CreateRefund {
-        order,
-        via: Dialect::Shoplazza,
-        request,
-        note,
-        reason: String::new(),
-        notify: false,
-        metadata: BTreeMap::new(),
-        processed_ms: None,
-        retry_of: None,
-    }
+    CreateRefund { note, ..CreateRefund::new(order, Dialect::Shoplazza, request) }
 }
 
 fn order_reference(text: &str) -> Result<Reference, Bad> {

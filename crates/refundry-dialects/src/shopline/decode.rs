@@ -3,8 +3,6 @@
 //! Clients made by the platform's generator drop `false`, `0` and `""`, and send `{}` for objects that are not set, so
 //! all of these are one with a missing key here.
 
-use std::collections::BTreeMap;
-
 use refundry_core::command::{
     AmountIn, Ask, CreateRefund, CurrencyAsk, LegAsk, PartAsk, PartMoney, Parts, Plan, RefundRequest, Rounding, Target,
     Total, UnitAsk, UnitMode,
@@ -83,15 +81,10 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
         refundable_before: refundable_before(request)?,
     };
     let command = CreateRefund {
-        order: ids::order_reference(&order),
-        via: Dialect::Shopline,
-        request: refund,
         note: fields.text_or_empty("note", NOTE_CHARS_MAX).map_err(|m| reject::malformed(&m))?,
-        reason: String::new(),
         notify: flag(&fields, "notify")?,
-        metadata: BTreeMap::new(),
         processed_ms: processed_ms(version, &fields)?,
-        retry_of: None,
+        ..CreateRefund::new(ids::order_reference(&order), Dialect::Shopline, refund)
     };
     Ok(Call::CreateRefund { command: Box::new(command), wait: Wait::No })
 }

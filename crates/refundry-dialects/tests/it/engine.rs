@@ -456,17 +456,11 @@ mod tests {
     }
 
     fn create(order: Id, ask: Ask, wait: Wait) -> Call {
-        let command = CreateRefund {
-            order: Reference { text: order.to_string(), ours: Some(order) },
-            via: Dialect::Native,
-            request: RefundRequest { plan: Plan::default(), ..RefundRequest::of(ask) },
-            note: String::new(),
-            reason: String::new(),
-            notify: false,
-            metadata: BTreeMap::new(),
-            processed_ms: None,
-            retry_of: None,
-        };
+        let command = CreateRefund::new(
+            Reference { text: order.to_string(), ours: Some(order) },
+            Dialect::Native,
+            RefundRequest { plan: Plan::default(), ..RefundRequest::of(ask) },
+        );
         Call::CreateRefund { command: Box::new(command), wait }
     }
 

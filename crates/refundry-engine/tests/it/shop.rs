@@ -1,6 +1,5 @@
 //! A shop to try the engine on: its store, its clock, and orders built in a line or two.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -184,15 +183,9 @@ impl Shop {
 
     pub(crate) fn job(&self, order: Id, request: RefundRequest, key: Option<(&str, &str)>) -> Job {
         let command = CreateRefund {
-            order: Reference::plain(&order.to_string()),
-            via: Dialect::Native,
-            request,
             note: "a note".to_owned(),
             reason: "a reason".to_owned(),
-            notify: false,
-            metadata: BTreeMap::new(),
-            processed_ms: None,
-            retry_of: None,
+            ..CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Native, request)
         };
         let key = key.map(|(key, hash)| RequestKey { key: key.to_owned(), hash: hash.to_owned() });
         Job::Create { store: self.tenant, command: Box::new(command), key }

@@ -19,15 +19,8 @@ use crate::wire::{OrderView, RefundView, Reply};
 /// What a refund of `order`, asked through SHOPLINE, looks like here.
 fn seen(facts: &Facts, ask: Ask) -> Value {
     let command = CreateRefund {
-        order: Reference::plain("o"),
-        via: Dialect::Shopline,
-        request: RefundRequest::of(ask),
-        note: String::new(),
         reason: "r".repeat(70),
-        notify: false,
-        metadata: std::collections::BTreeMap::new(),
-        processed_ms: None,
-        retry_of: None,
+        ..CreateRefund::new(Reference::plain("o"), Dialect::Shopline, RefundRequest::of(ask))
     };
     let quote = decide(facts, &command.request).expect("a quote");
     let refund = accept(facts, &command, quote, 0, &mut || 7).refund;

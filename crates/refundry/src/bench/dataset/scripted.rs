@@ -3,8 +3,6 @@
 //!
 //! They are only asked for here. The server that is started next sends them.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, bail};
 use refundry_core::command::{Ask, CreateRefund, Parts, RefundRequest, UnitAsk, UnitMode};
 use refundry_core::order::{Dialect, Order, Payment, Reference};
@@ -80,14 +78,11 @@ pub(in crate::bench) fn one_unit(order: &str, line: &str, reason: &str) -> Creat
         location: String::new(),
     };
     CreateRefund {
-        order: Reference { text: order.to_owned(), ours: None },
-        via: Dialect::Native,
-        request: RefundRequest::of(Ask::Parts(Parts { units: vec![unit], ..Parts::default() })),
-        note: String::new(),
         reason: reason.to_owned(),
-        notify: false,
-        metadata: BTreeMap::new(),
-        processed_ms: None,
-        retry_of: None,
+        ..CreateRefund::new(
+            Reference { text: order.to_owned(), ours: None },
+            Dialect::Native,
+            RefundRequest::of(Ask::Parts(Parts { units: vec![unit], ..Parts::default() })),
+        )
     }
 }
