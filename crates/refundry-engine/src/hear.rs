@@ -373,13 +373,33 @@ fn made_there(
     let Some((refund, leg)) = by_reference else {
         return match answer {
             Answer::Done { .. } | Answer::Pending { .. } => external(tx, world, told, (order, payment), ids, now_ms),
-            _ => Ok((Effect::Stale, "a refund that was made elsewhere and failed there".to_owned(), None)),
+            _ => failed_there(tx, world, told, (order, payment), ids, now_ms),
         };
     };
     let news = match news_of(answer) {
         None => return Ok(nothing()),
         Some(News::Sent { .. }) => return Ok((Effect::Stale, "the refund is known".to_owned(), None)),
         Some(news) => news,
+    };
+    settle(tx, world, told, (order, refund, leg), news, ids, now_ms)
+}
+
+/// A refund that was made at the provider and failed there, before anything else was heard of it: it is taken in and
+/// fails at once, so that an event of its beginning which comes later finds it known.
+fn failed_there(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    told: Told<'_>,
+    (order, payment): (Id, usize),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Verdict, StoreError> {
+    let About::Refund { answer, .. } = &told.notice.about else { return Ok(nothing()) };
+    let Some(news @ News::Failed { .. }) = news_of(answer) else { return Ok(nothing()) };
+    let (_, _, begun) = external(tx, world, told, (order, payment), ids, now_ms)?;
+    let Some((refund, leg)) = begun.and_then(|refund| Some((refund.id, refund.legs.first()?.id))) else {
+        // It does not fit, and moved nothing.
+        return Ok((Effect::Stale, "a refund that was made elsewhere and failed there".to_owned(), None));
     };
     settle(tx, world, told, (order, refund, leg), news, ids, now_ms)
 }
@@ -394,6 +414,11 @@ fn settle(
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Verdict, StoreError> {
+    if let News::Succeeded { .. } = news
+        && let Some(why) = paid_after_all(tx, world, told, (refund, leg))?
+    {
+        return Ok((Effect::Waiting, why, None));
+    }
     let news = LegNews {
         store: told.store,
         order,
@@ -409,6 +434,21 @@ fn settle(
         Some(moved) => (Effect::Settled, format!("leg {leg}"), Some(moved)),
         None => (Effect::Stale, format!("leg {leg}"), None),
     })
+}
+
+/// Why a person must look where a provider says that it paid what it called failed before: the money may have been
+/// promised to somebody else since. `None` for what came late and is older than the failure.
+fn paid_after_all(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    told: Told<'_>,
+    (refund, leg): (Id, Id),
+) -> Result<Option<String>, StoreError> {
+    let (known, _) = world.refund(tx, told.store, refund)?.ok_or_else(missing_refund)?;
+    let state = known.legs.iter().find(|known| known.id == leg).map(|known| &known.state);
+    let Some(LegState::Failed { at_ms, code, .. }) = state else { return Ok(None) };
+    let is_newer = told.notice.happened_ms.is_some_and(|happened_ms| happened_ms > *at_ms);
+    Ok(is_newer.then(|| format!("leg {leg} failed with {code}, and is said to be paid now")))
 }
 
 /// What a refund made at the provider is called: by the provider, else by the event that told of it.
@@ -511,6 +551,11 @@ fn dispute(
     let (payment, _) = facts.payment(index);
     if payment.own_currency.code() != currency && *stage != DisputeStage::Won {
         let why = format!("it is in {currency}, the payment in {}", payment.own_currency.code());
+        return Ok((Effect::Waiting, why, None));
+    }
+    // What it holds is held of one payment, and cannot be let go of another.
+    if let Some(before) = before.as_ref().filter(|before| (before.order, before.payment) != (order, payment.id)) {
+        let why = format!("the dispute is known of payment {} of order {}", before.payment, before.order);
         return Ok((Effect::Waiting, why, None));
     }
     let happened_ms = notice.happened_ms.unwrap_or(now_ms);

@@ -400,7 +400,8 @@ fn check_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault> {
 fn check_payments_kept(before: &Facts, after: &Order) -> Result<(), IntakeFault> {
     for (index, payment) in before.order.payments.iter().enumerate() {
         let (_, paid) = before.payment(index);
-        if paid.held().is_zero() && before.balances.refunds == 0 {
+        let contested = !paid.disputed.is_zero() || !paid.own_disputed.is_zero();
+        if paid.held().is_zero() && !contested && before.balances.refunds == 0 {
             continue;
         }
         let pending = paid.pending.is_positive() || paid.own_pending.is_positive();

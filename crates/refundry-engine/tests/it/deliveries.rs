@@ -1,6 +1,7 @@
 //! What providers say unasked: late, twice, in any order, and about things that nobody here knows.
 
 use refundry_core::decide::News;
+use refundry_core::intake::IntakeFault;
 use refundry_core::order::{Id, Order};
 use refundry_core::refund::{LegState, RefundState, Shape};
 use refundry_engine::accept::{Job, Outcome};
@@ -26,6 +27,9 @@ on_both!(
     money_that_a_person_gave_up_and_that_was_paid_after_all_is_booked,
     a_dispute_holds_its_amount_until_it_is_won,
     old_news_of_a_dispute_changes_nothing,
+    what_was_called_failed_and_is_paid_later_waits_for_a_person,
+    a_dispute_keeps_to_its_payment,
+    a_contested_payment_stays_in_its_place,
 );
 
 fn hear(shop: &Shop, notices: Vec<Notice>) -> Vec<Effect> {
@@ -195,7 +199,12 @@ fn a_refund_made_at_the_provider_may_fail_there(on: Backend) {
     assert_eq!(hear(&shop, vec![failed]), [Effect::Settled]);
     assert_eq!(left(&shop, order), 4_400);
     let never_heard_of = refund("e3", None, "re_7", declined(), 100);
-    assert_eq!(hear(&shop, vec![never_heard_of]), [Effect::Stale]);
+    assert_eq!(hear(&shop, vec![never_heard_of]), [Effect::Settled]);
+    let its_beginning = refund("e4", None, "re_7", paid("re_7", 100), 100);
+    assert_eq!(hear(&shop, vec![its_beginning]), [Effect::Stale], "it comes too late");
+    assert_eq!(left(&shop, order), 4_400);
+    let more_than_there_is = refund("e5", None, "re_8", declined(), 4_401);
+    assert_eq!(hear(&shop, vec![more_than_there_is]), [Effect::Stale]);
     shop.assert_clean();
 }
 
@@ -282,6 +291,53 @@ fn money_that_a_person_gave_up_and_that_was_paid_after_all_is_booked(on: Backend
     assert_eq!(left(&shop, order), 3_400);
     assert_eq!(hear(&shop, vec![refund("e3", Some(leg), "re_1", declined(), 1_000)]), [Effect::Settled]);
     assert_eq!(left(&shop, order), 4_400, "and it came home again");
+    shop.assert_clean();
+}
+
+fn what_was_called_failed_and_is_paid_later_waits_for_a_person(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    shop.record(&call, declined()).unwrap();
+    let event = |name: &str, happened_ms| {
+        let paid = refund(name, Some(made.legs[0].id), "re_1", paid("re_1", 1_000), 1_000);
+        Notice { happened_ms: Some(happened_ms), ..paid }
+    };
+    assert_eq!(hear(&shop, vec![event("e1", NOW_MS - 1)]), [Effect::Stale], "it is older than the failure");
+    assert_eq!(hear(&shop, vec![event("e2", NOW_MS + 1)]), [Effect::Waiting]);
+    assert_eq!(waiting(&shop).len(), 1);
+    shop.assert_clean();
+}
+
+fn a_dispute_keeps_to_its_payment(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let mut other = plain("b");
+    "pi_2".clone_into(&mut other.payments[0].reference);
+    let other = shop.put(other);
+    let first = dispute("d1", DisputeStage::Open, 3_000, NOW_MS);
+    let mut second = dispute("d2", DisputeStage::Open, 1_000, NOW_MS + 1);
+    let About::Dispute { payment_reference, .. } = &mut second.about else { panic!("a dispute") };
+    "pi_2".clone_into(payment_reference);
+    assert_eq!(hear(&shop, vec![first, second]), [Effect::Disputed, Effect::Waiting]);
+    assert_eq!((left(&shop, order), left(&shop, other)), (1_400, 4_400));
+    shop.assert_clean();
+}
+
+fn a_contested_payment_stays_in_its_place(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    assert_eq!(hear(&shop, vec![dispute("d1", DisputeStage::Open, 3_000, NOW_MS)]), [Effect::Disputed]);
+    let mut moved = paid_order("a");
+    moved.payments[0].external_id = Some("another".to_owned());
+    let refused = shop.put_with(moved, Vec::new());
+    assert!(matches!(refused, Err(IntakeFault::ChangesRefunded { .. })), "{refused:?}");
+    let mut dropped = paid_order("a");
+    dropped.payments.clear();
+    let refused = shop.put_with(dropped, Vec::new());
+    assert!(matches!(refused, Err(IntakeFault::ChangesRefunded { .. })), "{refused:?}");
+    assert_eq!(left(&shop, order), 1_400);
     shop.assert_clean();
 }
 
