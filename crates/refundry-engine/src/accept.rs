@@ -497,7 +497,7 @@ impl Writer {
                 let by = Lessee { holder: &self.holder, lane: self.lane };
                 Outcome::Leased(execute::lease(tx, world, *store, by, now_ms, *limit)?)
             }
-            Job::Reclaim { store } => Outcome::Reclaimed(outbox::reclaim(tx, *store, &self.holder, now_ms)?),
+            Job::Reclaim { store } => Outcome::Reclaimed(outbox::reclaim(tx, *store, &self.holder, now_ms, LEASE_MS)?),
             Job::Record(news) => Outcome::Recorded(execute::record(tx, world, news, &mut self.ids, now_ms)?),
             Job::PutOrder { store, intake } => {
                 Outcome::Put(intake::put(tx, world, *store, intake, &mut self.ids, now_ms)?)

@@ -9,7 +9,7 @@ use refundry_core::order::{Id, Reference};
 use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_core::retry::{self, Destination};
 use refundry_store::outbox::{self, Stage};
-use refundry_store::{StoreError, Tx};
+use refundry_store::{StoreError, Tx, gateways};
 
 use crate::accept::missing_refund;
 use crate::execute::{ARRIVES_WITHIN_MS, WorkQueue};
@@ -43,7 +43,11 @@ pub(crate) fn settle_by_hand(
     let (refund, order) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     let Some(index) = refund.legs.iter().position(|l| l.id == leg) else { return Ok(Err(HandFault::LegUnknown)) };
     let driver = |l: &Leg| queue.registry().find(store, l.gateway(&order));
-    let no_driver = refund.legs.get(index).is_some_and(|l| driver(l).is_none());
+    let no_driver = match refund.legs.get(index) {
+        // Another process may have the key to a gateway that this one cannot read.
+        Some(l) => driver(l).is_none() && !is_configured(tx, store, l.gateway(&order))?,
+        None => false,
+    };
     let by_hand = refund.legs.get(index).is_some_and(|l| match l.state {
         LegState::Parked { .. } => true,
         // A leg in the outbox is a gateway's business.
@@ -58,16 +62,25 @@ pub(crate) fn settle_by_hand(
     if !by_hand || !is_word || (!no_driver && in_hand) {
         return Ok(Err(HandFault::NotByHand));
     }
-    let may_arrive = row.is_some_and(|row| now_ms < row.taken_ms + ARRIVES_WITHIN_MS);
+    let may_arrive = row.as_ref().is_some_and(|row| now_ms < row.taken_ms + ARRIVES_WITHIN_MS);
     if may_arrive && matches!(news, News::Failed { .. }) {
         return Ok(Err(HandFault::MayStillArrive));
     }
     let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news.clone(), now_ms);
     let Ok(decision) = decision else { return Ok(Err(HandFault::NotByHand)) };
-    // Without a driver it would be asked about for ever, with nobody there to answer.
-    world.finish(store, leg);
+    // Nobody asks about it any more. A worker that took it since it was looked at may be paying it: begun anew, this is
+    // seen.
+    if let Some(row) = row
+        && !outbox::take_back(tx, store, leg, row.attempts)?
+    {
+        return Err(StoreError::Busy);
+    }
     let entry = ids.next(now_ms);
     Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)?))
+}
+
+fn is_configured(tx: &mut Tx<'_>, store: i64, gateway: &str) -> Result<bool, StoreError> {
+    Ok(gateways::list(tx, store)?.iter().any(|known| known.name == gateway))
 }
 
 /// Why the gateway cannot be asked about a leg now.

@@ -37,6 +37,8 @@ pub struct GatewayCall {
     pub ask: Ask,
     /// The provider said that it has the leg.
     pub acknowledged: bool,
+    /// A person decides about it, and wants to know how it stands.
+    pub parked: bool,
     /// How often the leg was taken.
     pub attempts: i64,
     /// How many answers settled nothing so far.
@@ -63,9 +65,10 @@ impl GatewayCall {
     }
 
     /// Whether the leg may be sent after this answer to a look-up: only if the provider surely never had it, and there
-    /// is time. A leg that the provider once acknowledged is not sent again on its denial.
+    /// is time. A leg that the provider once acknowledged is not sent again on its denial, and one that a person
+    /// decides about is not sent at all: what made it wait for one may have been an acknowledgement.
     pub fn may_be_sent_after(&self, found: &Answer, now_ms: i64) -> bool {
-        *found == Answer::NotFound && !self.acknowledged && self.in_time(now_ms)
+        *found == Answer::NotFound && !self.acknowledged && !self.parked && self.in_time(now_ms)
     }
 
     /// Whether a call that begins now ends while the leg is ours.
@@ -234,13 +237,13 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         now_ms: until_ms - LEASE_MS,
         key_age_ms: if surely_unsent { 0 } else { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) },
     };
-    let acknowledged = matches!(leg.state, LegState::Sent { .. });
     GatewayCall {
         store,
         order: order.id,
         gateway: leg.gateway(order).to_owned(),
         ask,
-        acknowledged,
+        acknowledged: matches!(leg.state, LegState::Sent { .. }),
+        parked: matches!(leg.state, LegState::Parked { .. }),
         attempts,
         rung,
         surely_unsent,

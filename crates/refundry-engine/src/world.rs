@@ -13,7 +13,7 @@ use refundry_core::refund::Refund;
 use refundry_gateways::Registry;
 use refundry_store::evidence::{self, Evidence};
 use refundry_store::keys::{self, KeyRecord};
-use refundry_store::outbox::{self, OutboxRow, PutOff};
+use refundry_store::outbox::{self, OutboxRow, PutOff, UNASKED};
 use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
 
 use crate::accept::{Job, Pass};
@@ -405,9 +405,19 @@ impl World {
         self.done.push((store, leg));
     }
 
-    /// A leg is to be asked about again later.
+    /// A leg is to be asked about again later. What several jobs of a batch say of one leg becomes one row: a database
+    /// that updates from a list takes any one of several rows for the same leg. The later knows better where it stands;
+    /// when it is due, only an answer that somebody was sent for says.
     pub(crate) fn put_off(&mut self, row: PutOff) {
-        self.put_off.push(row);
+        let known = self.put_off.iter_mut().find(|known| (known.store, known.leg) == (row.store, row.leg));
+        match known {
+            Some(known) if row.attempts == UNASKED => {
+                known.stage = row.stage;
+                known.due_ms = known.due_ms.filter(|_| row.due_ms.is_some());
+            }
+            Some(known) => *known = row,
+            None => self.put_off.push(row),
+        }
     }
 
     /// Writes every row that changed, table by table, in key order; gives back what is known then.

@@ -80,10 +80,11 @@ pub fn lease(
     tx.query(LEASE, &params, |row| decode(row, store))
 }
 
-/// Makes legs due at once that somebody else leased: for a process that knows it is the only one. They keep their count
-/// of attempts, so they are looked up before they are sent. Gives how many.
-pub fn reclaim(tx: &mut Tx<'_>, store: i64, holder: &str, now_ms: i64) -> Result<u64, StoreError> {
-    tx.execute(RECLAIM, &[store.into(), holder.into(), now_ms.into()])
+/// Makes legs due at once that somebody else holds by a lease of `lease_ms`: for a process that knows it is the only
+/// one. They keep their count of attempts, so they are looked up before they are sent; those that are put off to later
+/// than a lease runs stay so, or every start would use up some of their patience. Gives how many.
+pub fn reclaim(tx: &mut Tx<'_>, store: i64, holder: &str, now_ms: i64, lease_ms: i64) -> Result<u64, StoreError> {
+    tx.execute(RECLAIM, &[store.into(), holder.into(), now_ms.into(), lease_ms.into()])
 }
 
 /// Which of some stores have legs that are due.
@@ -132,6 +133,11 @@ pub fn withdraw(tx: &mut Tx<'_>, store: i64, leg: Id) -> Result<bool, StoreError
     Ok(tx.execute(WITHDRAW, &[store.into(), number(leg)?])? == 1)
 }
 
+/// Removes a leg that was taken so often, so that nobody can take it any more; `false` if it was taken since.
+pub fn take_back(tx: &mut Tx<'_>, store: i64, leg: Id, attempts: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(TAKE_BACK, &[store.into(), number(leg)?, attempts.into()])? == 1)
+}
+
 /// Makes a leg due now that is due after `later_ms`, so late that no worker can have it in hand. One that waits for a
 /// person is asked about once more, and waits on. `false` where it is due sooner, or is not there.
 pub fn hasten(tx: &mut Tx<'_>, store: i64, leg: Id, now_ms: i64, later_ms: i64) -> Result<bool, StoreError> {
@@ -154,7 +160,8 @@ pub struct PutOff {
     pub attempts: i64,
 }
 
-/// The number of attempts of news that came unasked: it changes where the leg stands, not when it is due.
+/// The number of attempts of news that came unasked: it changes where the leg stands, not when it is due, unless a
+/// person decides from now on.
 pub const UNASKED: i64 = -1;
 
 /// Puts off legs and notes where they stand, except those that somebody else has taken since, who will know better.
@@ -194,7 +201,8 @@ const LEASE: &str = "
     RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung";
 const RECLAIM: &str = "
     UPDATE outbox SET due_ms = ?3
-    WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3 AND stage <> 'parked'";
+    WHERE store = ?1 AND holder <> '' AND holder <> ?2 AND due_ms > ?3
+        AND due_ms <= taken_ms + ?4 AND stage <> 'parked'";
 const NEXT_DUE: &str = "SELECT MIN(due_ms) FROM outbox WHERE store = ?1";
 const GET: &str = "
     SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung
@@ -204,11 +212,12 @@ const IN_STAGE: &str = "
     FROM outbox WHERE store = ?1 AND stage = ?2 AND leg_id > ?3 ORDER BY leg_id LIMIT ?4";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const TAKE_BACK: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND attempts = ?3";
 const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
     UPDATE outbox SET
         stage = CASE WHEN attempts = ?4 OR ?4 = -1 THEN ?5 ELSE stage END,
-        due_ms = CASE WHEN attempts = ?4 THEN ?3 ELSE due_ms END,
+        due_ms = CASE WHEN attempts = ?4 OR (?4 = -1 AND ?5 = 'parked') THEN ?3 ELSE due_ms END,
         rung = CASE WHEN attempts = ?4 THEN rung + 1 ELSE rung END
     WHERE store = ?1 AND leg_id = ?2";
 const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";

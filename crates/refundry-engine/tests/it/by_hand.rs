@@ -1,11 +1,12 @@
 //! What a person does about a refund: call it off, try again what failed, choose gateways.
 
+use refundry_core::limits::LEASE_MS;
 use refundry_core::order::{ComponentKind, Id};
 use refundry_core::refund::{LegState, RefundState, Route};
 use refundry_core::retry::Destination;
 use refundry_engine::accept::{Accepted, Job, Outcome, RequestKey};
 use refundry_engine::by_hand::{AskFault, CancelFault, RetryAsk, RetryFault};
-use refundry_gateways::Answer;
+use refundry_gateways::{Answer, Purpose};
 
 use crate::books::{ours, plain};
 use crate::shop::{
@@ -22,6 +23,8 @@ on_both!(
     a_retry_is_decided_on_what_is_left_now,
     a_ladder_ends_with_a_person,
     the_provider_is_asked_at_once_when_a_person_wants_to_know,
+    what_waits_for_a_person_is_asked_about_and_never_sent,
+    a_start_takes_over_what_was_leased_and_not_what_was_put_off,
 );
 
 fn cancel(shop: &Shop, refund: Id) -> Result<RefundState, CancelFault> {
@@ -244,5 +247,52 @@ fn the_provider_is_asked_at_once_when_a_person_wants_to_know(on: Backend) {
     assert_eq!(ask(refund.id, leg), Err(AskFault::NothingToAsk));
     assert_eq!(ask(refund.id, 7), Err(AskFault::LegUnknown));
     assert_eq!(ask(7, leg), Err(AskFault::RefundUnknown));
+    shop.assert_clean();
+}
+
+fn what_waits_for_a_person_is_asked_about_and_never_sent(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let leg = refund.legs[0].id;
+    let call = shop.calls().remove(0);
+    shop.record(&call, Answer::Pending { reference: "re_1".to_owned() }).unwrap();
+    shop.tick(1_000);
+    let call = shop.lease().remove(0);
+    assert!(!call.may_be_sent_after(&Answer::NotFound, shop.now_ms()), "the provider had it");
+    shop.record(&call, Answer::NotFound).unwrap();
+    assert!(matches!(shop.refund(refund.id).legs[0].state, LegState::Parked { .. }));
+    shop.tick(1_000_000);
+    match shop.call(Job::AskNow { store: shop.tenant, refund: ours(refund.id), leg }) {
+        Outcome::Asked(asked) => assert!(asked.is_ok()),
+        other => panic!("{other:?}"),
+    }
+    let call = shop.lease().remove(0);
+    assert_eq!(call.first(), Purpose::Lookup);
+    assert!(!call.may_be_sent_after(&Answer::NotFound, shop.now_ms()), "it still may have it");
+    shop.record(&call, Answer::NotFound);
+    assert!(matches!(shop.refund(refund.id).legs[0].state, LegState::Parked { .. }));
+    shop.assert_clean();
+}
+
+fn a_start_takes_over_what_was_leased_and_not_what_was_put_off(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let refund = shop.create(order, amount("10.00")).unwrap().refund;
+    let mut call = shop.calls().remove(0);
+    for wait in [1_000, 5_000, 30_000] {
+        shop.record(&call, unknown());
+        shop.tick(wait);
+        call = shop.lease().remove(0);
+    }
+    let leg = refund.legs[0].id;
+    let reclaim = |now_ms| {
+        let store = shop.engine.store();
+        store.write(|tx| refundry_store::outbox::reclaim(tx, shop.tenant, "another", now_ms, LEASE_MS)).unwrap()
+    };
+    assert_eq!(reclaim(shop.now_ms()), 1, "its worker is lost");
+    let call = shop.lease().remove(0);
+    shop.record(&call, unknown());
+    assert_eq!(reclaim(shop.now_ms()), 0, "leg {leg} is to be asked about in minutes");
     shop.assert_clean();
 }
