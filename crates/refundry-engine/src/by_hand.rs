@@ -62,7 +62,10 @@ pub(crate) fn settle_by_hand(
     if !by_hand || !is_word || (!no_driver && in_hand) {
         return Ok(Err(HandFault::NotByHand));
     }
-    let may_arrive = row.as_ref().is_some_and(|row| now_ms < row.taken_ms + ARRIVES_WITHIN_MS);
+    let may_arrive = row.as_ref().is_some_and(|row| {
+        let surely_unsent = row.stage == Stage::Waiting;
+        !surely_unsent && now_ms < row.taken_ms + ARRIVES_WITHIN_MS
+    });
     if may_arrive && matches!(news, News::Failed { .. }) {
         return Ok(Err(HandFault::MayStillArrive));
     }

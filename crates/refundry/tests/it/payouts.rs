@@ -161,7 +161,10 @@ fn a_parked_leg_waits_for_a_person_and_is_settled_by_hand(on: Backend) {
     assert_eq!(doctor(&place).0, Some(4));
     let settle = format!("/v1/refunds/{}/legs/{}/settle", text(&other, "id"), text(second, "leg"));
     let answer = client.post(&settle, &json!({"outcome": "failed", "reference": "they never had it"}));
-    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("failed")), "{}", answer.text());
+    assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("leg_not_settleable")), "{}", answer.text());
+    assert!(text(&answer.json(), "detail").contains("within two minutes"), "{}", answer.text());
+    let answer = client.post(&settle, &json!({"outcome": "succeeded", "reference": "140.03 and a cent"}));
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("succeeded")), "{}", answer.text());
     assert_eq!(doctor(&place).0, Some(0));
     place.assert_clean();
 }
