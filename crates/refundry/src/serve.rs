@@ -99,12 +99,13 @@ impl Started {
             let (stop, stopped) = watch::channel(false);
             let upkeep =
                 tokio::spawn(worker::upkeep(Arc::clone(&self.engine), Arc::clone(&self.book), stopped.clone()));
+            let waiting = tokio::spawn(worker::look_at_waiting(Arc::clone(&self.engine), stopped.clone()));
             let worker = self.working.then(|| self.worker(&stopped));
             let server = start(Arc::clone(&self.engine), stopped).await?;
             wait_for_stop().await?;
             tracing::info!("stopping");
             let _ = stop.send(true);
-            for task in [server, worker].into_iter().flatten() {
+            for task in [server, worker, Some(waiting)].into_iter().flatten() {
                 task.await.context("a part of the server ended by itself")?;
             }
             upkeep.await.context("the upkeep ended by itself")

@@ -1,9 +1,11 @@
 //! Pays legs out: takes what the engine leased, calls gateways outside of any transaction, hands the answers back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use refundry_core::limits::CALLS_IN_FLIGHT_MAX;
+use refundry_core::order::Id;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, LegNews, Outcome};
 use refundry_engine::execute::GatewayCall;
@@ -22,8 +24,11 @@ const WAITERS: Duration = Duration::from_millis(100);
 const CLEAN_UP_ROUNDS: u32 = 36_000;
 /// Rounds of [`WAITERS`] between two looks at the gateways that stores configured: a second.
 const BOOK_ROUNDS: u32 = 10;
-/// Rounds of [`WAITERS`] between two tries of events that wait for their order: a minute.
-const INBOX_ROUNDS: u32 = 600;
+/// How often events are tried again that wait for their order.
+const INBOX: Duration = Duration::from_mins(1);
+/// Waiting events of a store that are tried in one round, about: an account that serves other shops too may have any
+/// number of them, and none will ever fit here.
+const EVENTS_A_ROUND: usize = 500;
 
 /// Works until it is told to stop; calls under way are finished.
 pub(crate) async fn run(
@@ -90,12 +95,6 @@ pub(crate) async fn upkeep(engine: Arc<Engine>, book: Arc<Book>, mut stopped: wa
                 tracing::error!(%error, "the gateways that stores configured cannot be read");
             }
         }
-        if rounds.is_multiple_of(INBOX_ROUNDS) {
-            let engine = Arc::clone(&engine);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || hear_again(&engine)).await {
-                tracing::error!(%error, "events that wait cannot be tried again");
-            }
-        }
         if rounds.is_multiple_of(CLEAN_UP_ROUNDS) {
             let engine = Arc::clone(&engine);
             if let Ok(Err(error)) = tokio::task::spawn_blocking(move || forget_keys(&engine)).await {
@@ -105,22 +104,44 @@ pub(crate) async fn upkeep(engine: Arc<Engine>, book: Arc<Book>, mut stopped: wa
     }
 }
 
-/// Tries events again that wait for their order.
-fn hear_again(engine: &Engine) -> Result<(), StoreError> {
-    for store in engine.store().read(stores::list)? {
-        let mut after = 0;
-        while !engine.store().read(|tx| inbox::waiting(tx, store.id, after, 1))?.is_empty() {
-            match engine.call(Job::HearAgain { store: store.id, after }) {
-                Ok(Outcome::HeardAgain(heard)) => match heard.last() {
-                    Some((last, _)) => after = *last,
-                    None => break,
-                },
-                // A full queue, or an event that cannot be read: it is logged there, and tried in the next round.
-                Ok(_) | Err(_) => break,
-            }
+/// Tries events again that wait for their order, on a beat of its own: however many there are, nobody waits for them.
+pub(crate) async fn look_at_waiting(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
+    let mut places = HashMap::new();
+    while timeout(INBOX, stopped.changed()).await.is_err() {
+        let (engine, from) = (Arc::clone(&engine), places.clone());
+        match tokio::task::spawn_blocking(move || hear_again(&engine, from)).await {
+            Ok(Ok(reached)) => places = reached,
+            Ok(Err(error)) => tracing::error!(%error, "events that wait cannot be read"),
+            Err(panic) => tracing::error!(%panic, "events that wait could not be tried again"),
         }
     }
-    Ok(())
+}
+
+/// One round over the events that wait, each store from where the last round ended; gives where this one did.
+fn hear_again(engine: &Engine, mut places: HashMap<i64, Id>) -> Result<HashMap<i64, Id>, StoreError> {
+    for store in engine.store().read(stores::list)? {
+        let mut after = places.remove(&store.id).unwrap_or(0);
+        let mut tried = 0;
+        while tried < EVENTS_A_ROUND {
+            let Some(next) = engine.store().read(|tx| inbox::waiting(tx, store.id, after, 1))?.pop() else {
+                after = 0;
+                break;
+            };
+            let heard = match engine.call(Job::HearAgain { store: store.id, after }) {
+                Ok(Outcome::HeardAgain(heard)) => heard,
+                Ok(_) => Vec::new(),
+                Err(error) => {
+                    tracing::error!(%error, event = next.id, "an event that waits cannot be tried again");
+                    Vec::new()
+                }
+            };
+            // One that cannot be tried must not hold up those behind it.
+            after = heard.last().map_or(next.id, |(last, _)| *last);
+            tried += heard.len().max(1);
+        }
+        places.insert(store.id, after);
+    }
+    Ok(places)
 }
 
 /// Forgets idempotency keys that are too old to count.
