@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::drivers::base_url;
 use crate::units::{self, Units};
-use crate::wire::{answered, leg_id, not_considered, rfc3339_ms, without_payment};
+use crate::wire::{answered, leg_id, not_considered, rfc3339_ms, unknown_here, without_payment};
 use crate::{
     Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Page, Purpose,
     Setting, SettingFault, Settings, Span, Standing, StatementFault, StatementLine, Step,
@@ -83,9 +83,12 @@ const FINAL: &[(u16, &str, &str)] = &[
     (422, "IR_05", "amount"),
     (400, "IR_06", "Refunds are currently not supported"),
     (422, "IR_06", "Refunds are currently not supported"),
-    (404, "HE_02", "Payment does not exist"),
+    (404, "HE_02", NO_SUCH_PAYMENT),
     (404, "HE_04", "Successful payment not found"),
 ];
+
+/// How the message begins that says that the payment is unknown.
+const NO_SUCH_PAYMENT: &str = "Payment does not exist";
 
 /// How the message begins by which a look-up is told that there is no such refund.
 const NO_SUCH_REFUND: &str = "Refund does not exist";
@@ -350,6 +353,9 @@ fn refused(purpose: Purpose, ask: &Ask, status: u16, fault: Fault) -> Answer {
     let is_final = FINAL.iter().any(|(known_status, code, begin)| {
         *known_status == status && *code == fault.code && fault.message.starts_with(begin)
     });
+    if status == 404 && fault.code == "HE_02" && fault.message.starts_with(NO_SUCH_PAYMENT) {
+        return unknown_here(purpose, ask, Answer::Declined { code: fault.code, message: fault.message });
+    }
     match purpose {
         Purpose::Refund if is_final && !may_be_on_its_way => {
             Answer::Declined { code: fault.code, message: fault.message }

@@ -43,6 +43,16 @@ pub(crate) fn not_considered(purpose: Purpose, status: u16, body: &[u8]) -> Answ
     }
 }
 
+/// The provider knows no such payment, or no such refund. To a request that is surely the first that is a no, which is
+/// `declined`. To any other it says nothing of the money: the gateway may have been pointed at another account since,
+/// and the one that was asked first may have paid.
+pub(crate) fn unknown_here(purpose: Purpose, ask: &Ask, declined: Answer) -> Answer {
+    if purpose == Purpose::Refund && ask.key_age_ms == 0 {
+        return declined;
+    }
+    Answer::unknown("not known here: the account may be another one than was asked first")
+}
+
 /// For a leg whose payment the provider was never named to us, so there is nothing to ask it about.
 pub(crate) fn without_payment(ask: &Ask) -> Option<Answer> {
     ask.payment_reference.is_empty().then(|| Answer::Declined {

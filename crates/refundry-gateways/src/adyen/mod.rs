@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::drivers::base_url;
 use crate::signing::from_hex;
 use crate::units::{self, Units};
-use crate::wire::{answered, not_considered, path_segment, without_payment};
+use crate::wire::{answered, not_considered, path_segment, unknown_here, without_payment};
 use crate::{
     Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, Inquiry, KeyMemory, Method, Purpose,
     Setting, SettingFault, Settings, StatementFault, StatementLine, Step,
@@ -80,9 +80,12 @@ const DOUBT_MS: &[i64] =
 /// Adyen's own libraries and their issues show them.
 const FINAL: &[&str] = &[
     // Invalid amount specified.
-    "137", // Original pspReference required for this operation: it knows no such payment.
-    "167",
+    "137",
+    UNKNOWN_HERE,
 ];
+
+/// Original pspReference required for this operation: it knows no such payment.
+const UNKNOWN_HERE: &str = "167";
 
 impl Adyen {
     /// A gateway of these settings, or which of them is wrong.
@@ -159,7 +162,7 @@ impl Gateway for Adyen {
         Step::Answer(match status {
             200 | 201 => received(ask, &body),
             401 | 403 | 429 => not_considered(purpose, status, &body),
-            422 => refused(&body),
+            422 => refused(purpose, ask, &body),
             _ => Answer::unknown(format!("status {status}")),
         })
     }
@@ -230,10 +233,12 @@ struct Refusal {
     error_type: String,
 }
 
-fn refused(body: &[u8]) -> Answer {
+fn refused(purpose: Purpose, ask: &Ask, body: &[u8]) -> Answer {
     match serde_json::from_slice::<Refusal>(body) {
         Ok(refusal) if refusal.error_type == "validation" && FINAL.contains(&refusal.error_code.as_str()) => {
-            Answer::Declined { code: refusal.error_code, message: refusal.message }
+            let is_unknown = refusal.error_code == UNKNOWN_HERE;
+            let declined = Answer::Declined { code: refusal.error_code, message: refusal.message };
+            if is_unknown { unknown_here(purpose, ask, declined) } else { declined }
         }
         // 704 is one of them: the key is in use, and what became of the first request is not known yet.
         Ok(refusal) => Answer::unknown(format!("status 422, code {}", refusal.error_code)),

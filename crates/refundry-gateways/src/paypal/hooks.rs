@@ -192,7 +192,10 @@ fn about_dispute(dispute: &Dispute) -> Option<Vec<About>> {
         let own = disputed.gross_amount.as_ref().filter(|_| !only);
         let amount = own.unwrap_or(&dispute.amount);
         Some(About::Dispute {
-            dispute_reference: dispute.id.clone(),
+            // The books keep one record for a reference, of one payment. The payment is named even where it is the only
+            // one: nothing says that a dispute keeps to the payments that it began with, and a record must not change
+            // its name on the way from hold to outcome.
+            dispute_reference: format!("{}:{}", dispute.id, disputed.seller_transaction_id),
             payment_reference: disputed.seller_transaction_id.clone(),
             payment_alias: String::new(),
             stage: stage(dispute),

@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::drivers::base_url;
 use crate::signing::to_base64;
 use crate::units::{self, Units, read_decimal};
-use crate::wire::{answered, not_considered, path_segment, without_payment};
+use crate::wire::{answered, not_considered, path_segment, unknown_here, without_payment};
 use crate::{
     Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Purpose, Setting,
     SettingFault, Settings, StatementFault, StatementLine, Step,
@@ -67,6 +67,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
 const UNITS: Units = Units { exceptions: &[("HUF", 0), ("JPY", 0), ("TWD", 0)] };
 
 const KEYS: KeyMemory = KeyMemory::Days(45);
+
+/// The issue of status 404: it knows no such capture, or, asked for a refund by its name, no such refund.
+const UNKNOWN_HERE: &str = "INVALID_RESOURCE_ID";
 
 /// Issues of status 422 that surely mean "not taken, and never will be under these figures".
 const FINAL: &[&str] = &[
@@ -361,14 +364,14 @@ fn refused(status: u16, purpose: Purpose, ask: &Ask, body: &[u8]) -> Answer {
     };
     let is_first = purpose == Purpose::Refund && ask.key_age_ms == 0;
     let is_final = |issue: &str| match (status, refusal.name.as_str()) {
-        // It knows no such capture. A refund that it named itself, it must know.
-        (404, "RESOURCE_NOT_FOUND") => {
-            issue == "INVALID_RESOURCE_ID" && (purpose == Purpose::Refund || ask.refund_reference.is_empty())
-        }
+        (404, "RESOURCE_NOT_FOUND") => issue == UNKNOWN_HERE,
         (422, "UNPROCESSABLE_ENTITY") => FINAL.contains(&issue) || (is_first && FINAL_AT_FIRST.contains(&issue)),
         _ => false,
     };
     match refusal.details.into_iter().find(|detail| is_final(&detail.issue)) {
+        Some(detail) if detail.issue == UNKNOWN_HERE => {
+            unknown_here(purpose, ask, Answer::Declined { code: detail.issue, message: detail.description })
+        }
         Some(detail) => Answer::Declined { code: detail.issue, message: detail.description },
         None => Answer::unknown(format!("status {status}: {}", refusal.name)),
     }
