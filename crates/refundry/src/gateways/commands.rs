@@ -104,7 +104,7 @@ fn put(args: &PutArgs) -> anyhow::Result<()> {
     let known = known.iter().find(|known| known.name == args.name);
     let (plain, secret) = given(args)?;
     let change = Change { store: store.id, name: &args.name, driver: args.driver.as_deref(), plain, secret };
-    let record = match changed(&vault, known, change, engine.clock().now_ms()) {
+    let record = match changed(&vault, &engine, known, change) {
         Ok(record) => record,
         Err(ChangeFault::InSight(name)) => {
             bail!("{name} is a secret, which is not to stand on a command line: use --secret-env or --secret-file")
