@@ -22,7 +22,7 @@ use refundry_engine::tenants::Caller;
 use refundry_gateways::{About, Notice};
 
 use super::{App, failed, mismatch, shared_view, written};
-use crate::gateways::{Book, Change, ChangeFault, in_use, secrets_stay};
+use crate::gateways::{Book, Change, ChangeFault, LAST_ROUTE, in_use, secrets_stay};
 
 impl App {
     /// Calls a refund off.
@@ -203,6 +203,9 @@ impl App {
             (Outcome::Routed(None), Some(name)) => {
                 let reason = format!("the store has no gateway \"{name}\"");
                 Err(refused(PayoutFault::Setting { field: "gateway".to_owned(), reason }))
+            }
+            (Outcome::Routed(None), None) => {
+                Err(refused(PayoutFault::Setting { field: "gateway".to_owned(), reason: LAST_ROUTE.to_owned() }))
             }
             _ => Err(mismatch()),
         }

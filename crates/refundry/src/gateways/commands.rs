@@ -10,7 +10,7 @@ use refundry_engine::settings::{RouteAsk, StoreSettings};
 use refundry_engine::store::gateways;
 use refundry_gateways::drivers::DRIVERS;
 
-use super::{Change, ChangeFault, SecretsArgs, Vault, changed};
+use super::{Change, ChangeFault, LAST_ROUTE, SecretsArgs, Vault, changed};
 use crate::cli::DataArgs;
 use crate::database::idle_engine;
 use crate::serve::say;
@@ -163,6 +163,7 @@ fn route(data: &DataArgs, store: &str, channel: &str, gateway: Option<String>) -
         (Outcome::Routed(None), Some(gateway)) => {
             bail!("the store {} has no gateway {gateway}; `refundry gateway list` shows all", store.handle)
         }
+        (Outcome::Routed(None), None) => bail!(LAST_ROUTE),
         _ => bail!("the writer answered something else than was asked"),
     }
 }

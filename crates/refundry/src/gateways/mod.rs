@@ -23,6 +23,9 @@ use refundry_gateways::{Chooses, Driver, Gateway, Setting, SettingFault, Setting
 pub(crate) use commands::{GatewayCommand, run};
 pub(crate) use vault::{SecretsArgs, Vault};
 
+/// Why the only route of a store stays, and what to do.
+pub(crate) const LAST_ROUTE: &str = "the last route cannot be taken away; to stop paying out, route `*` to `manual`";
+
 /// The gateways of all stores, as this process has them.
 pub(crate) struct Book {
     vault: Vault,

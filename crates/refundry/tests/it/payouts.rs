@@ -18,6 +18,7 @@ on_both! {
     a_refund_that_is_not_taken_is_called_off,
     a_gateway_works_without_a_restart_and_keeps_its_secrets,
     who_is_asked_stays_while_legs_are_open,
+    the_last_route_stays,
     deliveries_settle_legs_and_what_fits_nothing_waits_for_a_person,
 }
 
@@ -353,6 +354,25 @@ fn who_is_asked_stays_while_legs_are_open(on: Backend) {
     assert!(no.text().contains("secret_key, webhook_secret"), "{}", no.text());
     host["secrets"] = json!({"secret_key": till::KEY, "webhook_secret": till::SIGNING});
     assert_eq!(put(&mut client, "/v1/gateways/stripe-eu", &host).status, 200);
+    place.assert_clean();
+}
+
+fn the_last_route_stays(on: Backend) {
+    let place = Place::new(on);
+    let server = place.serve(&["--no-work"]);
+    let mut client = server.client();
+    let nowhere = json!({"gateway": Value::Null});
+    assert_eq!(put(&mut client, "/v1/routes/card", &nowhere).status, 200, "there is none yet");
+    assert_eq!(put(&mut client, "/v1/routes/card", &json!({"gateway": "manual"})).status, 200);
+    let no = put(&mut client, "/v1/routes/card", &nowhere);
+    assert_eq!((no.status, &no.json()["field"]), (422, &json!("gateway")), "{}", no.text());
+    assert!(no.text().contains("route `*` to `manual`"), "{}", no.text());
+    let output = run(&[&["gateway", "route", "--store", "demo", "card"], &place.args()[..]].concat());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("the last route cannot be taken away"), "{told}");
+    assert_eq!(client.get("/v1/routes").json()["data"], json!([{"channel": "card", "gateway": "manual"}]));
+    assert_eq!(put(&mut client, "/v1/routes/*", &json!({"gateway": "manual"})).status, 200);
+    assert_eq!(put(&mut client, "/v1/routes/card", &nowhere).status, 200);
     place.assert_clean();
 }
 
