@@ -277,6 +277,17 @@ pub enum PayoutFault {
         /// The driver that it has.
         driver: String,
     },
+    /// A setting that chooses who is asked stays while legs may have been sent.
+    GatewayInUse {
+        /// The gateway.
+        gateway: String,
+        /// Where in the request.
+        field: String,
+        /// How many legs are open.
+        legs: usize,
+        /// What to do.
+        reason: String,
+    },
     /// A setting of a gateway or route cannot be taken.
     Setting {
         /// Where in the request.

@@ -366,7 +366,7 @@ pub enum Outcome {
     Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
     /// To `PutGateway`: `false` means that the name is taken by another driver.
     Configured(bool),
-    /// To `Route`: the settings after it; `None` where there is no such gateway.
+    /// To `Route`: the settings after it; `None` where there is no such gateway, or it takes the last route away.
     Routed(Option<StoreSettings>),
     /// To `Choose`: the settings after it.
     Chosen(StoreSettings),

@@ -77,14 +77,19 @@ pub struct RouteAsk {
     pub gateway: Option<String>,
 }
 
-/// Leads a channel to a gateway of the store or a built-in one; `None` where there is no such gateway.
+/// Leads a channel to a gateway of the store or a built-in one; `None` where there is none, or no other route.
+///
+/// The last route stays: a store without any has its refunds paid by the simulated provider, and then real ones would
+/// look paid too.
 pub(crate) fn route(tx: &mut Tx<'_>, store: i64, ask: &RouteAsk) -> Result<Option<StoreSettings>, StoreError> {
     let record = stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
     let mut settings = StoreSettings::read(&record.settings)?;
     let channel = ask.channel.to_lowercase();
     match &ask.gateway {
         None => {
-            settings.routes.remove(&channel);
+            if settings.routes.remove(&channel).is_some() && settings.routes.is_empty() {
+                return Ok(None);
+            }
         }
         Some(gateway) => {
             let built_in = [MANUAL, SIMULATED].contains(&gateway.as_str());

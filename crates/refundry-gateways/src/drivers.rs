@@ -32,6 +32,19 @@ pub struct Setting {
     pub secret: bool,
     /// The driver does not work without it.
     pub required: bool,
+    /// What a change of it would change about who is spoken to.
+    pub chooses: Chooses,
+}
+
+/// What a setting decides about who is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chooses {
+    /// Nothing; a secret does not either, because a key that is replaced opens the same account.
+    Nothing,
+    /// Which account at the provider. What was asked at one cannot be looked up at another.
+    Account,
+    /// Which host, and so who is shown the secrets; also which account, as one host knows nothing of another's.
+    Host,
 }
 
 /// Settings by name.
@@ -106,6 +119,7 @@ const BASE_URL_REQUIRED: Setting = Setting {
     about: "Where it is reached, for example http://127.0.0.1:8090",
     secret: false,
     required: true,
+    chooses: Chooses::Host,
 };
 
 const NOTIFY_SECRET: Setting = Setting {
@@ -113,6 +127,7 @@ const NOTIFY_SECRET: Setting = Setting {
     about: "What its events are signed with, as given to --notify-secret",
     secret: true,
     required: false,
+    chooses: Chooses::Nothing,
 };
 
 /// Reads a file that a provider offers for download, with the settings that are no secrets.
@@ -226,6 +241,14 @@ mod tests {
         let adyen = driver("adyen").unwrap().file_reader().unwrap();
         assert!(adyen(&Settings::default(), b"").unwrap_err().reason.contains("merchant account"));
         assert!(driver("manual").unwrap().file_reader().is_none());
+    }
+
+    #[test]
+    fn what_chooses_a_host_or_an_account_is_no_secret_and_every_address_does() {
+        for setting in DRIVERS.iter().flat_map(|driver| driver.settings) {
+            assert!(!setting.secret || setting.chooses == Chooses::Nothing, "{setting:?}");
+            assert_eq!(setting.name == "base_url", setting.chooses == Chooses::Host, "{setting:?}");
+        }
     }
 
     #[test]

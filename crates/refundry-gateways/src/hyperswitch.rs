@@ -30,7 +30,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::drivers::base_url;
+use crate::drivers::{Chooses, base_url};
 use crate::units::{self, Units};
 use crate::wire::{answered, leg_id, not_considered, rfc3339_ms, unknown_here, without_payment};
 use crate::{
@@ -47,18 +47,26 @@ pub struct Hyperswitch {
 
 /// What it needs to know.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting { name: "api_key", about: "API key of the merchant account", secret: true, required: true },
+    Setting {
+        name: "api_key",
+        about: "API key of the merchant account",
+        secret: true,
+        required: true,
+        chooses: Chooses::Nothing,
+    },
     Setting {
         name: "base_url",
         about: "Where it is reached, if not at https://api.hyperswitch.io",
         secret: false,
         required: false,
+        chooses: Chooses::Host,
     },
     Setting {
         name: "webhook_key",
         about: "Payment response hash key of the profile, which signs webhooks; several with commas to replace it",
         secret: true,
         required: false,
+        chooses: Chooses::Nothing,
     },
 ];
 

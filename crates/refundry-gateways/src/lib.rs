@@ -46,7 +46,7 @@ mod wire;
 use std::fmt;
 
 pub use adyen::Adyen;
-pub use drivers::{Driver, Setting, SettingFault, Settings};
+pub use drivers::{Chooses, Driver, Setting, SettingFault, Settings};
 pub use hooks::{About, Delivery, DisputeStage, Heard, Notice};
 pub use http::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
 pub use hyperswitch::Hyperswitch;

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::drivers::base_url;
+use crate::drivers::{Chooses, base_url};
 use crate::signing::{Hash, from_hex, to_hex};
 use crate::text::form_encoded;
 use crate::units::{self, Units};
@@ -49,30 +49,35 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Where your service is reached, for example https://shop.example/refundry",
         secret: false,
         required: true,
+        chooses: Chooses::Host,
     },
     Setting {
         name: "secret",
         about: "Signs both directions, 24 characters or more; several with commas to replace it: the first signs",
         secret: true,
         required: true,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "partial",
         about: "Whether a payment may be refunded in part: yes or no; yes where it is left out",
         secret: false,
         required: false,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "minimum_minor",
         about: "The smallest amount it takes, in minor units; 1 where it is left out",
         secret: false,
         required: false,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "deadline_days",
         about: "How many days after capture it still refunds; without end where it is left out",
         secret: false,
         required: false,
+        chooses: Chooses::Nothing,
     },
 ];
 

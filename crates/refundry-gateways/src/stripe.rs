@@ -22,7 +22,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::drivers::base_url;
+use crate::drivers::{Chooses, base_url};
 use crate::text::form_encoded;
 use crate::{
     Answer, Ask, Capabilities, Delivery, Gateway, Heard, HttpOutcome, HttpRequest, KeyMemory, Method, Page, Purpose,
@@ -56,21 +56,33 @@ const NOT_NOW: &[&str] = &[
 /// What has to be known to use it.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
-        name: "secret_key", about: "Secret or restricted API key, sk_… or rk_…", secret: true, required: true
+        name: "secret_key",
+        about: "Secret or restricted API key, sk_… or rk_…",
+        secret: true,
+        required: true,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "webhook_secret",
         about: "Signing secret of the webhook endpoint, whsec_…; several with commas while it is rolled",
         secret: true,
         required: false,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "base_url",
         about: "Where it is reached, if not at its own address",
         secret: false,
         required: false,
+        chooses: Chooses::Host,
     },
-    Setting { name: "account", about: "Connected account to act for, acct_…", secret: false, required: false },
+    Setting {
+        name: "account",
+        about: "Connected account to act for, acct_…",
+        secret: false,
+        required: false,
+        chooses: Chooses::Account,
+    },
 ];
 
 /// The Stripe driver; see the module.

@@ -219,6 +219,12 @@ fn payout_faults() -> Vec<PayoutFault> {
         PayoutFault::EventUnknown(text("179361360000000999")),
         PayoutFault::EventNotResolvable { event: FIRST_ID, reason: text("only a refund can be put to a payment") },
         PayoutFault::DriverDiffers { gateway: text("stripe-eu"), driver: text("stripe") },
+        PayoutFault::GatewayInUse {
+            gateway: text("stripe-eu"),
+            field: text("settings.account"),
+            legs: 3,
+            reason: text("account chooses who is asked, and 3 legs of the gateway may have been sent"),
+        },
         PayoutFault::Setting { field: text("secrets.secret_key"), reason: text("it is required") },
         PayoutFault::SecretsUnavailable(text("secrets of gateways are encrypted, and their key is not known")),
     ]

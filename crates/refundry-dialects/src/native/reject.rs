@@ -65,6 +65,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("nothing_to_retry", 409, "Nothing of the refund failed that was not tried again"),
     ("event_not_resolvable", 409, "The event cannot be resolved like this"),
     ("gateway_driver_differs", 409, "A gateway's driver stays what it is"),
+    ("gateway_in_use", 409, "Legs of the gateway are open, so who is asked stays"),
     ("body_too_large", 413, "The body is too large"),
     ("order_contradictory", 422, "Figures of the order contradict each other"),
     ("order_invalid", 422, "The order breaks a limit or a rule"),
@@ -227,6 +228,10 @@ fn payouts(fault: &PayoutFault) -> No {
             let detail = format!("{gateway} has the driver {driver}, through which its legs are asked about");
             No::new("gateway_driver_differs", detail).with("gateway", &**gateway).with("driver", &**driver)
         }
+        PayoutFault::GatewayInUse { gateway, field, legs, reason } => No::new("gateway_in_use", reason.as_str())
+            .with("gateway", &**gateway)
+            .with("field", &**field)
+            .with("legs", *legs),
         PayoutFault::Setting { field, reason } => {
             No::new("setting_invalid", format!("{field}: {reason}")).with("field", &**field)
         }

@@ -24,7 +24,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::drivers::base_url;
+use crate::drivers::{Chooses, base_url};
 use crate::signing::from_hex;
 use crate::units::{self, Units};
 use crate::wire::{answered, not_considered, path_segment, unknown_here, without_payment};
@@ -50,19 +50,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 https://PREFIX-checkout-live.adyenpayments.com/checkout/v71",
         secret: false,
         required: true,
+        chooses: Chooses::Host,
     },
-    Setting { name: "merchant_account", about: "The account that took the payments", secret: false, required: true },
+    Setting {
+        name: "merchant_account",
+        about: "The account that took the payments",
+        secret: false,
+        required: true,
+        chooses: Chooses::Account,
+    },
     Setting {
         name: "api_key",
         about: "The key of an API credential that may refund through the Checkout API",
         secret: true,
         required: true,
+        chooses: Chooses::Nothing,
     },
     Setting {
         name: "hmac_key",
         about: "The HMAC key of the Standard webhook, in hexadecimal digits; several with commas while one is replaced",
         secret: true,
         required: true,
+        chooses: Chooses::Nothing,
     },
 ];
 

@@ -28,7 +28,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::drivers::base_url;
+use crate::drivers::{Chooses, base_url};
 use crate::signing::to_base64;
 use crate::units::{self, Units, read_decimal};
 use crate::wire::{answered, not_considered, path_segment, unknown_here, without_payment};
@@ -52,14 +52,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "https://api-m.paypal.com unless given; https://api-m.sandbox.paypal.com to try things on",
         secret: false,
         required: false,
+        chooses: Chooses::Host,
     },
-    Setting { name: "client_id", about: "The client id of the app", secret: false, required: true },
-    Setting { name: "client_secret", about: "The secret of the app", secret: true, required: true },
+    Setting {
+        name: "client_id",
+        about: "The client id of the app",
+        secret: false,
+        required: true,
+        chooses: Chooses::Account,
+    },
+    Setting {
+        name: "client_secret",
+        about: "The secret of the app",
+        secret: true,
+        required: true,
+        chooses: Chooses::Nothing,
+    },
     Setting {
         name: "webhook_id",
         about: "The id of the app's webhook; without it, deliveries are refused",
         secret: false,
         required: false,
+        chooses: Chooses::Nothing,
     },
 ];
 

@@ -21,8 +21,8 @@ use refundry_engine::store::stores;
 use refundry_engine::tenants::Caller;
 use refundry_gateways::{About, Notice};
 
-use super::{App, mismatch, shared_view, written};
-use crate::gateways::{Book, Change, ChangeFault};
+use super::{App, failed, mismatch, shared_view, written};
+use crate::gateways::{Book, Change, ChangeFault, LAST_ROUTE, in_use, secrets_stay};
 
 impl App {
     /// Calls a refund off.
@@ -156,7 +156,7 @@ impl App {
                 plain: ask.settings,
                 secret: ask.secrets.0,
             };
-            let changed = book.changed(known.as_ref(), change, e.clock().now_ms());
+            let changed = book.changed(e, known.as_ref(), change);
             Ok(changed.map(|record| (record, known.is_none())).map_err(|fault| change_refused(&ask.name, fault)))
         };
         let (record, created) = self.read(caller, prepare).await??;
@@ -203,6 +203,9 @@ impl App {
             (Outcome::Routed(None), Some(name)) => {
                 let reason = format!("the store has no gateway \"{name}\"");
                 Err(refused(PayoutFault::Setting { field: "gateway".to_owned(), reason }))
+            }
+            (Outcome::Routed(None), None) => {
+                Err(refused(PayoutFault::Setting { field: "gateway".to_owned(), reason: LAST_ROUTE.to_owned() }))
             }
             _ => Err(mismatch()),
         }
@@ -281,6 +284,19 @@ fn change_refused(gateway: &str, fault: ChangeFault) -> Refusal {
             let part = if secret { "secrets" } else { "settings" };
             setting(format!("{part}.{}", fault.name), fault.reason)
         }
+        ChangeFault::InUse { setting, legs } => {
+            let reason = in_use(setting, legs);
+            PayoutFault::GatewayInUse {
+                gateway: gateway.to_owned(),
+                field: format!("settings.{setting}"),
+                legs,
+                reason,
+            }
+        }
+        ChangeFault::SecretsStay { setting: chosen, missing } => {
+            setting("secrets".to_owned(), secrets_stay(chosen, &missing))
+        }
+        ChangeFault::Store(error) => return failed(&error),
         ChangeFault::Vault(error) => PayoutFault::SecretsUnavailable(format!("{error:#}")),
     })
 }

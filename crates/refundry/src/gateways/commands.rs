@@ -10,7 +10,7 @@ use refundry_engine::settings::{RouteAsk, StoreSettings};
 use refundry_engine::store::gateways;
 use refundry_gateways::drivers::DRIVERS;
 
-use super::{Change, ChangeFault, SecretsArgs, Vault, changed};
+use super::{Change, ChangeFault, LAST_ROUTE, SecretsArgs, Vault, changed};
 use crate::cli::DataArgs;
 use crate::database::idle_engine;
 use crate::serve::say;
@@ -104,7 +104,7 @@ fn put(args: &PutArgs) -> anyhow::Result<()> {
     let known = known.iter().find(|known| known.name == args.name);
     let (plain, secret) = given(args)?;
     let change = Change { store: store.id, name: &args.name, driver: args.driver.as_deref(), plain, secret };
-    let record = match changed(&vault, known, change, engine.clock().now_ms()) {
+    let record = match changed(&vault, &engine, known, change) {
         Ok(record) => record,
         Err(ChangeFault::InSight(name)) => {
             bail!("{name} is a secret, which is not to stand on a command line: use --secret-env or --secret-file")
@@ -163,6 +163,7 @@ fn route(data: &DataArgs, store: &str, channel: &str, gateway: Option<String>) -
         (Outcome::Routed(None), Some(gateway)) => {
             bail!("the store {} has no gateway {gateway}; `refundry gateway list` shows all", store.handle)
         }
+        (Outcome::Routed(None), None) => bail!(LAST_ROUTE),
         _ => bail!("the writer answered something else than was asked"),
     }
 }

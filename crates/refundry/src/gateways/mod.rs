@@ -12,14 +12,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use refundry_core::refund::Stage;
 use refundry_engine::Engine;
+use refundry_engine::read;
 use refundry_engine::store::gateways::{self, GatewayRecord};
 use refundry_engine::store::{StoreError, stores};
 use refundry_gateways::drivers::driver;
-use refundry_gateways::{Driver, Gateway, SettingFault, Settings};
+use refundry_gateways::{Chooses, Driver, Gateway, Setting, SettingFault, Settings};
 
 pub(crate) use commands::{GatewayCommand, run};
 pub(crate) use vault::{SecretsArgs, Vault};
+
+/// Why the only route of a store stays, and what to do.
+pub(crate) const LAST_ROUTE: &str = "the last route cannot be taken away; to stop paying out, route `*` to `manual`";
 
 /// The gateways of all stores, as this process has them.
 pub(crate) struct Book {
@@ -82,11 +87,11 @@ impl Book {
     /// The record of a gateway after a change.
     pub(crate) fn changed(
         &self,
+        engine: &Engine,
         known: Option<&GatewayRecord>,
         change: Change<'_>,
-        now_ms: i64,
     ) -> Result<GatewayRecord, ChangeFault> {
-        changed(&self.vault, known, change, now_ms)
+        changed(&self.vault, engine, known, change)
     }
 
     /// Settings of a gateway that may be shown, and the names of the others; `None` for those where this process cannot
@@ -140,9 +145,28 @@ pub(crate) enum ChangeFault {
         /// It came, or has to come, among the secrets.
         secret: bool,
     },
+    /// This setting chooses who is spoken to, and legs are open that may have been sent.
+    InUse {
+        /// The setting.
+        setting: &'static str,
+        /// How many legs, at most [`COUNTED_MAX`].
+        legs: usize,
+    },
+    /// This setting chooses who is shown the secrets, and these did not come along.
+    SecretsStay {
+        /// The setting.
+        setting: &'static str,
+        /// The secrets.
+        missing: Vec<String>,
+    },
     /// Secrets can be neither read nor encrypted here.
     Vault(anyhow::Error),
+    /// The database cannot say which legs are open.
+    Store(StoreError),
 }
+
+/// Legs that are counted before a change is refused; more are as good as these.
+pub(crate) const COUNTED_MAX: usize = 1_000;
 
 impl fmt::Display for ChangeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,20 +175,92 @@ impl fmt::Display for ChangeFault {
             Self::DriverDiffers(driver) => write!(f, "it has the driver {driver}, which stays"),
             Self::InSight(name) => write!(f, "{name} is a secret, and came where it can be seen"),
             Self::Setting { fault, .. } => fault.fmt(f),
+            Self::InUse { setting, legs } => f.write_str(&in_use(setting, *legs)),
+            Self::SecretsStay { setting, missing } => f.write_str(&secrets_stay(setting, missing)),
             Self::Vault(error) => write!(f, "{error:#}"),
+            Self::Store(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for ChangeFault {}
 
+/// Why who is spoken to stays, and what to do.
+pub(crate) fn in_use(setting: &str, legs: usize) -> String {
+    let many = if legs < COUNTED_MAX { "" } else { " or more" };
+    format!(
+        "{setting} chooses who is asked, and legs of the gateway may have been sent and are not settled \
+         ({legs}{many}): settle them first, or configure another gateway under a name of its own and route new \
+         payments to it"
+    )
+}
+
+/// Which secrets have to come along, and why.
+pub(crate) fn secrets_stay(setting: &str, missing: &[String]) -> String {
+    format!(
+        "{setting} chooses who is shown the secrets, so all that are kept have to be given again in the same change; \
+         missing: {}; an empty value takes one away",
+        missing.join(", ")
+    )
+}
+
+/// How many legs of a gateway may have been sent and are not settled, at most [`COUNTED_MAX`].
+///
+/// A worker may take a leg between this look and the change, and other processes learn of the change a second late.
+/// Such a leg is in doubt at worst: whoever is asked about a payment that it does not know settles nothing.
+fn legs_in_use(engine: &Engine, store: i64, gateway: &str) -> Result<usize, StoreError> {
+    const STAGES: [Stage; 4] = [Stage::Calling, Stage::Sent, Stage::InDoubt, Stage::Parked];
+    const PAGE: i64 = 500;
+    let (mut legs, mut after) = (0, 0);
+    while legs < COUNTED_MAX {
+        let page = read::open_legs(engine.store(), store, &STAGES, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.leg().id;
+        legs += page.iter().filter(|open| open.leg().gateway(&open.order) == gateway).count();
+    }
+    Ok(legs.min(COUNTED_MAX))
+}
+
+/// Where a change would let the gateway speak to somebody else: the first such setting.
+fn moved(driver: &Driver, before: &Settings, after: &Settings, which: &[Chooses]) -> Option<&'static str> {
+    let differs = |name: &str| before.get(name) != after.get(name);
+    let chosen = |setting: &&Setting| which.contains(&setting.chooses) && differs(setting.name);
+    driver.settings.iter().find(chosen).map(|setting| setting.name)
+}
+
+/// Checks that a change of a gateway asks nobody about legs of somebody else, and shows nobody secrets that were given
+/// for somebody else.
+fn may_move(
+    driver: &Driver,
+    (before, after): (&Settings, &Settings),
+    given: &BTreeMap<String, String>,
+    legs: impl FnOnce() -> Result<usize, StoreError>,
+) -> Result<(), ChangeFault> {
+    if let Some(setting) = moved(driver, before, after, &[Chooses::Host, Chooses::Account]) {
+        let legs = legs().map_err(ChangeFault::Store)?;
+        if legs > 0 {
+            return Err(ChangeFault::InUse { setting, legs });
+        }
+    }
+    if let Some(setting) = moved(driver, before, after, &[Chooses::Host]) {
+        let kept = driver.settings.iter().filter(|setting| setting.secret && before.0.contains_key(setting.name));
+        let missing: Vec<String> =
+            kept.map(|setting| setting.name.to_owned()).filter(|name| !given.contains_key(name)).collect();
+        if !missing.is_empty() {
+            return Err(ChangeFault::SecretsStay { setting, missing });
+        }
+    }
+    Ok(())
+}
+
 /// The record of a gateway after a change: settings that its driver takes, those that are secret encrypted.
 fn changed(
     vault: &Vault,
+    engine: &Engine,
     known: Option<&GatewayRecord>,
     change: Change<'_>,
-    now_ms: i64,
 ) -> Result<GatewayRecord, ChangeFault> {
+    let now_ms = engine.clock().now_ms();
     let Change { store, name, driver: asked, plain, secret } = change;
     well_named(name)?;
     if let Some(known) = known.filter(|known| asked.is_some_and(|asked| asked != known.driver)) {
@@ -178,10 +274,8 @@ fn changed(
     if let Some(seen) = plain.keys().find(|name| is_secret(name)) {
         return Err(ChangeFault::InSight(seen.clone()));
     }
-    let mut settings = match known {
-        Some(known) => vault.settings(known).map_err(ChangeFault::Vault)?,
-        None => Settings::default(),
-    };
+    let before = known.map(|known| vault.settings(known).map_err(ChangeFault::Vault)).transpose()?;
+    let mut settings = before.clone().unwrap_or_default();
     settings.0.extend(plain);
     settings.0.extend(secret.clone());
     settings.0.retain(|_, value| !value.is_empty());
@@ -190,6 +284,9 @@ fn changed(
         ChangeFault::Setting { fault, secret }
     };
     driver.open(&settings).map_err(unfit)?;
+    if let Some(before) = &before {
+        may_move(driver, (before, &settings), &secret, || legs_in_use(engine, store, name))?;
+    }
     let (secrets, plain): (BTreeMap<String, String>, _) = settings.0.into_iter().partition(|(name, _)| is_secret(name));
     let in_json = |settings: &BTreeMap<String, String>| serde_json::to_string(settings).map_err(anyhow::Error::from);
     let mut record = GatewayRecord {
@@ -218,4 +315,62 @@ fn well_named(name: &str) -> Result<(), ChangeFault> {
         return Err(ChangeFault::Name(format!("{name} is built in, and needs no configuration")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    fn fault(driver: &str, after: &[(&str, &str)], given: &[(&str, &str)], legs: usize) -> Option<String> {
+        let driver = driver_called(driver).unwrap();
+        let before = settings(&[
+            ("base_url", "https://one.example"),
+            ("account", "acct_1"),
+            ("client_id", "one"),
+            ("secret_key", "sk_1"),
+            ("webhook_secret", "whsec_1"),
+            ("client_secret", "hush"),
+        ]);
+        let mut changed = before.clone();
+        changed.0.extend(settings(after).0);
+        changed.0.extend(settings(given).0);
+        may_move(driver, (&before, &changed), &settings(given).0, || Ok(legs)).err().map(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn who_is_asked_stays_while_legs_may_have_been_sent() {
+        for (driver, change) in [
+            ("stripe", ("account", "acct_2")),
+            ("stripe", ("account", "")),
+            ("stripe", ("base_url", "https://two.example")),
+            ("paypal", ("client_id", "two")),
+            ("http", ("base_url", "https://two.example")),
+        ] {
+            let told = fault(driver, &[change], &[], 3).unwrap();
+            assert!(told.starts_with(change.0) && told.contains("(3)"), "{told}");
+        }
+        assert!(fault("stripe", &[("account", "acct_2")], &[], COUNTED_MAX).unwrap().contains("(1000 or more)"));
+        assert_eq!(fault("stripe", &[("account", "acct_2")], &[], 0), None);
+        assert_eq!(fault("stripe", &[("account", "acct_1")], &[], 3), None, "nothing changes");
+        assert_eq!(fault("stripe", &[], &[("secret_key", "sk_2")], 3), None, "keys may be replaced");
+    }
+
+    #[test]
+    fn secrets_are_given_again_with_another_host() {
+        let host = ("base_url", "https://two.example");
+        let told = fault("stripe", &[host], &[], 0).unwrap();
+        assert!(told.contains("missing: secret_key, webhook_secret;"), "{told}");
+        let told = fault("stripe", &[host], &[("secret_key", "sk_1")], 0).unwrap();
+        assert!(told.contains("missing: webhook_secret;") && !told.contains("sk_1"), "{told}");
+        for webhook_secret in ["whsec_1", ""] {
+            let given = [("secret_key", "sk_1"), ("webhook_secret", webhook_secret)];
+            assert_eq!(fault("stripe", &[host], &given, 0), None);
+        }
+        assert!(fault("stripe", &[("base_url", "")], &[], 0).is_some(), "back to the provider's own");
+        assert_eq!(fault("stripe", &[("base_url", "https://one.example")], &[], 0), None);
+    }
 }

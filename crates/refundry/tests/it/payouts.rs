@@ -17,6 +17,8 @@ on_both! {
     what_was_declined_is_tried_again_outside_once,
     a_refund_that_is_not_taken_is_called_off,
     a_gateway_works_without_a_restart_and_keeps_its_secrets,
+    who_is_asked_stays_while_legs_are_open,
+    the_last_route_stays,
     deliveries_settle_legs_and_what_fits_nothing_waits_for_a_person,
 }
 
@@ -278,13 +280,6 @@ fn a_gateway_works_without_a_restart_and_keeps_its_secrets(on: Backend) {
     assert_eq!((route.status, route.json()), (200, json!({"channel": "card", "gateway": "stripe-eu"})));
     assert_eq!(client.get("/v1/routes").json()["data"], json!([{"channel": "card", "gateway": "stripe-eu"}]));
 
-    let made = refund(&mut client, "paid", "12.00");
-    let sent = once(&mut client, &made, "sent");
-    assert_eq!((&sent["legs"][0]["gateway"], &sent["legs"][0]["reference"]), (&json!("stripe-eu"), &json!("re_0")));
-    assert!(till.knows_the_key());
-    let [listed] = &legs(&mut client, "?stage=sent")[..] else { panic!("not one leg is sent") };
-    assert_eq!(listed["next"], "the gateway is asked whether it is settled");
-
     let gateways = client.get("/v1/gateways");
     let gateway = gateways.json()["data"][0].clone();
     assert_eq!(gateway["secrets"], json!(["secret_key", "webhook_secret"]), "{gateway:#}");
@@ -295,6 +290,12 @@ fn a_gateway_works_without_a_restart_and_keeps_its_secrets(on: Backend) {
     assert_eq!(changed.status, 200, "{}", changed.text());
     let settings = json!({"account": "acct_1", "base_url": till.url()});
     assert_eq!((&changed.json()["settings"], &changed.json()["secrets"]), (&settings, &gateway["secrets"]));
+    let made = refund(&mut client, "paid", "12.00");
+    let sent = once(&mut client, &made, "sent");
+    assert_eq!((&sent["legs"][0]["gateway"], &sent["legs"][0]["reference"]), (&json!("stripe-eu"), &json!("re_0")));
+    assert!(till.knows_the_key());
+    let [listed] = &legs(&mut client, "?stage=sent")[..] else { panic!("not one leg is sent") };
+    assert_eq!(listed["next"], "the gateway is asked whether it is settled");
     let fresh = json!({"driver": "stripe", "secrets": {"secret_key": till::KEY, "webhook_secret": till::SIGNING}});
     let created = put(&mut client, "/v1/gateways/us", &fresh);
     assert_eq!((created.status, &created.json()["usable"]), (201, &json!(true)), "{}", created.text());
@@ -319,6 +320,62 @@ fn a_gateway_works_without_a_restart_and_keeps_its_secrets(on: Backend) {
             assert_hushed("the database", &std::fs::read(file.path()).expect("a file"));
         }
     }
+    place.assert_clean();
+}
+
+fn who_is_asked_stays_while_legs_are_open(on: Backend) {
+    let (place, logs) = (Place::new(on), tempfile::tempdir().expect("a folder"));
+    let (till, server) = (Till::open(), server_with_secrets(&place, &logs.path().join("log")));
+    let mut client = server.client();
+    put_order(&mut client);
+    assert!(put_from_shell(&place, &till).status.success());
+    assert_eq!(put(&mut client, "/v1/routes/card", &json!({"gateway": "stripe-eu"})).status, 200);
+    let made = refund(&mut client, "paid", "12.00");
+    once(&mut client, &made, "sent");
+
+    let account = json!({"settings": {"account": "acct_1"}});
+    let no = put(&mut client, "/v1/gateways/stripe-eu", &account);
+    assert_eq!((no.status, &no.json()["code"]), (409, &json!("gateway_in_use")), "{}", no.text());
+    assert_eq!((&no.json()["legs"], &no.json()["field"]), (&json!(1), &json!("settings.account")), "{}", no.text());
+    let mut command = Command::new(binary());
+    command.args(["gateway", "put"]).args(place.args()).args(["--store", "demo", "--set", "account=acct_1"]);
+    let output = command.arg("stripe-eu").env("REFUNDRY_SECRETS_KEY", SECRETS_KEY).output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("not settled (1)"), "{told}");
+    let rotated = put(&mut client, "/v1/gateways/stripe-eu", &json!({"secrets": {"secret_key": till::KEY}}));
+    assert_eq!(rotated.status, 200, "a key may be replaced at any time: {}", rotated.text());
+
+    let settles = till::event("evt_1", &till.refunds()[0]);
+    assert_eq!(till::deliver(&mut client, &settles, till::SIGNING).status, 200);
+    once(&mut client, &made, "succeeded");
+    assert_eq!(put(&mut client, "/v1/gateways/stripe-eu", &account).status, 200);
+
+    // Whoever may change settings does not get to see the secrets by a host of his own.
+    let mut host = json!({"settings": {"base_url": "https://other.example"}});
+    let no = put(&mut client, "/v1/gateways/stripe-eu", &host);
+    assert_eq!((no.status, &no.json()["field"]), (422, &json!("secrets")), "{}", no.text());
+    assert!(no.text().contains("secret_key, webhook_secret"), "{}", no.text());
+    host["secrets"] = json!({"secret_key": till::KEY, "webhook_secret": till::SIGNING});
+    assert_eq!(put(&mut client, "/v1/gateways/stripe-eu", &host).status, 200);
+    place.assert_clean();
+}
+
+fn the_last_route_stays(on: Backend) {
+    let place = Place::new(on);
+    let server = place.serve(&["--no-work"]);
+    let mut client = server.client();
+    let nowhere = json!({"gateway": Value::Null});
+    assert_eq!(put(&mut client, "/v1/routes/card", &nowhere).status, 200, "there is none yet");
+    assert_eq!(put(&mut client, "/v1/routes/card", &json!({"gateway": "manual"})).status, 200);
+    let no = put(&mut client, "/v1/routes/card", &nowhere);
+    assert_eq!((no.status, &no.json()["field"]), (422, &json!("gateway")), "{}", no.text());
+    assert!(no.text().contains("route `*` to `manual`"), "{}", no.text());
+    let output = run(&[&["gateway", "route", "--store", "demo", "card"], &place.args()[..]].concat());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("the last route cannot be taken away"), "{told}");
+    assert_eq!(client.get("/v1/routes").json()["data"], json!([{"channel": "card", "gateway": "manual"}]));
+    assert_eq!(put(&mut client, "/v1/routes/*", &json!({"gateway": "manual"})).status, 200);
+    assert_eq!(put(&mut client, "/v1/routes/card", &nowhere).status, 200);
     place.assert_clean();
 }
 
