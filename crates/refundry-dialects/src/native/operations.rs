@@ -357,9 +357,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         method: "PUT",
         about: "Settings are added to those that the gateway has; an empty text takes one away. It works at once, in \
-                other processes within a second. Its driver stays, because old legs are asked about through it; the settings that \
-                choose a host or an account stay while legs may have been sent and are not settled. With another host, \
-                all secrets that are kept have to be given again.",
+                other processes within a second. Its driver stays, because old legs are asked about through it; the \
+                settings that choose a host or an account stay while legs may have been sent and are not settled. With \
+                another host, all secrets that are kept have to be given again.",
         body: json_of("GatewayInput", gateways::example_input),
         ok: &[
             ok(200, "Gateway", "It was there; this is how it is now.", gateways::example),
