@@ -35,7 +35,7 @@ pub(crate) struct World {
     entries: Vec<Entry>,
     sent: Vec<OutboxRow>,
     done: Vec<(i64, Id)>,
-    put_off: Vec<PutOff>,
+    put_off: BTreeMap<(i64, Id), PutOff>,
     evidence: Vec<Evidence>,
     /// What stores configured: the text that is kept with them.
     settings: BTreeMap<i64, String>,
@@ -409,14 +409,14 @@ impl World {
     /// that updates from a list takes any one of several rows for the same leg. The later knows better where it stands;
     /// when it is due, only an answer that somebody was sent for says.
     pub(crate) fn put_off(&mut self, row: PutOff) {
-        let known = self.put_off.iter_mut().find(|known| (known.store, known.leg) == (row.store, row.leg));
-        match known {
+        match self.put_off.get_mut(&(row.store, row.leg)) {
             Some(known) if row.attempts == UNASKED => {
                 known.stage = row.stage;
                 known.due_ms = known.due_ms.filter(|_| row.due_ms.is_some());
             }
-            Some(known) => *known = row,
-            None => self.put_off.push(row),
+            _ => {
+                self.put_off.insert((row.store, row.leg), row);
+            }
         }
     }
 
@@ -442,7 +442,7 @@ impl World {
         let entries: Vec<journal::Entry<'_>> = self.entries.iter().map(Entry::as_row).collect();
         journal::insert(tx, &entries)?;
         outbox::insert(tx, &self.sent)?;
-        outbox::put_off(tx, &self.put_off)?;
+        outbox::put_off(tx, &self.put_off.into_values().collect::<Vec<_>>())?;
         outbox::remove(tx, &self.done)?;
         evidence::insert(tx, &self.evidence)?;
         let same_orders = self.facts.values().all(|kept| kept.order == Row::Same);
