@@ -50,8 +50,9 @@ pub fn accept(
         gateway: leg.gateway,
         state: match leg.route {
             Route::Original => LegState::Waiting,
-            Route::Outside => LegState::Succeeded { at_ms: now_ms, reference: String::new() },
+            Route::Outside => LegState::Succeeded { at_ms: now_ms },
         },
+        reference: String::new(),
         named_channel: leg.named_channel,
         retried_by: None,
     });
@@ -109,7 +110,7 @@ pub fn record(facts: &Facts, refund: Refund, now_ms: i64) -> Decision {
                 paid.own_succeeded += leg.own_amount;
             }
             LegState::Waiting
-            | LegState::Sent { .. }
+            | LegState::Sent
             | LegState::InDoubt { .. }
             | LegState::Parked { .. }
             | LegState::Failed { .. } => {
@@ -158,6 +159,8 @@ pub enum News {
     },
     /// The answer contradicts what was asked.
     Contradicted {
+        /// The provider's id of the refund, may be empty.
+        reference: String,
         /// How.
         reason: String,
     },
@@ -182,12 +185,22 @@ impl News {
         }
     }
 
+    /// The provider's id of the refund, empty where it gave none.
+    pub fn reference(&self) -> &str {
+        match self {
+            Self::Sent { reference } | Self::Succeeded { reference } | Self::Contradicted { reference, .. } => {
+                reference
+            }
+            Self::InDoubt { .. } | Self::NotSent { .. } | Self::Failed { .. } | Self::GivenUp { .. } => "",
+        }
+    }
+
     /// The words that came with it: a reason, a reference, or a code with its message.
     pub fn words(&self) -> String {
         match self {
             Self::InDoubt { reason }
             | Self::NotSent { reason }
-            | Self::Contradicted { reason }
+            | Self::Contradicted { reason, .. }
             | Self::GivenUp { reason } => reason.clone(),
             Self::Sent { reference } | Self::Succeeded { reference } => reference.clone(),
             Self::Failed { code, message } if message.is_empty() => code.clone(),
@@ -206,11 +219,16 @@ pub struct Stale;
 /// turn into a failure.
 pub fn settle(facts: &Facts, refund: &Refund, leg: usize, news: News, now_ms: i64) -> Result<Decision, Stale> {
     let current = refund.legs.get(leg).ok_or(Stale)?;
-    let next = next_state(&current.state, news, now_ms).ok_or(Stale)?;
-    match &next {
+    let reference = Some(news.reference()).filter(|r| !r.is_empty()).unwrap_or(&current.reference).to_owned();
+    let state = next_state(&current.state, news, now_ms).ok_or(Stale)?;
+    let next = Leg { state, reference, ..current.clone() };
+    if next == *current {
+        return Err(Stale);
+    }
+    match &next.state {
         LegState::Failed { .. } => Ok(fail(facts, refund, leg, next, now_ms)),
         LegState::Succeeded { .. } => Ok(succeed(facts, refund, leg, next, now_ms)),
-        LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => {
+        LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => {
             let refund = with_leg(refund, leg, next, now_ms);
             let balances = Balances { updated_ms: now_ms, ..facts.balances.clone() };
             Ok(Decision { refund, balances, happening: None, postings: Vec::new() })
@@ -220,12 +238,12 @@ pub fn settle(facts: &Facts, refund: &Refund, leg: usize, news: News, now_ms: i6
 
 fn next_state(current: &LegState, news: News, now_ms: i64) -> Option<LegState> {
     let next = match news {
-        News::Sent { reference } => LegState::Sent { reference },
+        News::Sent { .. } => LegState::Sent,
         News::InDoubt { reason } => LegState::InDoubt { reason },
         News::NotSent { .. } => LegState::Waiting,
-        News::Succeeded { reference } => LegState::Succeeded { at_ms: now_ms, reference },
+        News::Succeeded { .. } => LegState::Succeeded { at_ms: now_ms },
         News::Failed { code, message } => LegState::Failed { at_ms: now_ms, code, message },
-        News::Contradicted { reason } | News::GivenUp { reason } => LegState::Parked { reason },
+        News::Contradicted { reason, .. } | News::GivenUp { reason } => LegState::Parked { reason },
     };
     let allowed = match current {
         LegState::Failed { .. } => false,
@@ -233,13 +251,13 @@ fn next_state(current: &LegState, news: News, now_ms: i64) -> Option<LegState> {
         LegState::Parked { .. } => next.is_final(),
         // That a provider acknowledged the leg is never unlearnt: a look-up that fails changes nothing, and a leg that
         // it denies afterwards is a contradiction, never one to be sent again.
-        LegState::Sent { .. } => !matches!(next, LegState::Waiting | LegState::InDoubt { .. }) && next != *current,
-        LegState::Waiting | LegState::InDoubt { .. } => next != *current,
+        LegState::Sent => !matches!(next, LegState::Waiting | LegState::InDoubt { .. }),
+        LegState::Waiting | LegState::InDoubt { .. } => true,
     };
     allowed.then_some(next)
 }
 
-fn succeed(facts: &Facts, refund: &Refund, index: usize, next: LegState, now_ms: i64) -> Decision {
+fn succeed(facts: &Facts, refund: &Refund, index: usize, next: Leg, now_ms: i64) -> Decision {
     let refund = with_leg(refund, index, next, now_ms);
     let leg = refund.legs.get(index).expect("leg of this refund");
     let mut balances = Balances { updated_ms: now_ms, ..facts.balances.clone() };
@@ -252,7 +270,7 @@ fn succeed(facts: &Facts, refund: &Refund, index: usize, next: LegState, now_ms:
     Decision { refund, balances, happening: Some(Happening::LegSucceeded), postings }
 }
 
-fn fail(facts: &Facts, before: &Refund, index: usize, next: LegState, now_ms: i64) -> Decision {
+fn fail(facts: &Facts, before: &Refund, index: usize, next: Leg, now_ms: i64) -> Decision {
     let late = before.legs.get(index).is_some_and(|leg| leg.state.is_final());
     let (returned, discrepancy) = give_back(before, index);
     let mut refund = with_leg(before, index, next, now_ms);
@@ -322,11 +340,11 @@ fn reopen_units(refund: &mut Refund, balances: &mut Balances) {
     }
 }
 
-fn with_leg(refund: &Refund, index: usize, state: LegState, now_ms: i64) -> Refund {
+fn with_leg(refund: &Refund, index: usize, next: Leg, now_ms: i64) -> Refund {
     let mut refund = refund.clone();
     refund.updated_ms = now_ms;
     if let Some(leg) = refund.legs.get_mut(index) {
-        leg.state = state;
+        *leg = next;
     }
     refund
 }

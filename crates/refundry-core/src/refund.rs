@@ -286,6 +286,9 @@ pub struct Leg {
     pub gateway: String,
     /// Where it is now.
     pub state: LegState,
+    /// The provider's id of the refund, empty until it gave one. It stays in every state: what the provider says later
+    /// may name nothing else.
+    pub reference: String,
     /// The channel the caller named, for display, may be empty.
     pub named_channel: String,
     /// The refund that tries again what failed here.
@@ -307,10 +310,7 @@ pub enum LegState {
     /// Saved, to be sent (or, outside, to be finished by hand).
     Waiting,
     /// The provider has it and will say later.
-    Sent {
-        /// The provider's id of the refund.
-        reference: String,
-    },
+    Sent,
     /// It may have been sent and nobody knows what became of it: looked up, never sent again blind.
     InDoubt {
         /// What went wrong.
@@ -320,8 +320,6 @@ pub enum LegState {
     Succeeded {
         /// When, epoch milliseconds.
         at_ms: i64,
-        /// The provider's id of the refund, may be empty.
-        reference: String,
     },
     /// The money did not go back and is refundable again.
     Failed {
@@ -349,7 +347,7 @@ impl LegState {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Sent { .. } => "sent",
+            Self::Sent => "sent",
             Self::InDoubt { .. } => "in_doubt",
             Self::Succeeded { .. } => "succeeded",
             Self::Failed { .. } => "failed",
@@ -480,7 +478,7 @@ impl Refund {
         self.legs.iter().find_map(|leg| match &leg.state {
             LegState::Failed { code, message, .. } => Some((code.as_str(), message.as_str())),
             LegState::Waiting
-            | LegState::Sent { .. }
+            | LegState::Sent
             | LegState::InDoubt { .. }
             | LegState::Succeeded { .. }
             | LegState::Parked { .. } => None,
@@ -505,13 +503,14 @@ impl Refund {
         for leg in &mut accepted.legs {
             leg.state = match leg.route {
                 Route::Original => LegState::Waiting,
-                Route::Outside => LegState::Succeeded { at_ms: self.created_ms, reference: String::new() },
+                Route::Outside => LegState::Succeeded { at_ms: self.created_ms },
             };
         }
         for allocation in &mut accepted.allocations {
             allocation.returned = (Amount::ZERO, Amount::ZERO);
         }
         for leg in &mut accepted.legs {
+            leg.reference.clear();
             leg.retried_by = None;
         }
         for units in &mut accepted.units {
@@ -541,7 +540,7 @@ impl Leg {
     pub fn finished_ms(&self) -> Option<i64> {
         match &self.state {
             LegState::Succeeded { at_ms, .. } | LegState::Failed { at_ms, .. } => Some(*at_ms),
-            LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => None,
+            LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => None,
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn settle_by_hand(
         LegState::Parked { .. } => true,
         // A leg in the outbox is a gateway's business.
         LegState::Waiting => l.route == Route::Original,
-        LegState::Sent { .. } | LegState::InDoubt { .. } => no_driver,
+        LegState::Sent | LegState::InDoubt { .. } => no_driver,
         LegState::Succeeded { .. } | LegState::Failed { .. } => false,
     });
     // A person says how it ended; anything less would leave a leg that nobody asks about.

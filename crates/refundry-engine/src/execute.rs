@@ -14,6 +14,7 @@ use refundry_store::outbox::{self, OutboxRow, PutOff, Stage};
 use refundry_store::{StoreError, Tx, orders, refunds};
 
 use crate::accept::{LegNews, Source, missing_refund};
+use crate::hear;
 use crate::ids::{Ids, made_ms};
 use crate::world::World;
 
@@ -85,14 +86,17 @@ impl GatewayCall {
         let Ask { refund_id, leg_id, .. } = self.ask;
         let news = match answer {
             Answer::Done { reference, amount_minor, currency } => {
-                same_figures((self.ask.amount_minor, &self.ask.currency), (amount_minor, &currency))
-                    .map_or_else(|reason| News::Contradicted { reason }, |()| News::Succeeded { reference })
+                match same_figures((self.ask.amount_minor, &self.ask.currency), (amount_minor, &currency)) {
+                    Ok(()) => News::Succeeded { reference },
+                    Err(reason) => News::Contradicted { reference, reason },
+                }
             }
             Answer::Pending { reference } => News::Sent { reference },
             Answer::Declined { code, message } => News::Failed { code, message },
             Answer::Unknown { reason } => News::InDoubt { reason },
             Answer::NotFound if self.acknowledged => {
-                News::Contradicted { reason: "the provider acknowledged the refund and now denies it".to_owned() }
+                let reason = "the provider acknowledged the refund and now denies it".to_owned();
+                News::Contradicted { reference: String::new(), reason }
             }
             Answer::NotFound if self.may_be_on_its_way(now_ms) => {
                 News::InDoubt { reason: "the provider does not have it yet".to_owned() }
@@ -230,10 +234,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         amount_minor: leg.own_amount.get(),
         currency: payment.own_currency.code().to_owned(),
         script: payment.account.clone(),
-        refund_reference: match &leg.state {
-            LegState::Sent { reference } => reference.clone(),
-            _ => String::new(),
-        },
+        refund_reference: leg.reference.clone(),
         now_ms: until_ms - LEASE_MS,
         key_age_ms: if surely_unsent { 0 } else { (until_ms - LEASE_MS - made_ms(leg.id)).max(0) },
     };
@@ -242,7 +243,7 @@ pub(crate) fn call_for(store: i64, order: &Order, refund: &Refund, leg: &Leg, le
         order: order.id,
         gateway: leg.gateway(order).to_owned(),
         ask,
-        acknowledged: matches!(leg.state, LegState::Sent { .. }),
+        acknowledged: matches!(leg.state, LegState::Sent),
         parked: matches!(leg.state, LegState::Parked { .. }),
         attempts,
         rung,
@@ -314,7 +315,7 @@ pub(crate) fn record(
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Option<Arc<Refund>>, StoreError> {
-    let (refund, _) = world.refund(tx, news.store, news.refund)?.ok_or_else(missing_refund)?;
+    let (refund, order) = world.refund(tx, news.store, news.refund)?.ok_or_else(missing_refund)?;
     if matches!(news.news, News::NotSent { .. }) && !is_newest(tx, news)? {
         return Ok(None);
     }
@@ -329,6 +330,10 @@ pub(crate) fn record(
         }
         Err(_stale) => None,
     };
+    let paid = matches!((&news.source, &news.news), (Source::Answer, News::Succeeded { .. }));
+    if let Some(leg) = refund.legs.get(index).filter(|leg| paid && hear::failed_by_hand(leg)) {
+        hear::hear_paid(tx, world, news, (&refund, &order, leg), ids, now_ms)?;
+    }
     if before.is_some_and(|before| is_telling(&before, &news.news, updated.is_some())) {
         world.testify(Evidence {
             store: news.store,
@@ -360,7 +365,7 @@ fn is_newest(tx: &mut Tx<'_>, news: &LegNews) -> Result<bool, StoreError> {
 /// Whether news belongs to what a person must see who decides about the leg: everything but the plain course of things.
 fn is_telling(before: &LegState, news: &News, changed: bool) -> bool {
     let plain = match before {
-        LegState::Waiting | LegState::Sent { .. } => {
+        LegState::Waiting | LegState::Sent => {
             matches!(news, News::Sent { .. } | News::Succeeded { .. } | News::Failed { .. })
         }
         LegState::InDoubt { .. } | LegState::Parked { .. } => false,
@@ -375,7 +380,7 @@ fn is_telling(before: &LegState, news: &News, changed: bool) -> bool {
 pub(crate) fn stage_of(state: &LegState) -> Option<Stage> {
     match state {
         LegState::Waiting => Some(Stage::Waiting),
-        LegState::Sent { .. } => Some(Stage::Sent),
+        LegState::Sent => Some(Stage::Sent),
         LegState::InDoubt { .. } => Some(Stage::InDoubt),
         LegState::Parked { .. } => Some(Stage::Parked),
         LegState::Succeeded { .. } | LegState::Failed { .. } => None,

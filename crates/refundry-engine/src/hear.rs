@@ -5,32 +5,27 @@
 //! (`core::decide`), a dispute only on newer news than it had, and what fits nothing waits in the inbox for a person,
 //! or for the order that it is about. What the provider paid is never dropped because it comes as a surprise.
 
+mod dispute;
 mod notice;
+mod refund;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use refundry_core::decide::News;
-use refundry_core::dispute::{Hold, hold};
-use refundry_core::intake::PastRefund;
-use refundry_core::journal::Happening;
-use refundry_core::money::Amount;
-use refundry_core::order::{Id, Payment, Reference};
-use refundry_core::refund::{Leg, LegState, Refund};
-use refundry_gateways::{About, Answer, DisputeStage, Notice};
-use refundry_store::disputes::{self, DisputeRecord};
+use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::refund::{Leg, Refund};
+use refundry_gateways::{About, Answer, Notice};
 use refundry_store::inbox::{self, InboxRow};
-use refundry_store::outbox::UNASKED;
 use refundry_store::{StoreError, Tx, orders, refunds};
 
-use crate::accept::{LegNews, Source, missing_refund};
-use crate::execute::{record, same_figures};
+use crate::accept::LegNews;
 use crate::ids::{Ids, lowest_refund};
-use crate::intake::{fits, take_past};
 use crate::world::World;
 
 use notice::pack;
 pub(crate) use notice::unpack;
+use refund::Said;
+pub(crate) use refund::failed_by_hand;
 
 /// The code of a leg that failed by a person's word; see [`crate::execute`].
 pub const BY_HAND: &str = "settled_by_hand";
@@ -76,14 +71,6 @@ impl Effect {
             Self::Waiting => inbox::WAITING,
         }
     }
-}
-
-/// An event of a gateway of a store.
-#[derive(Clone, Copy)]
-struct Told<'n> {
-    store: i64,
-    gateway: &'n str,
-    notice: &'n Notice,
 }
 
 /// What came of an event: effect, why, the refund it concerned.
@@ -139,8 +126,7 @@ pub(crate) fn hear(
             all.push(Heard { effect: Effect::Known, refund: None });
             continue;
         }
-        let told = Told { store, gateway, notice };
-        let (effect, detail, refund) = apply(tx, world, told, ids, now_ms)?;
+        let (effect, detail, refund) = Hearing { tx, world, ids, store, gateway, notice, now_ms }.apply()?;
         inbox::insert(
             tx,
             &[InboxRow {
@@ -162,16 +148,54 @@ pub(crate) fn hear(
     Ok(all)
 }
 
+/// Hears a gateway's answer that a leg was paid which a person has called failed: money that the order got back, and
+/// that went out all the same.
+pub(crate) fn hear_paid(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    news: &LegNews,
+    (refund, order, leg): (&Refund, &Order, &Leg),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let Some(payment) = order.payments.get(leg.payment) else { return Ok(()) };
+    let reference = news.news.reference().to_owned();
+    let (amount_minor, currency) = (leg.own_amount.get(), payment.own_currency.code().to_owned());
+    let about = About::Refund {
+        leg_id: Some(leg.id),
+        refund_reference: reference.clone(),
+        payment_reference: payment.reference.clone(),
+        payment_alias: String::new(),
+        answer: Answer::Done { reference, amount_minor, currency: currency.clone() },
+        amount_minor,
+        currency,
+    };
+    let event = format!("answer about leg {} of refund {}", leg.id, refund.id);
+    let notice = Notice { event, kind: "answer".to_owned(), happened_ms: Some(now_ms), about };
+    hear(tx, world, (news.store, leg.gateway(order)), &[notice], ids, now_ms)?;
+    Ok(())
+}
+
 /// Tries an event again that waits: the order that it is about may have come in since.
 fn again(tx: &mut Tx<'_>, world: &mut World, row: &InboxRow, ids: &mut Ids, now_ms: i64) -> Result<Heard, StoreError> {
-    let notice = unpack(row)?;
-    let told = Told { store: row.store, gateway: &row.gateway, notice: &notice };
-    let (effect, detail, refund) = apply(tx, world, told, ids, now_ms)?;
+    // One that cannot be read must not hold up the others.
+    let Some(notice) = readable(row) else { return Ok(Heard { effect: Effect::Waiting, refund: None }) };
+    let (store, gateway) = (row.store, row.gateway.as_str());
+    let hearing = Hearing { tx, world, ids, store, gateway, notice: &notice, now_ms };
+    let (effect, detail, refund) = hearing.apply()?;
     if effect != Effect::Waiting && !inbox::settle(tx, row, effect.code(), &detail, refund.as_ref().map(|r| r.id))? {
         // Somebody else did it since it was read: begun anew, this is seen.
         return Err(StoreError::Busy);
     }
     Ok(Heard { effect, refund })
+}
+
+fn readable(row: &InboxRow) -> Option<Notice> {
+    let notice = unpack(row);
+    if let Err(error) = &notice {
+        tracing::error!(event.id = row.id, event.gateway = row.gateway, %error, "an event that waits cannot be read");
+    }
+    notice.ok()
 }
 
 /// Events of a store that wait, above the number `after`: how many there were, and the last of them.
@@ -188,7 +212,7 @@ pub(crate) fn all_again(
 
 /// The notices of events that wait, to find the orders that they are about.
 pub(crate) fn waiting(tx: &mut Tx<'_>, store: i64, after: Id) -> Result<Vec<Notice>, StoreError> {
-    inbox::waiting(tx, store, after, AGAIN_MAX)?.iter().map(unpack).collect()
+    Ok(inbox::waiting(tx, store, after, AGAIN_MAX)?.iter().filter_map(readable).collect())
 }
 
 /// What a person says of an event that waits.
@@ -247,11 +271,12 @@ pub(crate) fn rule(
     };
     let Some(index) = index else { return Ok(Err(RulingFault::PaymentUnknown)) };
     let notice = unpack(&row)?;
-    let told = Told { store, gateway: &row.gateway, notice: &notice };
-    if !matches!(notice.about, About::Refund { .. }) {
+    let About::Refund { answer, amount_minor, currency, .. } = &notice.about else {
         return Ok(Err(RulingFault::Impossible("only a refund can be put to a payment".to_owned())));
-    }
-    let (effect, detail, refund) = made_there(tx, world, told, (order, index), ids, now_ms)?;
+    };
+    let said = Said { answer, amount_minor: *amount_minor, currency };
+    let mut hearing = Hearing { tx, world, ids, store, gateway: &row.gateway, notice: &notice, now_ms };
+    let (effect, detail, refund) = hearing.made_there(said, (order, index))?;
     if effect == Effect::Waiting {
         return Ok(Err(RulingFault::Impossible(detail)));
     }
@@ -261,330 +286,46 @@ pub(crate) fn rule(
     Ok(Ok(Heard { effect, refund }))
 }
 
-fn apply(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    ids: &mut Ids,
+/// One event, and all that it may move.
+struct Hearing<'h, 't> {
+    tx: &'h mut Tx<'t>,
+    world: &'h mut World,
+    ids: &'h mut Ids,
+    store: i64,
+    gateway: &'h str,
+    notice: &'h Notice,
     now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    match &told.notice.about {
-        About::Refund { leg_id, .. } => {
-            if let Some(leg) = *leg_id
-                && let Some(refund) = refund_of(tx, told.store, leg)?
-            {
-                return ours(tx, world, told, (refund.id, leg), ids, now_ms);
+}
+
+impl Hearing<'_, '_> {
+    fn apply(mut self) -> Result<Verdict, StoreError> {
+        match &self.notice.about {
+            About::Refund { answer, amount_minor, currency, .. } => {
+                self.refund(Said { answer, amount_minor: *amount_minor, currency })
             }
-            elsewhere(tx, world, told, ids, now_ms)
+            About::Dispute { dispute_reference, stage, amount_minor, currency, .. } => {
+                self.dispute((dispute_reference, *stage), (*amount_minor, currency))
+            }
         }
-        About::Dispute { .. } => dispute(tx, world, told, ids, now_ms),
     }
-}
 
-/// An event about one of our legs.
-fn ours(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (refund, leg): (Id, Id),
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Refund { answer, amount_minor, currency, .. } = &told.notice.about else { return Ok(nothing()) };
-    let (known, order) = world.refund(tx, told.store, refund)?.ok_or_else(missing_refund)?;
-    let found = known.legs.iter().find(|l| l.id == leg).ok_or_else(missing_refund)?;
-    if found.gateway(&order) != told.gateway {
-        let why = format!("leg {leg} goes through the gateway {}, not this one", found.gateway(&order));
-        return Ok((Effect::Waiting, why, None));
-    }
-    let own = order.payments.get(found.payment).map_or("", |payment| payment.own_currency.code());
-    let figures = same_figures((found.own_amount.get(), own), (*amount_minor, currency));
-    let news = match (figures, news_of(answer)) {
-        (_, None) => return Ok(nothing()),
-        (Err(reason), Some(_)) if found.state.is_final() => return Ok((Effect::Waiting, reason, Some(known))),
-        (Err(reason), Some(_)) => News::Contradicted { reason },
-        (Ok(()), Some(_)) if failed_by_hand(found) => {
-            // The money was given back to the order when a person said so. If it was paid after all, it is money that
-            // went out by another way.
-            let (order, payment) = (known.order, found.payment);
-            return made_there(tx, world, told, (order, payment), ids, now_ms);
+    /// The order and payment that a provider calls so: exactly one, or why not.
+    fn payment_of(&mut self) -> Result<Result<(Id, usize), String>, StoreError> {
+        let mut found = BTreeSet::new();
+        for name in payment_names(self.notice) {
+            found.extend(orders::of_payment(self.tx, self.store, name)?);
         }
-        (Ok(()), Some(news)) => news,
-    };
-    settle(tx, world, told, (known.order, refund, leg), news, ids, now_ms)
-}
-
-fn failed_by_hand(leg: &Leg) -> bool {
-    matches!(&leg.state, LegState::Failed { code, .. } if code == BY_HAND)
-}
-
-fn news_of(answer: &Answer) -> Option<News> {
-    match answer.clone() {
-        Answer::Done { reference, .. } => Some(News::Succeeded { reference }),
-        Answer::Pending { reference } => Some(News::Sent { reference }),
-        Answer::Declined { code, message } => Some(News::Failed { code, message }),
-        Answer::Unknown { .. } | Answer::NotTaken { .. } | Answer::NotFound => None,
-    }
-}
-
-fn nothing() -> Verdict {
-    (Effect::Stale, "it says nothing of how the refund stands".to_owned(), None)
-}
-
-/// An event about a refund that is none of our legs by name: one of them all the same, or one made at the provider.
-fn elsewhere(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Refund { refund_reference, amount_minor, .. } = &told.notice.about else { return Ok(nothing()) };
-    let (order, payment) = match payment_of(tx, world, told)? {
-        Ok(found) => found,
-        Err(why) => return Ok((Effect::Waiting, why, None)),
-    };
-    let known = world.refunds_of(tx, told.store, order)?;
-    let is_known = known.iter().any(|refund| leg_called(refund, refund_reference).is_some());
-    let may_be = known.iter().flat_map(|refund| &refund.legs).find(|leg| {
-        let open = !leg.state.is_final() && leg.payment == payment;
-        open && leg.own_amount.get() == *amount_minor
-    });
-    if let Some(leg) = may_be.filter(|_| !is_known) {
-        let why = format!("it names no leg of ours, and may be leg {}, which is under way", leg.id);
-        return Ok((Effect::Waiting, why, None));
-    }
-    made_there(tx, world, told, (order, payment), ids, now_ms)
-}
-
-/// An event about a refund of a payment, by the provider's name of it: one that is known moves, a new one comes in.
-fn made_there(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (order, payment): (Id, usize),
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Refund { answer, .. } = &told.notice.about else { return Ok(nothing()) };
-    let name = name_of(told.notice);
-    let known = world.refunds_of(tx, told.store, order)?;
-    let by_reference = known.iter().find_map(|refund| Some((refund.id, leg_called(refund, &name)?.id)));
-    let Some((refund, leg)) = by_reference else {
-        return match answer {
-            Answer::Done { .. } | Answer::Pending { .. } => external(tx, world, told, (order, payment), ids, now_ms),
-            _ => failed_there(tx, world, told, (order, payment), ids, now_ms),
+        let found: Vec<Id> = found.into_iter().collect();
+        let [order] = found[..] else {
+            let why = match found.len() {
+                0 => "no order has its payment".to_owned(),
+                several => format!("{several} orders have its payment"),
+            };
+            return Ok(Err(why));
         };
-    };
-    let news = match news_of(answer) {
-        None => return Ok(nothing()),
-        Some(News::Sent { .. }) => return Ok((Effect::Stale, "the refund is known".to_owned(), None)),
-        Some(news) => news,
-    };
-    settle(tx, world, told, (order, refund, leg), news, ids, now_ms)
-}
-
-/// A refund that was made at the provider and failed there, before anything else was heard of it: it is taken in and
-/// fails at once, so that an event of its beginning which comes later finds it known.
-fn failed_there(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (order, payment): (Id, usize),
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Refund { answer, .. } = &told.notice.about else { return Ok(nothing()) };
-    let Some(news @ News::Failed { .. }) = news_of(answer) else { return Ok(nothing()) };
-    let (_, _, begun) = external(tx, world, told, (order, payment), ids, now_ms)?;
-    let Some((refund, leg)) = begun.and_then(|refund| Some((refund.id, refund.legs.first()?.id))) else {
-        // It does not fit, and moved nothing.
-        return Ok((Effect::Stale, "a refund that was made elsewhere and failed there".to_owned(), None));
-    };
-    settle(tx, world, told, (order, refund, leg), news, ids, now_ms)
-}
-
-/// Records what a leg's provider says of it.
-fn settle(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (order, refund, leg): (Id, Id, Id),
-    news: News,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    if let News::Succeeded { .. } = news
-        && let Some(why) = paid_after_all(tx, world, told, (refund, leg))?
-    {
-        return Ok((Effect::Waiting, why, None));
+        let facts = self.world.facts(self.tx, self.store, order)?;
+        let is_meant = |payment: &Payment| payment_names(self.notice).any(|name| name == payment.reference);
+        let index = facts.order.payments.iter().position(is_meant);
+        Ok(index.map(|index| (order, index)).ok_or_else(|| "the order has this payment no more".to_owned()))
     }
-    let news = LegNews {
-        store: told.store,
-        order,
-        refund,
-        leg,
-        news,
-        source: Source::Delivery,
-        again_ms: now_ms,
-        attempts: UNASKED,
-        lane: 0,
-    };
-    Ok(match record(tx, world, &news, ids, now_ms)? {
-        Some(moved) => (Effect::Settled, format!("leg {leg}"), Some(moved)),
-        None => (Effect::Stale, format!("leg {leg}"), None),
-    })
-}
-
-/// Why a person must look where a provider says that it paid what it called failed before: the money may have been
-/// promised to somebody else since. `None` for what came late and is older than the failure.
-fn paid_after_all(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (refund, leg): (Id, Id),
-) -> Result<Option<String>, StoreError> {
-    let (known, _) = world.refund(tx, told.store, refund)?.ok_or_else(missing_refund)?;
-    let state = known.legs.iter().find(|known| known.id == leg).map(|known| &known.state);
-    let Some(LegState::Failed { at_ms, code, .. }) = state else { return Ok(None) };
-    let is_newer = told.notice.happened_ms.is_some_and(|happened_ms| happened_ms > *at_ms);
-    Ok(is_newer.then(|| format!("leg {leg} failed with {code}, and is said to be paid now")))
-}
-
-/// What a refund made at the provider is called: by the provider, else by the event that told of it.
-fn name_of(notice: &Notice) -> String {
-    match &notice.about {
-        About::Refund { refund_reference, .. } if !refund_reference.is_empty() => refund_reference.clone(),
-        About::Refund { .. } | About::Dispute { .. } => format!("event {}", notice.event),
-    }
-}
-
-/// The leg that a provider calls so.
-fn leg_called<'r>(refund: &'r Refund, reference: &str) -> Option<&'r Leg> {
-    if refund.external_id.as_deref() == Some(reference) {
-        return refund.legs.first();
-    }
-    refund.legs.iter().find(|leg| match &leg.state {
-        LegState::Sent { reference: known } | LegState::Succeeded { reference: known, .. } => known == reference,
-        LegState::Waiting | LegState::InDoubt { .. } | LegState::Failed { .. } | LegState::Parked { .. } => false,
-    })
-}
-
-/// Takes a refund into the books that was made at the provider: it lowers what is refundable, unless that cannot be.
-fn external(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    (order, payment): (Id, usize),
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Refund { amount_minor, currency, .. } = &told.notice.about else { return Ok(nothing()) };
-    let facts = world.facts(tx, told.store, order)?;
-    let (paid, _) = facts.payment(payment);
-    if paid.own_currency.code() != currency {
-        let why = format!("it is in {currency}, the payment in {}", paid.own_currency.code());
-        return Ok((Effect::Waiting, why, None));
-    }
-    let own_amount = Amount::minor(*amount_minor);
-    let amount = if own_amount == facts.payment_own_left(payment) {
-        facts.payment_left(payment)
-    } else {
-        paid.booked_of(own_amount)
-    };
-    let past = PastRefund {
-        external_id: Some(name_of(told.notice)),
-        created_ms: told.notice.happened_ms.unwrap_or(now_ms),
-        note: format!("made at the provider, heard through {}", told.gateway),
-        reason: String::new(),
-        allocations: Vec::new(),
-        units: Vec::new(),
-        legs: vec![(payment, amount, own_amount)],
-    };
-    if !own_amount.is_positive() {
-        return Ok((Effect::Waiting, "its amount is not above zero".to_owned(), None));
-    }
-    if let Err(why) = fits(facts, &past) {
-        return Ok((Effect::Waiting, why, None));
-    }
-    let refund = take_past(tx, world, (told.store, order), &past, ids, now_ms)?;
-    Ok((Effect::External, format!("refund {}", refund.id), Some(refund)))
-}
-
-/// The order and payment that a provider calls so: exactly one, or why not.
-fn payment_of(tx: &mut Tx<'_>, world: &mut World, told: Told<'_>) -> Result<Result<(Id, usize), String>, StoreError> {
-    let mut found = BTreeSet::new();
-    for name in payment_names(told.notice) {
-        found.extend(orders::of_payment(tx, told.store, name)?);
-    }
-    let found: Vec<Id> = found.into_iter().collect();
-    let [order] = found[..] else {
-        let why = match found.len() {
-            0 => "no order has its payment".to_owned(),
-            several => format!("{several} orders have its payment"),
-        };
-        return Ok(Err(why));
-    };
-    let facts = world.facts(tx, told.store, order)?;
-    let is_meant = |payment: &Payment| payment_names(told.notice).any(|name| name == payment.reference);
-    let index = facts.order.payments.iter().position(is_meant);
-    Ok(index.map(|index| (order, index)).ok_or_else(|| "the order has this payment no more".to_owned()))
-}
-
-fn dispute(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    told: Told<'_>,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Verdict, StoreError> {
-    let About::Dispute { dispute_reference, stage, amount_minor, currency, .. } = &told.notice.about else {
-        return Ok(nothing());
-    };
-    let Told { store, gateway, notice } = told;
-    let (order, index) = match payment_of(tx, world, told)? {
-        Ok(found) => found,
-        Err(why) => return Ok((Effect::Waiting, why, None)),
-    };
-    let before = disputes::get(tx, store, gateway, dispute_reference)?;
-    let facts = world.facts(tx, store, order)?;
-    let (payment, _) = facts.payment(index);
-    if payment.own_currency.code() != currency && *stage != DisputeStage::Won {
-        let why = format!("it is in {currency}, the payment in {}", payment.own_currency.code());
-        return Ok((Effect::Waiting, why, None));
-    }
-    // What it holds is held of one payment, and cannot be let go of another.
-    if let Some(before) = before.as_ref().filter(|before| (before.order, before.payment) != (order, payment.id)) {
-        let why = format!("the dispute is known of payment {} of order {}", before.payment, before.order);
-        return Ok((Effect::Waiting, why, None));
-    }
-    let happened_ms = notice.happened_ms.unwrap_or(now_ms);
-    if before.as_ref().is_some_and(|before| is_older(before, *stage, happened_ms)) {
-        return Ok((Effect::Stale, "what is known of the dispute is newer".to_owned(), None));
-    }
-    let held = before.as_ref().map_or_else(Hold::default, |b| Hold { amount: b.amount, own_amount: b.own_amount });
-    let wanted = if *stage == DisputeStage::Won { Amount::ZERO } else { Amount::minor(*amount_minor) };
-    let decided = hold(facts, index, held, wanted);
-    let record = DisputeRecord {
-        store,
-        gateway: gateway.to_owned(),
-        reference: dispute_reference.clone(),
-        order,
-        payment: payment.id,
-        stage: stage.code().to_owned(),
-        amount: decided.hold.amount,
-        own_amount: decided.hold.own_amount,
-        opened_ms: before.map_or(happened_ms, |before| before.opened_ms),
-        updated_ms: happened_ms,
-    };
-    disputes::put(tx, &record)?;
-    let entry = ids.next(now_ms);
-    world.apply_to_order((store, order), decided.balances, Happening::DisputeHeld, decided.postings, entry, now_ms)?;
-    Ok((Effect::Disputed, format!("{} {} held", decided.hold.own_amount.get(), currency), None))
-}
-
-/// Whether what is known of a dispute is newer than this. Of the same moment, an end counts more than a beginning.
-fn is_older(before: &DisputeRecord, stage: DisputeStage, happened_ms: i64) -> bool {
-    let ended = before.stage != DisputeStage::Open.code();
-    happened_ms < before.updated_ms || (happened_ms == before.updated_ms && ended && stage == DisputeStage::Open)
 }

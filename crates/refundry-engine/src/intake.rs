@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use refundry_core::balances::{Balances, Facts};
-use refundry_core::decide::record;
+use refundry_core::decide::{News, record, settle};
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
@@ -12,9 +12,10 @@ use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference
 use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
 use refundry_store::{StoreError, Tx};
 
+use crate::accept::missing_refund;
 use crate::ids::Ids;
-use crate::past;
 use crate::world::World;
+use crate::{past, twins};
 
 /// What became of an order on its way in.
 #[derive(Clone, Debug)]
@@ -93,7 +94,7 @@ fn create(
 ) -> Result<Result<Taken, IntakeFault>, StoreError> {
     let order = with_ids(intake.order.clone(), None, ids, now_ms);
     let facts = Facts::fresh(order);
-    if let Err(fault) = check(&facts, &intake.refunds) {
+    if let Err(fault) = check(&facts, intake.refunds.iter().map(|past| (past, None))) {
         return Ok(Err(fault));
     }
     let id = facts.order.id;
@@ -106,7 +107,7 @@ fn create(
         now_ms,
     )?;
     for past in &intake.refunds {
-        take_past(tx, world, (store, id), past, ids, now_ms)?;
+        take_past(tx, world, (store, id), past, None, ids, now_ms)?;
     }
     Ok(Ok(Taken { order: id, how: How::Created }))
 }
@@ -129,10 +130,12 @@ fn update(
     if let Err(fault) = check_kept(&before, &order) {
         return Ok(Err(fault));
     }
-    let news = match past::news(&world.refunds_of(tx, store, id)?, &intake.refunds) {
+    let known = world.refunds_of(tx, store, id)?;
+    let news = match past::news(&known, &intake.refunds) {
         Ok(news) => news,
         Err(fault) => return Ok(Err(fault)),
     };
+    let twins = twins::told_by_provider(&known, &news);
     // The platform's own clock moves with every refund; that alone is no change of ours.
     let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
     if same && news.is_empty() {
@@ -144,7 +147,7 @@ fn update(
     let mut balances = before.balances.clone();
     balances.fit(&order);
     let facts = Facts::new(Arc::new(order), balances);
-    if let Err(fault) = check(&facts, &news) {
+    if let Err(fault) = check(&facts, news.iter().zip(twins.iter().copied())) {
         return Ok(Err(fault));
     }
     let postings = opening(Some(&before.order), &facts.order);
@@ -155,8 +158,13 @@ fn update(
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;
-    for past in &news {
-        take_past(tx, world, (store, id), past, ids, now_ms)?;
+    for (past, twin) in news.iter().zip(twins) {
+        match twin {
+            Some(twin) => replace(tx, world, (store, id), past, twin.id, ids, now_ms)?,
+            None => {
+                take_past(tx, world, (store, id), past, None, ids, now_ms)?;
+            }
+        }
     }
     Ok(Ok(Taken { order: id, how: How::Changed }))
 }
@@ -185,15 +193,49 @@ fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64
     order
 }
 
-/// What every order must keep, and what refunds made elsewhere must leave possible. Runs on a copy; nothing is stored.
-fn check(facts: &Facts, refunds: &[PastRefund]) -> Result<(), IntakeFault> {
+/// Takes a refund in that an event has told of before: what that put into the books goes out, and this comes in under
+/// the provider's name. Where the provider said since that it failed, so does this.
+fn replace(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, Id),
+    past: &PastRefund,
+    heard: Id,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let (heard, _) = world.refund(tx, store, heard)?.ok_or_else(missing_refund)?;
+    let leg = heard.legs.first().ok_or_else(missing_refund)?;
+    if let Ok(decision) = settle(world.facts(tx, store, order)?, &heard, 0, twins::replacement(past), now_ms) {
+        let entry = ids.next(now_ms);
+        world.apply(store, order, decision, false, entry, now_ms)?;
+    }
+    let told = take_past(tx, world, (store, order), past, Some(&leg.reference), ids, now_ms)?;
+    if let LegState::Failed { code, message, .. } = leg.state.clone() {
+        let failed = settle(world.facts(tx, store, order)?, &told, 0, News::Failed { code, message }, now_ms);
+        let failed = failed.map_err(|_| StoreError::defect("a refund that came in can fail"))?;
+        let entry = ids.next(now_ms);
+        world.apply(store, order, failed, false, entry, now_ms)?;
+    }
+    Ok(())
+}
+
+/// What every order must keep, and what refunds made elsewhere must leave possible, each with the one that it takes the
+/// place of. Runs on a copy; nothing is stored.
+fn check<'r>(
+    facts: &Facts,
+    refunds: impl Iterator<Item = (&'r PastRefund, Option<&'r Refund>)>,
+) -> Result<(), IntakeFault> {
     facts.order.validate().map_err(IntakeFault::Fault)?;
     let mut copy = facts.clone();
     let mut next = 0;
-    for (index, past) in refunds.iter().enumerate() {
+    for (index, (past, twin)) in refunds.enumerate() {
+        if let Some(Ok(gone)) = twin.map(|twin| settle(&copy, twin, 0, twins::replacement(past), 0)) {
+            copy.balances = gone.balances;
+        }
         let field = format!("refunds[{index}]");
         fits(&copy, past).map_err(|reason| IntakeFault::Contradictory { field, reason })?;
-        let refund = past_refund(&copy, past, 0, &mut || {
+        let refund = past_refund(&copy, past, None, 0, &mut || {
             next += 1;
             next
         });
@@ -244,23 +286,31 @@ pub(crate) fn fits(facts: &Facts, past: &PastRefund) -> Result<(), String> {
     Ok(())
 }
 
+/// Books a refund that was made elsewhere, `named` so by the provider where that is known.
 pub(crate) fn take_past(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, order): (i64, Id),
     past: &PastRefund,
+    named: Option<&str>,
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Arc<Refund>, StoreError> {
     let facts = world.facts(tx, store, order)?;
-    let refund = past_refund(facts, past, now_ms, &mut || ids.next(now_ms));
+    let refund = past_refund(facts, past, named, now_ms, &mut || ids.next(now_ms));
     let decision = record(facts, refund, now_ms);
     let entry = ids.next(now_ms);
     Ok(world.apply(store, order, decision, true, entry, now_ms)?.0)
 }
 
 /// A refund that is over: every leg succeeded, outside of our gateways.
-fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn FnMut() -> Id) -> Refund {
+fn past_refund(
+    facts: &Facts,
+    past: &PastRefund,
+    named: Option<&str>,
+    now_ms: i64,
+    next_id: &mut dyn FnMut() -> Id,
+) -> Refund {
     let id = next_id();
     let legs: Vec<Leg> = past
         .legs
@@ -271,7 +321,8 @@ fn past_refund(facts: &Facts, past: &PastRefund, now_ms: i64, next_id: &mut dyn 
             amount: *amount,
             own_amount: *own_amount,
             route: Route::Outside,
-            state: LegState::Succeeded { at_ms: past.created_ms, reference: String::new() },
+            state: LegState::Succeeded { at_ms: past.created_ms },
+            reference: named.unwrap_or_default().to_owned(),
             named_channel: String::new(),
             gateway: String::new(),
             retried_by: None,

@@ -22,6 +22,7 @@ pub mod publish;
 pub mod read;
 pub mod settings;
 pub mod tenants;
+mod twins;
 mod world;
 
 use std::sync::Arc;

@@ -320,6 +320,9 @@ struct PackedProgress {
     /// The refund that tries each leg again, 0 for none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     t: Vec<Id>,
+    /// The provider's ids of the refunds that failed, empty for all others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    f: Vec<String>,
 }
 
 /// What has columns of its own beside the packed parts of a refund.
@@ -366,11 +369,13 @@ pub(crate) fn pack_progress(refund: &Refund) -> String {
         refund.allocations.iter().map(|a| (a.returned.0.get(), a.returned.1.get())).collect();
     let nothing = returned.iter().all(|r| *r == (0, 0));
     let tried: Vec<Id> = refund.legs.iter().map(|leg| leg.retried_by.unwrap_or(0)).collect();
+    let failed: Vec<String> = refund.legs.iter().map(name_of_failed).collect();
     let packed = PackedProgress {
-        l: refund.legs.iter().map(|leg| pack_state(&leg.state)).collect(),
+        l: refund.legs.iter().map(pack_state).collect(),
         r: if nothing { Vec::new() } else { returned },
         o: refund.units.iter().any(|u| u.reopened),
         t: if tried.iter().all(|id| *id == 0) { Vec::new() } else { tried },
+        f: if failed.iter().all(String::is_empty) { Vec::new() } else { failed },
     };
     write(&packed)
 }
@@ -388,14 +393,17 @@ pub(crate) fn read_refund(
     }
     let mut gateways = packed.by.into_iter();
     let mut tried = progress.t.into_iter();
+    let mut failed = progress.f.into_iter();
     let legs = packed.legs.into_iter().zip(progress.l).map(|(leg, state)| {
         let gateway = gateways.next().unwrap_or_default();
         let retried_by = tried.next().filter(|id| *id != 0);
+        let failed_name = failed.next().unwrap_or_default();
         let (id, payment, amount, own_amount, outside, named_channel) = leg;
         let route = if outside { Route::Outside } else { Route::Original };
         let (amount, own_amount) = (Amount::minor(amount), Amount::minor(own_amount));
-        let state = read_state(state)?;
-        Ok(Leg { id, payment, amount, own_amount, route, gateway, state, named_channel, retried_by })
+        let (state, name) = read_state(state)?;
+        let reference = name.unwrap_or(failed_name);
+        Ok(Leg { id, payment, amount, own_amount, route, gateway, state, reference, named_channel, retried_by })
     });
     let mut returned = progress.r.into_iter();
     let allocations = packed.allocations.into_iter().map(|a| read_allocation(a, returned.next().unwrap_or((0, 0))));
@@ -516,27 +524,36 @@ fn read_shape((code, class): &(String, Option<String>)) -> Result<Shape, StoreEr
     }
 }
 
-fn pack_state(state: &LegState) -> (String, i64, String, String) {
-    let code = state.code().to_owned();
-    match state.clone() {
-        LegState::Waiting => (code, 0, String::new(), String::new()),
-        LegState::Sent { reference } => (code, 0, reference, String::new()),
-        LegState::InDoubt { reason } | LegState::Parked { reason } => (code, 0, String::new(), reason),
-        LegState::Succeeded { at_ms, reference } => (code, at_ms, reference, String::new()),
+/// Code, time, and two texts: the provider's id of the refund and a reason; of a failure its code and message, whose
+/// provider's id stands in a list of its own.
+fn pack_state(leg: &Leg) -> (String, i64, String, String) {
+    let (code, reference) = (leg.state.code().to_owned(), leg.reference.clone());
+    match leg.state.clone() {
+        LegState::Waiting | LegState::Sent => (code, 0, reference, String::new()),
+        LegState::InDoubt { reason } | LegState::Parked { reason } => (code, 0, reference, reason),
+        LegState::Succeeded { at_ms } => (code, at_ms, reference, String::new()),
         LegState::Failed { at_ms, code: failure, message } => (code, at_ms, failure, message),
     }
 }
 
-fn read_state((code, at_ms, first, second): (String, i64, String, String)) -> Result<LegState, StoreError> {
-    match code.as_str() {
-        "waiting" => Ok(LegState::Waiting),
-        "sent" => Ok(LegState::Sent { reference: first }),
-        "in_doubt" => Ok(LegState::InDoubt { reason: second }),
-        "succeeded" => Ok(LegState::Succeeded { at_ms, reference: first }),
-        "failed" => Ok(LegState::Failed { at_ms, code: first, message: second }),
-        "parked" => Ok(LegState::Parked { reason: second }),
-        _ => Err(broken("refunds.legs", "a leg state")),
-    }
+fn name_of_failed(leg: &Leg) -> String {
+    if matches!(leg.state, LegState::Failed { .. }) { leg.reference.clone() } else { String::new() }
+}
+
+/// The state, and the provider's id of the refund unless it failed.
+fn read_state(
+    (code, at_ms, first, second): (String, i64, String, String),
+) -> Result<(LegState, Option<String>), StoreError> {
+    let state = match code.as_str() {
+        "waiting" => LegState::Waiting,
+        "sent" => LegState::Sent,
+        "in_doubt" => LegState::InDoubt { reason: second },
+        "succeeded" => LegState::Succeeded { at_ms },
+        "failed" => return Ok((LegState::Failed { at_ms, code: first, message: second }, None)),
+        "parked" => LegState::Parked { reason: second },
+        _ => return Err(broken("refunds.legs", "a leg state")),
+    };
+    Ok((state, Some(first)))
 }
 
 /// Kind (`t`, `n`, `b`) and text of each value; an empty text column stands for no metadata.

@@ -193,9 +193,14 @@ const INSERT: &str = "
     INSERT INTO outbox
         (store, leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+// A process from before stages takes a leg without noting stage or time: beside it, one that was taken at no time may
+// be on its way. See `decode`.
 const LEASE: &str = "
     UPDATE outbox SET due_ms = ?3, holder = ?4, attempts = attempts + 1, before_ms = taken_ms, taken_ms = ?2,
-        stage = CASE stage WHEN 'waiting' THEN 'calling' WHEN 'calling' THEN 'in_doubt' ELSE stage END
+        stage = CASE
+            WHEN stage = 'calling' OR (stage = 'waiting' AND attempts > 0 AND taken_ms = 0) THEN 'in_doubt'
+            WHEN stage = 'waiting' THEN 'calling'
+            ELSE stage END
     WHERE store = ?1 AND leg_id IN (
         SELECT leg_id FROM outbox WHERE store = ?1 AND due_ms <= ?2 ORDER BY due_ms LIMIT ?5 {skip_locked})
     RETURNING leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung";
@@ -211,7 +216,8 @@ const IN_STAGE: &str = "
     SELECT leg_id, refund_id, order_id, due_ms, holder, attempts, stage, taken_ms, before_ms, rung
     FROM outbox WHERE store = ?1 AND stage = ?2 AND leg_id > ?3 ORDER BY leg_id LIMIT ?4";
 const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?1 GROUP BY stage";
-const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'";
+const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'
+    AND (attempts = 0 OR taken_ms > 0)";
 const TAKE_BACK: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND attempts = ?3";
 const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
@@ -224,6 +230,11 @@ const REMOVE: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2";
 const BACKLOG: &str = "SELECT COUNT(*), MIN(due_ms) FROM outbox WHERE store = ?1 AND due_ms < ?2";
 
 fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
+    let (attempts, taken_ms) = (row.int(5)?, row.int(7)?);
+    let stage = match stage(row, 6)? {
+        Stage::Waiting if attempts > 0 && taken_ms == 0 => Stage::Calling,
+        stage => stage,
+    };
     Ok(OutboxRow {
         store,
         leg: id(row, 0)?,
@@ -231,9 +242,9 @@ fn decode(row: &Row<'_>, store: i64) -> Result<OutboxRow, StoreError> {
         order: id(row, 2)?,
         due_ms: row.int(3)?,
         holder: row.string(4)?,
-        attempts: row.int(5)?,
-        stage: stage(row, 6)?,
-        taken_ms: row.int(7)?,
+        attempts,
+        stage,
+        taken_ms,
         before_ms: row.int(8)?,
         rung: row.int(9)?,
     })

@@ -268,7 +268,7 @@ pub(crate) fn any_news(u: &mut Unstructured<'_>, failures: bool) -> Result<News>
         0 => News::Sent { reference },
         1 => News::InDoubt { reason: reference },
         2 => News::NotSent { reason: "nobody answers".to_owned() },
-        3 => News::Contradicted { reason: reference },
+        3 => News::Contradicted { reason: "other figures".to_owned(), reference },
         4 | 5 => News::Succeeded { reference },
         _ => News::Failed { code: reference, message: String::new() },
     })

@@ -97,7 +97,7 @@ fn past(book: &Book, line: usize, quantity: u32, net: Amount, tax: Amount) -> Re
     let (odd, why) = (Amount::ZERO, Why::Imported);
     let allocation = Allocation { component: line, net, tax, shop: none, returned: none, quantity: None, why, odd };
     let (amount, own_amount) = (net + tax, net + tax);
-    let state = LegState::Succeeded { at_ms: 1, reference: String::new() };
+    let state = LegState::Succeeded { at_ms: 1 };
     let leg = Leg {
         id: 2,
         payment: 0,
@@ -105,6 +105,7 @@ fn past(book: &Book, line: usize, quantity: u32, net: Amount, tax: Amount) -> Re
         own_amount,
         route: Route::Outside,
         state,
+        reference: String::new(),
         named_channel: String::new(),
         gateway: String::new(),
         retried_by: None,

@@ -213,7 +213,7 @@ fn charge_refund(leg: &Leg, currency: Currency) -> Option<Value> {
     let (at_ms, state) = match &leg.state {
         LegState::Succeeded { at_ms, .. } => (*at_ms, "complete"),
         LegState::Failed { at_ms, .. } => (*at_ms, "failed"),
-        LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => return None,
+        LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => return None,
     };
     let amount = money(leg.amount, currency);
     Some(json!({ "createdTime": rfc3339_seconds(at_ms), "amount": amount, "state": state }))

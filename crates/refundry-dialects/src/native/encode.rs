@@ -279,11 +279,10 @@ fn units<'a>(order: &'a Order, units: &'a UnitMove) -> wire::UnitMove<'a> {
 pub(super) fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
     let own = order.payments.get(leg.payment).map_or(order.currency, |p| p.own_currency);
     let filled = |text: &'a str| (!text.is_empty()).then_some(text);
-    let (reference, code, reason) = match &leg.state {
-        LegState::Waiting => (None, None, None),
-        LegState::Sent { reference } | LegState::Succeeded { reference, .. } => (filled(reference), None, None),
-        LegState::InDoubt { reason } | LegState::Parked { reason } => (None, None, filled(reason)),
-        LegState::Failed { code, message, .. } => (None, filled(code), filled(message)),
+    let (code, reason) = match &leg.state {
+        LegState::Waiting | LegState::Sent | LegState::Succeeded { .. } => (None, None),
+        LegState::InDoubt { reason } | LegState::Parked { reason } => (None, filled(reason)),
+        LegState::Failed { code, message, .. } => (filled(code), filled(message)),
     };
     wire::Leg {
         id: id_text(leg.id).into(),
@@ -294,7 +293,7 @@ pub(super) fn leg<'a>(order: &'a Order, leg: &'a Leg) -> wire::Leg<'a> {
         route: route(leg.route),
         state: leg.state.code(),
         channel: &leg.named_channel,
-        reference,
+        reference: filled(&leg.reference),
         code,
         reason,
         finished_at: leg.finished_ms().map(rfc3339_millis),

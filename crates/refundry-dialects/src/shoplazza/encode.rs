@@ -78,7 +78,7 @@ fn alone(refund: &Refund, order: &Arc<Order>) -> OrderView {
         match leg.state {
             LegState::Succeeded { .. } => paid.succeeded += leg.amount,
             LegState::Failed { .. } => {}
-            LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => {
+            LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => {
                 paid.pending += leg.amount;
             }
         }
@@ -250,7 +250,7 @@ fn payment(order: &Order, leg: &Leg) -> Map<String, Value> {
     let finished_at = match &leg.state {
         LegState::Succeeded { at_ms, .. } => rfc3339_seconds(*at_ms),
         LegState::Waiting
-        | LegState::Sent { .. }
+        | LegState::Sent
         | LegState::InDoubt { .. }
         | LegState::Failed { .. }
         | LegState::Parked { .. } => String::new(),

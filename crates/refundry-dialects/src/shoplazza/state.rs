@@ -16,7 +16,7 @@ pub(super) const fn state_code(state: RefundState) -> &'static str {
 /// The same for one payment of a refund; what is in doubt or waits for a person is still pending.
 pub(super) const fn leg_code(state: &LegState) -> &'static str {
     match state {
-        LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",
+        LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",
         LegState::Succeeded { .. } => "finished",
         LegState::Failed { .. } => "failed",
     }

@@ -385,7 +385,7 @@ fn processed_ms(view: &RefundView, leg: &Leg) -> i64 {
 
 fn status(leg: &Leg) -> &'static str {
     match leg.state {
-        LegState::Waiting | LegState::Sent { .. } | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",
+        LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",
         LegState::Succeeded { .. } => "success",
         LegState::Failed { .. } => "failure",
     }

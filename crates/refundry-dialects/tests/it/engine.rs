@@ -263,7 +263,7 @@ impl Engine {
         let found = view.refund.legs.iter().position(|l| l.id == leg).ok_or(Refusal::LegNotSettleable(leg))?;
         let by_person = view.order.payments[view.refund.legs[found].payment].gateway == "manual";
         let open = match view.refund.legs[found].state {
-            LegState::Waiting | LegState::Sent { .. } => by_person,
+            LegState::Waiting | LegState::Sent => by_person,
             LegState::InDoubt { .. } | LegState::Parked { .. } => true,
             LegState::Succeeded { .. } | LegState::Failed { .. } => false,
         };

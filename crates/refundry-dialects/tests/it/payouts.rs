@@ -154,7 +154,7 @@ impl Engine {
         let RefundView { refund, order, .. } = self.view(refund);
         let stage = match refund.legs[index].state {
             LegState::Waiting => Some(Stage::Waiting),
-            LegState::Sent { .. } => Some(Stage::Sent),
+            LegState::Sent => Some(Stage::Sent),
             LegState::InDoubt { .. } => Some(Stage::InDoubt),
             LegState::Parked { .. } => Some(Stage::Parked),
             LegState::Succeeded { .. } | LegState::Failed { .. } => None,

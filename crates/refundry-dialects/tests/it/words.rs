@@ -100,15 +100,13 @@ fn refund(RefundView { refund, order, .. }: &RefundView) -> String {
     text += &figures(order, refund.amount, refund.discrepancy, &refund.allocations, &refund.units);
     for leg in &refund.legs {
         let state = match &leg.state {
-            LegState::Sent { reference } | LegState::Succeeded { reference, .. } if !reference.is_empty() => {
-                format!("{} as {reference}", leg.state.code())
-            }
             LegState::Failed { code, .. } => format!("failed by {code}"),
             LegState::InDoubt { reason } | LegState::Parked { reason } => format!("{}: {reason}", leg.state.code()),
-            LegState::Waiting | LegState::Sent { .. } | LegState::Succeeded { .. } => leg.state.code().to_owned(),
+            LegState::Waiting | LegState::Sent | LegState::Succeeded { .. } => leg.state.code().to_owned(),
         };
+        let name = if leg.reference.is_empty() { String::new() } else { format!(" as {}", leg.reference) };
         let planned = self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route);
-        let _ = writeln!(text, "leg {} {planned}, {state}", leg.id);
+        let _ = writeln!(text, "leg {} {planned}, {state}{name}", leg.id);
     }
     text + &cap(order, refund.nearest_cap.by, refund.nearest_cap.left)
 }

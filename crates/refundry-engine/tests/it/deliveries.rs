@@ -3,10 +3,10 @@
 use refundry_core::decide::News;
 use refundry_core::intake::IntakeFault;
 use refundry_core::order::{Id, Order};
-use refundry_core::refund::{LegState, RefundState, Shape};
+use refundry_core::refund::{LegState, Refund, RefundState, Shape};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::by_hand::HandFault;
-use refundry_engine::hear::{Effect, Ruling, RulingFault};
+use refundry_engine::hear::{BY_HAND, Effect, Ruling, RulingFault};
 use refundry_gateways::{About, Answer, DisputeStage, Notice};
 use refundry_store::inbox;
 
@@ -30,9 +30,13 @@ on_both!(
     what_was_called_failed_and_is_paid_later_waits_for_a_person,
     a_dispute_keeps_to_its_payment,
     a_contested_payment_stays_in_its_place,
+    a_leg_is_known_by_its_providers_name_in_every_state,
+    figures_are_compared_of_what_only_the_provider_names_too,
+    an_answer_that_a_leg_was_paid_which_a_person_called_failed_is_booked,
+    an_event_that_cannot_be_read_holds_up_no_other,
 );
 
-fn hear(shop: &Shop, notices: Vec<Notice>) -> Vec<Effect> {
+pub(crate) fn hear(shop: &Shop, notices: Vec<Notice>) -> Vec<Effect> {
     hear_through(shop, "simulated", notices)
 }
 
@@ -48,7 +52,7 @@ fn notice(event: &str, about: About) -> Notice {
 }
 
 /// An event about a refund of a payment of 44.00 US dollars that its provider calls `pi_1`.
-fn refund(event: &str, leg_id: Option<Id>, reference: &str, answer: Answer, minor: i64) -> Notice {
+pub(crate) fn refund(event: &str, leg_id: Option<Id>, reference: &str, answer: Answer, minor: i64) -> Notice {
     notice(
         event,
         About::Refund {
@@ -63,7 +67,7 @@ fn refund(event: &str, leg_id: Option<Id>, reference: &str, answer: Answer, mino
     )
 }
 
-fn paid(reference: &str, minor: i64) -> Answer {
+pub(crate) fn paid(reference: &str, minor: i64) -> Answer {
     Answer::Done { reference: reference.to_owned(), amount_minor: minor, currency: "USD".to_owned() }
 }
 
@@ -80,18 +84,18 @@ fn dispute(event: &str, stage: DisputeStage, minor: i64, happened_ms: i64) -> No
 }
 
 /// An order of 44.00 US dollars whose payment the provider calls `pi_1`.
-fn paid_order(name: &str) -> Order {
+pub(crate) fn paid_order(name: &str) -> Order {
     let mut order = plain(name);
     "pi_1".clone_into(&mut order.payments[0].reference);
     order
 }
 
-fn waiting(shop: &Shop) -> Vec<(Id, String)> {
+pub(crate) fn waiting(shop: &Shop) -> Vec<(Id, String)> {
     let rows = shop.engine.store().read(|tx| inbox::waiting(tx, shop.tenant, 0, 100)).unwrap();
     rows.into_iter().map(|row| (row.id, row.detail)).collect()
 }
 
-fn left(shop: &Shop, order: Id) -> i64 {
+pub(crate) fn left(shop: &Shop, order: Id) -> i64 {
     shop.facts(order).payments_left().get()
 }
 
@@ -292,6 +296,96 @@ fn money_that_a_person_gave_up_and_that_was_paid_after_all_is_booked(on: Backend
     assert_eq!(hear(&shop, vec![refund("e3", Some(leg), "re_1", declined(), 1_000)]), [Effect::Settled]);
     assert_eq!(left(&shop, order), 4_400, "and it came home again");
     shop.assert_clean();
+}
+
+fn give_up(shop: &Shop, made: &Refund) {
+    let news = News::Failed { code: BY_HAND.to_owned(), message: "not on the statement".to_owned() };
+    let (refund, leg) = (ours(made.id), made.legs[0].id);
+    match shop.call(Job::SettleByHand { store: shop.tenant, refund, leg, news }) {
+        Outcome::Settled(Ok(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_leg_is_known_by_its_providers_name_in_every_state(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let pending = |name: &str| Answer::Pending { reference: name.to_owned() };
+    let begin = |name: &str| {
+        let made = shop.create(order, amount("10.00")).unwrap().refund;
+        let call = shop.calls().remove(0);
+        shop.record(&call, pending(name)).unwrap();
+        made
+    };
+    let (failed, parked) = (begin("re_1"), begin("re_2"));
+    let leg = |made: &Refund| Some(made.legs[0].id);
+    hear(&shop, vec![refund("e1", leg(&failed), "re_1", declined(), 1_000)]);
+    hear(&shop, vec![refund("e2", leg(&parked), "re_2", paid("re_2", 999), 999)]);
+    assert!(matches!(shop.refund(parked.id).legs[0].state, LegState::Parked { .. }));
+    // They name no leg of ours, only what the provider calls it.
+    let again = refund("e3", None, "re_1", paid("re_1", 1_000), 1_000);
+    let late = Notice { happened_ms: Some(NOW_MS + 9), ..refund("e4", None, "re_1", paid("re_1", 1_000), 1_000) };
+    assert_eq!(hear(&shop, vec![again, late]), [Effect::Stale, Effect::Waiting], "never a refund of its own");
+    assert_eq!(hear(&shop, vec![refund("e5", None, "re_2", paid("re_2", 1_000), 1_000)]), [Effect::Settled]);
+    assert_eq!(shop.refund(parked.id).state(), RefundState::Succeeded);
+    assert_eq!((shop.refund(parked.id).legs[0].reference.as_str(), left(&shop, order)), ("re_2", 3_400));
+    shop.assert_clean();
+}
+
+fn figures_are_compared_of_what_only_the_provider_names_too(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    shop.record(&call, Answer::Pending { reference: "re_1".to_owned() }).unwrap();
+    assert_eq!(hear(&shop, vec![refund("e1", None, "re_1", paid("re_1", 999), 999)]), [Effect::Settled]);
+    assert!(matches!(shop.refund(made.id).legs[0].state, LegState::Parked { .. }), "a person must look");
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+}
+
+fn an_answer_that_a_leg_was_paid_which_a_person_called_failed_is_booked(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    shop.record(&call, paid("re_1", 999)).unwrap();
+    shop.tick(120_000);
+    give_up(&shop, &made);
+    assert_eq!(left(&shop, order), 4_400);
+    // A worker that was asleep all the while wakes up with what it had heard.
+    for _ in 0..2 {
+        assert!(shop.record(&call, paid("re_1", 1_000)).is_none());
+        assert_eq!(left(&shop, order), 3_400, "once");
+    }
+    assert_eq!(
+        hear(&shop, vec![refund("e1", Some(made.legs[0].id), "re_1", paid("re_1", 1_000), 1_000)]),
+        [Effect::Stale]
+    );
+    // Where it does not fit any more, it waits for a person.
+    let made = shop.create(order, amount("34.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    shop.record(&call, paid("re_2", 999)).unwrap();
+    shop.tick(120_000);
+    give_up(&shop, &made);
+    shop.create(order, amount("0.01")).unwrap();
+    assert!(shop.record(&call, paid("re_2", 3_400)).is_none());
+    assert_eq!(waiting(&shop).len(), 1);
+    assert_eq!(left(&shop, order), 3_399);
+    shop.assert_clean();
+}
+
+fn an_event_that_cannot_be_read_holds_up_no_other(on: Backend) {
+    let shop = Shop::new(on);
+    let events = ["e1", "e2"].map(|event| refund(event, None, event, paid(event, 1_000), 1_000));
+    assert_eq!(hear(&shop, events.to_vec()), [Effect::Waiting, Effect::Waiting]);
+    let break_one = "UPDATE inbox SET notice = '{' WHERE event = 'e1'";
+    shop.engine.store().write(|tx| tx.execute(break_one, &[]).map(|_| ())).unwrap();
+    let order = shop.put(paid_order("a"));
+    let Outcome::HeardAgain(heard) = shop.call(Job::HearAgain { store: shop.tenant, after: 0 }) else { panic!() };
+    let effects: Vec<_> = heard.into_iter().map(|(_, heard)| heard.effect).collect();
+    assert_eq!(effects, [Effect::Waiting, Effect::External]);
+    assert_eq!((left(&shop, order), waiting(&shop).len()), (3_400, 1));
 }
 
 fn what_was_called_failed_and_is_paid_later_waits_for_a_person(on: Backend) {

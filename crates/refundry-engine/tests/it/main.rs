@@ -30,5 +30,6 @@ mod lists;
 mod pairs;
 mod payouts;
 mod shop;
+mod told_twice;
 mod twins;
 mod upgrade;

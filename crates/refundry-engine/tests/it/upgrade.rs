@@ -3,13 +3,34 @@
 //! It is made by taking a database of today back to that schema, by hand: what the migration then makes of it must be
 //! what it was.
 
+use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::by_hand::CancelFault;
+use refundry_store::outbox::{self, Stage};
 use refundry_store::{Options, Store, StoreError, Tx};
 
-use crate::books::fill;
-use crate::shop::{Backend, NOW_MS, Shop};
+use crate::books::{fill, ours, plain};
+use crate::shop::{Backend, NOW_MS, Shop, amount};
 use crate::twins::{Dump, columns, dump};
 
-on_both!(the_second_schema_becomes_the_newest_and_the_books_agree);
+on_both!(the_second_schema_becomes_the_newest_and_the_books_agree, a_leg_that_an_older_process_took_may_be_on_its_way,);
+
+/// A process from before stages notes neither stage nor time of what it takes.
+fn a_leg_that_an_older_process_took_may_be_on_its_way(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    let taken = "UPDATE outbox SET stage = 'waiting', taken_ms = 0, attempts = 1";
+    shop.engine.store().write(|tx| tx.execute(taken, &[]).map(|_| ())).unwrap();
+    let cancel = Job::Cancel { store: shop.tenant, refund: ours(made.id), text: String::new() };
+    assert!(matches!(shop.call(cancel), Outcome::Cancelled(Err(CancelFault::MayBeSent))));
+    let row = |shop: &Shop| shop.engine.store().read(|tx| outbox::get(tx, shop.tenant, made.legs[0].id)).unwrap();
+    assert_eq!(row(&shop).unwrap().stage, Stage::Calling);
+    shop.tick(600_000);
+    let call = shop.lease().remove(0);
+    assert!(call.may_have_been_sent(), "it is looked up first");
+    assert_eq!(row(&shop).unwrap().stage, Stage::InDoubt);
+    shop.assert_clean();
+}
 
 fn the_second_schema_becomes_the_newest_and_the_books_agree(on: Backend) {
     let shop = Shop::new(on);

@@ -137,14 +137,16 @@ impl<'b> Books<'b> {
     /// Keeps the legs of a refund that are compared: those through the gateway, and a refund made there that one of
     /// these references names.
     fn take(&mut self, refund: &Refund, order: &Order, references: &BTreeSet<&str>) {
-        let named = refund.external_id.as_deref().filter(|_| is_made_there(refund));
-        let named = named.filter(|name| references.contains(name));
+        let named = refund.external_id.as_deref().filter(|_| is_made_there(refund)).unwrap_or_default();
         for leg in &refund.legs {
-            let ours = match leg.route {
-                Route::Original => (leg.gateway(order) == self.gateway).then_some(None),
-                Route::Outside => named.map(|name| Some(name.to_owned())),
+            // One that came with its order may have the provider's id for its own.
+            let reference = if leg.reference.is_empty() { named } else { &leg.reference };
+            let made_there = leg.route == Route::Outside;
+            let is_compared = match leg.route {
+                Route::Original => leg.gateway(order) == self.gateway,
+                Route::Outside => references.contains(reference),
             };
-            if let Some((made_there, payment)) = ours.zip(order.payments.get(leg.payment)) {
+            if let Some(payment) = order.payments.get(leg.payment).filter(|_| is_compared) {
                 let Leg { id, state, own_amount, .. } = leg;
                 let ours = Ours {
                     leg: *id,
@@ -152,12 +154,13 @@ impl<'b> Books<'b> {
                     order: name_of(order),
                     payment: payment.reference.clone(),
                     state: state.clone(),
+                    reference: reference.to_owned(),
                     amount_minor: own_amount.get(),
                     currency: payment.own_currency.code().to_owned(),
                     created_ms: refund.created_ms,
                     made_there,
                 };
-                self.references.extend(Some(ours.reference().to_owned()).filter(|reference| !reference.is_empty()));
+                self.references.extend(Some(ours.reference.clone()).filter(|reference| !reference.is_empty()));
                 self.legs.insert(*id, ours);
             }
         }

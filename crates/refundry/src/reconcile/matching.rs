@@ -23,32 +23,25 @@ pub(super) struct Ours {
     /// The provider's id of the payment.
     pub(super) payment: String,
     pub(super) state: LegState,
+    /// The provider's id of the refund, empty where we do not know it.
+    pub(super) reference: String,
     /// In minor units of `currency`, the payment's own.
     pub(super) amount_minor: i64,
     pub(super) currency: String,
     /// When the refund was accepted; the provider cannot have made it before.
     pub(super) created_ms: i64,
-    /// The provider's name of a refund that was made there and then taken into our books.
-    pub(super) made_there: Option<String>,
+    /// The refund was made at the provider and then taken into our books.
+    pub(super) made_there: bool,
 }
 
 impl Ours {
-    /// What the provider calls it; empty where we do not know.
-    pub(super) fn reference(&self) -> &str {
-        match &self.state {
-            _ if self.made_there.is_some() => self.made_there.as_deref().unwrap_or_default(),
-            LegState::Sent { reference } | LegState::Succeeded { reference, .. } => reference,
-            _ => "",
-        }
-    }
-
     fn is_paid(&self) -> bool {
         matches!(self.state, LegState::Succeeded { .. })
     }
 
     /// The provider surely has it, as far as we know.
     fn is_known_there(&self) -> bool {
-        matches!(self.state, LegState::Succeeded { .. } | LegState::Sent { .. }) && self.made_there.is_none()
+        matches!(self.state, LegState::Succeeded { .. } | LegState::Sent) && !self.made_there
     }
 
     /// The last moment at which the provider can have made it, as far as we know.
@@ -266,10 +259,10 @@ fn weight(standing: Standing) -> u8 {
 
 /// Lines by the leg (its place in `ours`) that they belong to, and the rest of them.
 fn pair(ours: &[Ours], theirs: Vec<Theirs>) -> (BTreeMap<usize, Vec<Theirs>>, Vec<Theirs>) {
-    let sent = ours.iter().enumerate().filter(|(_, leg)| leg.made_there.is_none());
+    let sent = ours.iter().enumerate().filter(|(_, leg)| !leg.made_there);
     let by_leg: BTreeMap<Id, usize> = sent.map(|(index, leg)| (leg.leg, index)).collect();
-    let named = ours.iter().enumerate().filter(|(_, leg)| !leg.reference().is_empty());
-    let by_reference: BTreeMap<&str, usize> = named.map(|(index, leg)| (leg.reference(), index)).collect();
+    let named = ours.iter().enumerate().filter(|(_, leg)| !leg.reference.is_empty());
+    let by_reference: BTreeMap<&str, usize> = named.map(|(index, leg)| (leg.reference.as_str(), index)).collect();
     let (mut pairs, mut rest) = (BTreeMap::<usize, Vec<Theirs>>::new(), Vec::new());
     for theirs in theirs {
         let by_number = theirs.line.leg_id.and_then(|leg| by_leg.get(&leg));
@@ -401,10 +394,10 @@ impl Work<'_> {
 /// How likely a leg without a line is one that a line without a leg tells of, the most likely first.
 fn likelihood(leg: &Ours) -> Option<u8> {
     match leg.state {
-        _ if leg.made_there.is_some() => None,
+        _ if leg.made_there => None,
         LegState::InDoubt { .. } => Some(0),
         LegState::Parked { .. } => Some(1),
-        LegState::Sent { .. } | LegState::Succeeded { .. } => Some(2),
+        LegState::Sent | LegState::Succeeded { .. } => Some(2),
         LegState::Waiting => Some(3),
         LegState::Failed { .. } => None,
     }
@@ -420,17 +413,17 @@ fn verdict(leg: &Ours, lines: &[Theirs]) -> Option<Outcome> {
             LegState::Failed { .. } => None,
             LegState::Succeeded { .. } => Some(Outcome::StateDiffers),
             LegState::InDoubt { .. } | LegState::Parked { .. } => Some(Outcome::Answered),
-            LegState::Sent { .. } | LegState::Waiting => Some(Outcome::SettledThere),
+            LegState::Sent | LegState::Waiting => Some(Outcome::SettledThere),
         },
         (Some(_), None) if matches!(leg.state, LegState::Failed { .. }) => Some(Outcome::StateDiffers),
         (Some(line), None) if line.currency != leg.currency => Some(Outcome::CurrencyDiffers),
         (Some(line), None) if line.amount_minor != leg.amount_minor => Some(Outcome::AmountDiffers),
         (Some(line), None) => match (&leg.state, line.standing) {
-            (LegState::Succeeded { .. }, Standing::Paid) | (LegState::Sent { .. }, Standing::Pending) => None,
+            (LegState::Succeeded { .. }, Standing::Paid) | (LegState::Sent, Standing::Pending) => None,
             // Our books take it as made from the first word on.
-            (LegState::Succeeded { .. }, _) if leg.made_there.is_some() => None,
+            (LegState::Succeeded { .. }, _) if leg.made_there => None,
             (LegState::InDoubt { .. } | LegState::Parked { .. }, _) => Some(Outcome::Answered),
-            (LegState::Sent { .. } | LegState::Waiting, Standing::Paid) => Some(Outcome::SettledThere),
+            (LegState::Sent | LegState::Waiting, Standing::Paid) => Some(Outcome::SettledThere),
             _ => Some(Outcome::StateDiffers),
         },
     }

@@ -361,12 +361,11 @@ fn our(row: &str) -> Ours {
     let (reference, reason) = (text(reference), String::new());
     let state = match state {
         "waiting" => LegState::Waiting,
-        "sent" => LegState::Sent { reference: reference.clone() },
+        "sent" => LegState::Sent,
         "in_doubt" => LegState::InDoubt { reason },
         "parked" => LegState::Parked { reason },
         "failed" => LegState::Failed { at_ms: at_ms(), code: reason.clone(), message: reason },
-        "succeeded" => LegState::Succeeded { at_ms: at_ms(), reference: reference.clone() },
-        "made" => LegState::Succeeded { at_ms: at_ms(), reference: String::new() },
+        "succeeded" | "made" => LegState::Succeeded { at_ms: at_ms() },
         other => panic!("{other}"),
     };
     Ours {
@@ -378,7 +377,8 @@ fn our(row: &str) -> Ours {
         amount_minor: amount.parse().unwrap(),
         currency: currency.to_owned(),
         created_ms: hours(created).expect("a time"),
-        made_there: (words[1] == "made").then_some(reference),
+        reference,
+        made_there: words[1] == "made",
     }
 }
 
