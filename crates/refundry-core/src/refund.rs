@@ -343,6 +343,11 @@ impl LegState {
         matches!(self, Self::Succeeded { .. } | Self::Failed { .. })
     }
 
+    /// The money did not go back.
+    pub const fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
     /// Stable code.
     pub const fn code(&self) -> &'static str {
         match self {

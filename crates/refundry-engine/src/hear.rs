@@ -276,7 +276,7 @@ pub(crate) fn rule(
     };
     let said = Said { answer, amount_minor: *amount_minor, currency };
     let mut hearing = Hearing { tx, world, ids, store, gateway: &row.gateway, notice: &notice, now_ms };
-    let (effect, detail, refund) = hearing.made_there(said, (order, index))?;
+    let (effect, detail, refund) = hearing.ruled(said, (order, index))?;
     if effect == Effect::Waiting {
         return Ok(Err(RulingFault::Impossible(detail)));
     }

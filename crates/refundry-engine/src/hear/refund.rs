@@ -50,10 +50,15 @@ impl Hearing<'_, '_> {
             let why = format!("leg {leg} goes through the gateway {}, not this one", found.gateway(&order));
             return Ok((Effect::Waiting, why, None));
         }
-        if failed_by_hand(found) && self.figures_differ(said, &known, found)?.is_none() {
-            // The money was given back to the order when a person said so. If it was paid after all, it is money that
-            // went out by another way.
-            return self.made_there(said, (known.order, found.payment));
+        if matches!(found.state, LegState::Failed { .. }) && self.figures_differ(said, &known, found)?.is_none() {
+            // The money was given back to the order. If a person said so and it was paid after all, or a person took it
+            // for paid since, it is money that went out by another way.
+            let name = name_of(self.notice);
+            let all = self.world.refunds_of(self.tx, self.store, known.order)?;
+            let is_booked = called(&all, &name).is_some_and(|(_, named)| named.id != leg && !named.state.is_failed());
+            if is_booked || failed_by_hand(found) {
+                return self.made_there(said, (known.order, found.payment));
+            }
         }
         self.settle(said, (known, leg))
     }
@@ -66,7 +71,7 @@ impl Hearing<'_, '_> {
         };
         let known = self.world.refunds_of(self.tx, self.store, order)?;
         let name = name_of(self.notice);
-        let is_known = known.iter().any(|refund| leg_called(refund, &name).is_some());
+        let is_known = called(&known, &name).is_some();
         let may_be = known.iter().flat_map(|refund| &refund.legs).find(|leg| {
             let open = !leg.state.is_final() && leg.payment == payment;
             open && leg.own_amount.get() == said.amount_minor
@@ -82,10 +87,7 @@ impl Hearing<'_, '_> {
     pub(super) fn made_there(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Verdict, StoreError> {
         let name = name_of(self.notice);
         let known = self.world.refunds_of(self.tx, self.store, order)?;
-        let by_reference = known.into_iter().find_map(|refund| {
-            let leg = leg_called(&refund, &name)?.id;
-            Some((Arc::new(refund), leg))
-        });
+        let by_reference = called(&known, &name).map(|(refund, leg)| (Arc::new(refund.clone()), leg.id));
         let moves = match said.answer {
             Answer::Done { .. } | Answer::Pending { .. } => false,
             Answer::Declined { .. } => true,
@@ -116,18 +118,41 @@ impl Hearing<'_, '_> {
         }
     }
 
+    /// A person says that an event is about a refund of a payment. If it is about one that failed before, it was paid
+    /// by another way since.
+    pub(super) fn ruled(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Verdict, StoreError> {
+        let known = self.world.refunds_of(self.tx, self.store, order)?;
+        let name = name_of(self.notice);
+        let failed = called(&known, &name).is_some_and(|(_, leg)| leg.state.is_failed());
+        if !failed || !matches!(said.answer, Answer::Done { .. }) {
+            return self.made_there(said, (order, payment));
+        }
+        Ok(match self.take_in(said, (order, payment))? {
+            Ok((refund, _)) => (Effect::External, format!("refund {}", refund.id), Some(refund)),
+            Err(why) => (Effect::Waiting, why, None),
+        })
+    }
+
     /// Records what a leg's provider says of it.
     fn settle(&mut self, said: Said<'_>, (refund, leg): Part) -> Result<Verdict, StoreError> {
         let found = refund.legs.iter().find(|known| known.id == leg).ok_or_else(missing_refund)?;
         let Some(news) = news_of(said.answer) else { return Ok(nothing()) };
+        if let (News::Succeeded { .. }, LegState::Failed { .. }) = (&news, &found.state) {
+            // Whatever its figures: what is older than the failure is over.
+            return Ok(match self.paid_after_all(found) {
+                Some(why) => (Effect::Waiting, why, None),
+                None => self.record(news, (refund, leg))?,
+            });
+        }
         let news = match self.figures_differ(said, &refund, found)? {
             Some(reason) if found.state.is_final() => return Ok((Effect::Waiting, reason, Some(refund))),
             Some(reason) => News::Contradicted { reference: news.reference().to_owned(), reason },
             None => news,
         };
-        if let (News::Succeeded { .. }, Some(why)) = (&news, self.paid_after_all(found)) {
-            return Ok((Effect::Waiting, why, None));
-        }
+        self.record(news, (refund, leg))
+    }
+
+    fn record(&mut self, news: News, (refund, leg): Part) -> Result<Verdict, StoreError> {
         let news = LegNews {
             store: self.store,
             order: refund.order,
@@ -180,6 +205,10 @@ impl Hearing<'_, '_> {
     /// be.
     fn take_in(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Result<Part, String>, StoreError> {
         let Said { amount_minor, currency, .. } = said;
+        let name = name_of(self.notice);
+        let known = self.world.refunds_of(self.tx, self.store, order)?;
+        let is_taken = known.iter().any(|refund| refund.external_id.as_ref() == Some(&name));
+        let external_id = if is_taken { format!("event {}", self.notice.event) } else { name.clone() };
         let facts = self.world.facts(self.tx, self.store, order)?;
         let (paid, _) = facts.payment(payment);
         if paid.own_currency.code() != currency {
@@ -194,9 +223,8 @@ impl Hearing<'_, '_> {
         } else {
             paid.booked_of(own_amount)
         };
-        let name = name_of(self.notice);
         let past = PastRefund {
-            external_id: Some(name.clone()),
+            external_id: Some(external_id),
             created_ms: self.notice.happened_ms.unwrap_or(self.now_ms),
             note: format!("made at the provider, heard through {}", self.gateway),
             reason: String::new(),
@@ -239,10 +267,15 @@ fn name_of(notice: &Notice) -> String {
     }
 }
 
-/// The leg that a provider calls so, unless a person or the order's platform has replaced it: what is said of it then
-/// is news of other money.
-fn leg_called<'r>(refund: &'r Refund, reference: &str) -> Option<&'r Leg> {
-    let by_refund = refund.legs.first().filter(|_| refund.external_id.as_deref() == Some(reference));
-    let named = refund.legs.iter().find(|leg| leg.reference == reference);
-    named.or(by_refund).filter(|leg| !failed_by_hand(leg) && !twins::is_replaced(leg))
+/// The leg that a provider calls so, one that did not fail rather than one that did. Never one that failed by a person's
+/// word, or that the order's platform has told of again: what is said then is news of other money.
+fn called<'r>(known: &'r [Refund], name: &str) -> Option<(&'r Refund, &'r Leg)> {
+    let legs = known.iter().flat_map(|refund| {
+        let is_named = refund.external_id.as_deref() == Some(name);
+        let legs = refund.legs.iter().enumerate();
+        legs.filter(move |(index, leg)| leg.reference == name || (*index == 0 && is_named))
+            .map(move |(_, l)| (refund, l))
+    });
+    let counted = legs.filter(|(_, leg)| !failed_by_hand(leg) && !twins::is_replaced(leg));
+    counted.min_by_key(|(_, leg)| leg.state.is_failed())
 }

@@ -399,8 +399,19 @@ fn what_was_called_failed_and_is_paid_later_waits_for_a_person(on: Backend) {
         Notice { happened_ms: Some(happened_ms), ..paid }
     };
     assert_eq!(hear(&shop, vec![event("e1", NOW_MS - 1)]), [Effect::Stale], "it is older than the failure");
+    let other_figures = refund("e0", Some(made.legs[0].id), "re_1", paid("re_1", 999), 999);
+    assert_eq!(hear(&shop, vec![other_figures]), [Effect::Stale], "whatever it says");
     assert_eq!(hear(&shop, vec![event("e2", NOW_MS + 1)]), [Effect::Waiting]);
-    assert_eq!(waiting(&shop).len(), 1);
+    assert_eq!((waiting(&shop).len(), left(&shop, order)), (1, 4_400));
+    // The person finds that it was paid. From then on that refund is what the provider speaks of.
+    let ruling = Ruling::Of { order: named("a"), payment: None };
+    let ruled = shop.call(Job::Rule { store: shop.tenant, event: waiting(&shop)[0].0, ruling });
+    assert!(matches!(&ruled, Outcome::Ruled(Ok(heard)) if heard.effect == Effect::External), "{ruled:?}");
+    assert_eq!(left(&shop, order), 3_400);
+    assert_eq!(hear(&shop, vec![event("e3", NOW_MS + 2)]), [Effect::Stale]);
+    let failed = refund("e4", Some(made.legs[0].id), "re_1", declined(), 1_000);
+    assert_eq!(hear(&shop, vec![failed]), [Effect::Settled]);
+    assert_eq!(left(&shop, order), 4_400);
     shop.assert_clean();
 }
 
