@@ -50,7 +50,7 @@ impl Hearing<'_, '_> {
             let why = format!("leg {leg} goes through the gateway {}, not this one", found.gateway(&order));
             return Ok((Effect::Waiting, why, None));
         }
-        if matches!(found.state, LegState::Failed { .. }) && self.figures_differ(said, &known, found)?.is_none() {
+        if found.state.is_failed() && self.figures_differ(said, &known, found)?.is_none() {
             // The money was given back to the order. If a person said so and it was paid after all, or a person took it
             // for paid since, it is money that went out by another way.
             let name = name_of(self.notice);
@@ -137,12 +137,12 @@ impl Hearing<'_, '_> {
     fn settle(&mut self, said: Said<'_>, (refund, leg): Part) -> Result<Verdict, StoreError> {
         let found = refund.legs.iter().find(|known| known.id == leg).ok_or_else(missing_refund)?;
         let Some(news) = news_of(said.answer) else { return Ok(nothing()) };
-        if let (News::Succeeded { .. }, LegState::Failed { .. }) = (&news, &found.state) {
+        if found.state.is_failed() {
             // Whatever its figures: what is older than the failure is over.
-            return Ok(match self.paid_after_all(found) {
-                Some(why) => (Effect::Waiting, why, None),
-                None => self.record(news, (refund, leg))?,
-            });
+            return match self.paid_after_all(found).filter(|_| matches!(news, News::Succeeded { .. })) {
+                Some(why) => Ok((Effect::Waiting, why, None)),
+                None => self.record(news, (refund, leg)),
+            };
         }
         let news = match self.figures_differ(said, &refund, found)? {
             Some(reason) if found.state.is_final() => return Ok((Effect::Waiting, reason, Some(refund))),

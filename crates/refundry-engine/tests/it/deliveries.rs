@@ -399,8 +399,11 @@ fn what_was_called_failed_and_is_paid_later_waits_for_a_person(on: Backend) {
         Notice { happened_ms: Some(happened_ms), ..paid }
     };
     assert_eq!(hear(&shop, vec![event("e1", NOW_MS - 1)]), [Effect::Stale], "it is older than the failure");
-    let other_figures = refund("e0", Some(made.legs[0].id), "re_1", paid("re_1", 999), 999);
-    assert_eq!(hear(&shop, vec![other_figures]), [Effect::Stale], "whatever it says");
+    let leg = Some(made.legs[0].id);
+    let begun = Answer::Pending { reference: "re_1".to_owned() };
+    let others =
+        [("e0", paid("re_1", 999)), ("e9", begun)].map(|(event, answer)| refund(event, leg, "re_1", answer, 999));
+    assert_eq!(hear(&shop, others.to_vec()), [Effect::Stale, Effect::Stale], "whatever it says");
     assert_eq!(hear(&shop, vec![event("e2", NOW_MS + 1)]), [Effect::Waiting]);
     assert_eq!((waiting(&shop).len(), left(&shop, order)), (1, 4_400));
     // The person finds that it was paid. From then on that refund is what the provider speaks of.
