@@ -27,6 +27,13 @@ pub(crate) fn read(merchant_account: &str, file: &[u8]) -> Result<Vec<StatementL
     let table = Table::read(file)?;
     table.require(NEEDED)?;
     let mut lines = Vec::new();
+    let mut accounts = table.rows().map(|row| row.get("Merchant Account")).peekable();
+    if let Some(other) = accounts.peek().copied()
+        && !accounts.any(|account| account == merchant_account)
+    {
+        let reason = format!("it is of other merchant accounts (`{other}`), and not of `{merchant_account}`");
+        return Err(StatementFault::whole(reason));
+    }
     for row in table.rows().filter(|row| row.get("Merchant Account") == merchant_account) {
         // Of the record types, these two tell of refunds: money that left, and money that came back.
         let (standing, amount) = match row.get("Type") {

@@ -4,7 +4,8 @@
 //! …/transaction-detail (both: amounts "are unsigned, with no currency symbol, decimal separator, or other
 //! punctuation"; the column beside tells debit from credit), and developer.paypal.com/reports/reference/t-codes.
 //!
-//! The first field of a row says what it is: `CH` names the columns of the `SB` rows below it. A refund by the merchant
+//! The first field of a row says what it is: `CH` names the columns of the `SB` rows below it, `SF` counts them at the
+//! end of a section, `FF` ends the file. A refund by the merchant
 //! has code T1107; `PayPal Reference ID` is the payment, and `Custom Field` what we gave it.
 //!
 //! Not found: how HUF and TWD, which PayPal takes without decimals, are written. Their amounts are read as whole units,
@@ -32,6 +33,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
     let rows = rows_of(text.trim_start_matches('\u{feff}'))?;
     let mut columns = Vec::new();
     let mut lines = Vec::new();
+    let (mut in_section, mut is_whole) = (0, false);
     for (line, cells) in rows {
         let fault = |reason: String| StatementFault { line, reason };
         match cells.first().map(String::as_str) {
@@ -42,12 +44,30 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
                 }
             }
             Some("SB") if columns.is_empty() => return Err(fault("a row above the names of its columns".to_owned())),
-            Some("SB") => lines.extend(refund(&Row { line, columns: &columns, cells: &cells })?),
+            Some("SB") if cells.len() != columns.len() => {
+                let (cells, columns) = (cells.len(), columns.len());
+                return Err(fault(format!("{cells} fields under {columns} columns: was it cut off?")));
+            }
+            Some("SB") => {
+                in_section += 1;
+                lines.extend(refund(&Row { line, columns: &columns, cells: &cells })?);
+            }
+            Some("SF") => {
+                let counted = cells.get(1).map_or("", |cell| cell.trim());
+                if counted.parse() != Ok(in_section) {
+                    return Err(fault(format!("it counts {counted} rows where there are {in_section}")));
+                }
+                in_section = 0;
+            }
+            Some("FF") => is_whole = true,
             _ => {}
         }
     }
     if columns.is_empty() {
         return Err(StatementFault::whole("it is no Settlement or Transaction detail report of PayPal"));
+    }
+    if !is_whole {
+        return Err(StatementFault::whole("it has no last row (`FF`): was it cut off?"));
     }
     Ok(lines)
 }
@@ -81,7 +101,9 @@ fn refund(row: &Row<'_>) -> Result<Option<StatementLine>, StatementFault> {
         "D" | "V" => Standing::NotPaid,
         other => return Err(fault(format!("a refund with status `{other}`"))),
     };
-    let made = jiff::Timestamp::strptime("%Y/%m/%d %H:%M:%S %z", row.get("Transaction Initiation Date"));
+    let date = row.get("Transaction Initiation Date");
+    let made = jiff::Timestamp::strptime("%Y/%m/%d %H:%M:%S %z", date);
+    let made = made.map_err(|_| fault(format!("`{date}` is no time like 2026/11/25 08:00:00 +0000")))?;
     Ok(Some(StatementLine {
         line: row.line,
         refund_reference: row.get("Transaction ID").to_owned(),
@@ -90,6 +112,6 @@ fn refund(row: &Row<'_>) -> Result<Option<StatementLine>, StatementFault> {
         standing,
         amount_minor: amount_minor.ok_or_else(|| fault(format!("`{amount} {currency}` is no amount")))?,
         currency: currency.to_owned(),
-        made_ms: made.ok().map(jiff::Timestamp::as_millisecond),
+        made_ms: Some(made.as_millisecond()),
     }))
 }

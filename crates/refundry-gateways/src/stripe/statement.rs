@@ -10,7 +10,8 @@ use crate::text::{Row, Table, epoch_ms, form_encoded, minor_units};
 use crate::{HttpOutcome, Span, Standing, StatementFault, StatementLine};
 
 /// What a report must have to be read. It may have more, in any order.
-const COLUMNS: &[&str] = &["reporting_category", "source_id", "customer_facing_amount", "customer_facing_currency"];
+const COLUMNS: &[&str] =
+    &["reporting_category", "source_id", "customer_facing_amount", "customer_facing_currency", "created_utc"];
 /// The column of our leg, where the report was asked for with it.
 const LEG_COLUMN: &str = "refund_metadata[refundry_leg]";
 
@@ -97,6 +98,9 @@ fn stated(row: &Row<'_>, standing: Standing) -> Result<StatementLine, StatementF
     let leg = row.get(LEG_COLUMN);
     let leg_id = if leg.is_empty() { None } else { Some(leg) };
     let leg_id = leg_id.map(|leg| leg.parse().map_err(|_| row.fault(format!("`{leg}` is no leg")))).transpose()?;
+    let created = row.get("created_utc");
+    let made_ms =
+        epoch_ms(created).ok_or_else(|| row.fault(format!("`{created}` is no time like 2026-11-25 08:00:00")))?;
     let (intent, charge) = (row.get("payment_intent_id"), row.get("charge_id"));
     Ok(StatementLine {
         line: row.line,
@@ -107,6 +111,6 @@ fn stated(row: &Row<'_>, standing: Standing) -> Result<StatementLine, StatementF
         // Money that left has a minus.
         amount_minor: amount_minor.saturating_abs(),
         currency,
-        made_ms: epoch_ms(row.get("created_utc")),
+        made_ms: Some(made_ms),
     })
 }

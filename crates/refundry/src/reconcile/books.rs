@@ -78,10 +78,12 @@ impl<'b> Books<'b> {
             let store = self.store;
             store.read(|tx| {
                 for Theirs { line, .. } in lines {
-                    if line.leg_id.is_some_and(|leg| self.legs.contains_key(&leg)) {
+                    // One that failed may have been paid after all, and taken in under the provider's name.
+                    let known = line.leg_id.and_then(|leg| self.legs.get(&leg));
+                    if known.is_some_and(|leg| !leg.state.is_failed()) {
                         continue;
                     }
-                    if !self.references.contains(&line.refund_reference) {
+                    if known.is_some() || !self.references.contains(&line.refund_reference) {
                         self.look_up_one(tx, line.leg_id, &line.refund_reference, &line.payment_reference)?;
                     }
                 }
@@ -109,7 +111,9 @@ impl<'b> Books<'b> {
             if let Some(through) = through.map(|l| l.gateway(&order)).filter(|name| *name != self.gateway) {
                 self.hints.elsewhere.insert(leg, through.to_owned());
             }
-            return Ok(());
+            if !refund.legs.iter().any(|l| l.id == leg && l.state.is_failed()) {
+                return Ok(());
+            }
         }
         if !reference.is_empty() {
             let name = Reference { text: reference.to_owned(), ours: None };

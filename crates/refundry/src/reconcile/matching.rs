@@ -90,10 +90,10 @@ impl Scope {
         leg.is_known_there() && (early || (within(self.span, leg.created_ms) && self.is_late(leg)))
     }
 
-    /// Accepted so late that the provider may have made it after the statement's end.
+    /// Accepted so late, or paid so much later, that the provider may have made it after the statement's end.
     fn is_late(&self, leg: &Ours) -> bool {
         let end = self.covered.to_ms;
-        leg.created_ms >= end.saturating_sub(SLACK_MS) && leg.latest_ms() >= end
+        (leg.is_paid() || leg.created_ms >= end.saturating_sub(SLACK_MS)) && leg.latest_ms() >= end
     }
 }
 
@@ -200,10 +200,11 @@ pub(super) struct Comparison {
     pub(super) at_the_edge: Vec<Id>,
 }
 
-/// Compares. Without a scope, all lines are compared and no leg is missed.
-pub(super) fn compare(ours: &[Ours], theirs: Vec<Theirs>, hints: &Hints, scope: Option<Scope>) -> Comparison {
-    let mut work = Work { ours, hints, scope, found: Comparison::default(), suggested: BTreeSet::new() };
-    let (pairs, rest) = pair(ours, folded(theirs));
+/// Compares what was made in a span of time.
+pub(super) fn compare(ours: &[Ours], theirs: Vec<Theirs>, hints: &Hints, scope: Scope) -> Comparison {
+    let (pairs, rest) = pair(ours, folded(theirs, scope));
+    let alone = alone(ours, &pairs);
+    let mut work = Work { alone, hints, scope, found: Comparison::default(), suggested: BTreeSet::new() };
     for (index, leg) in ours.iter().enumerate() {
         match pairs.get(&index) {
             Some(lines) => work.settle(leg, lines),
@@ -211,7 +212,7 @@ pub(super) fn compare(ours: &[Ours], theirs: Vec<Theirs>, hints: &Hints, scope: 
         }
     }
     for line in rest {
-        work.is_new(line, &pairs);
+        work.is_new(line);
     }
     let mut found = work.found;
     answer_back(&mut found.differences);
@@ -223,8 +224,8 @@ pub(super) fn compare(ours: &[Ours], theirs: Vec<Theirs>, hints: &Hints, scope: 
 }
 
 /// One line for each refund of the provider's. A refund that came back, or was settled since, stands in several lines
-/// under one reference, and files may overlap; what says most counts.
-fn folded(theirs: Vec<Theirs>) -> Vec<Theirs> {
+/// under one reference, and files may overlap; what says most counts. It concerns the scope if any of its lines does.
+fn folded(theirs: Vec<Theirs>, scope: Scope) -> Vec<Theirs> {
     let mut known: BTreeMap<(String, String, i64), usize> = BTreeMap::new();
     let mut folded: Vec<Theirs> = Vec::with_capacity(theirs.len());
     for theirs in theirs {
@@ -238,7 +239,8 @@ fn folded(theirs: Vec<Theirs>) -> Vec<Theirs> {
             folded.push(theirs);
             continue;
         };
-        let made_ms = [twin.line.made_ms, line.made_ms].into_iter().flatten().min();
+        let times = [twin.line.made_ms, line.made_ms].into_iter().flatten();
+        let made_ms = times.min_by_key(|ms| (!within(scope.span, *ms), *ms));
         let leg_id = twin.line.leg_id.or(line.leg_id);
         if weight(line.standing) > weight(twin.line.standing) {
             *twin = theirs;
@@ -262,11 +264,21 @@ fn pair(ours: &[Ours], theirs: Vec<Theirs>) -> (BTreeMap<usize, Vec<Theirs>>, Ve
     let sent = ours.iter().enumerate().filter(|(_, leg)| !leg.made_there);
     let by_leg: BTreeMap<Id, usize> = sent.map(|(index, leg)| (leg.leg, index)).collect();
     let named = ours.iter().enumerate().filter(|(_, leg)| !leg.reference.is_empty());
-    let by_reference: BTreeMap<&str, usize> = named.map(|(index, leg)| (leg.reference.as_str(), index)).collect();
+    // Of several legs of one name, one that did not fail stands for the money: a leg that a person called failed, and the
+    // refund that its payment was taken in as.
+    let mut by_reference: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, leg) in named {
+        let slot = by_reference.entry(leg.reference.as_str()).or_insert(index);
+        if ours.get(*slot).is_some_and(|known| known.state.is_failed()) {
+            *slot = index;
+        }
+    }
     let (mut pairs, mut rest) = (BTreeMap::<usize, Vec<Theirs>>::new(), Vec::new());
     for theirs in theirs {
         let by_number = theirs.line.leg_id.and_then(|leg| by_leg.get(&leg));
-        match by_number.or_else(|| by_reference.get(theirs.line.refund_reference.as_str())) {
+        let by_name = by_reference.get(theirs.line.refund_reference.as_str());
+        let failed = by_number.and_then(|index| ours.get(*index)).is_some_and(|leg| leg.state.is_failed());
+        match by_name.filter(|_| failed).or(by_number).or(by_name) {
             Some(index) => pairs.entry(*index).or_default().push(theirs),
             None => rest.push(theirs),
         }
@@ -290,10 +302,27 @@ fn answer_back(differences: &mut [Difference]) {
     }
 }
 
+/// Payment, currency and amount.
+type Figures<'w> = (&'w str, &'w str, i64);
+
+/// Legs without a line that one may tell of, the likeliest first.
+fn alone<'w>(ours: &'w [Ours], pairs: &BTreeMap<usize, Vec<Theirs>>) -> BTreeMap<Figures<'w>, Vec<&'w Ours>> {
+    let mut alone: BTreeMap<Figures<'_>, Vec<&Ours>> = BTreeMap::new();
+    for (index, leg) in ours.iter().enumerate().filter(|(_, leg)| likelihood(leg).is_some()) {
+        if !pairs.contains_key(&index) {
+            alone.entry((&leg.payment, &leg.currency, leg.amount_minor)).or_default().push(leg);
+        }
+    }
+    for legs in alone.values_mut() {
+        legs.sort_by_key(|leg| (likelihood(leg), leg.leg));
+    }
+    alone
+}
+
 struct Work<'w> {
-    ours: &'w [Ours],
+    alone: BTreeMap<Figures<'w>, Vec<&'w Ours>>,
     hints: &'w Hints,
-    scope: Option<Scope>,
+    scope: Scope,
     found: Comparison,
     /// Legs that are a likely match already.
     suggested: BTreeSet<Id>,
@@ -301,10 +330,7 @@ struct Work<'w> {
 
 impl Work<'_> {
     fn concerns(&self, theirs: &Theirs) -> bool {
-        match (self.scope, theirs.line.made_ms) {
-            (Some(scope), Some(made_ms)) => within(scope.span, made_ms),
-            _ => true,
-        }
+        theirs.line.made_ms.is_none_or(|made_ms| within(self.scope.span, made_ms))
     }
 
     /// A leg with the lines that belong to it.
@@ -326,7 +352,7 @@ impl Work<'_> {
 
     /// A leg without a line.
     fn miss(&mut self, leg: &Ours) {
-        let Some(scope) = self.scope else { return };
+        let scope = self.scope;
         if scope.must_have(leg) {
             self.found.legs += 1;
             self.count_ours(leg);
@@ -337,7 +363,7 @@ impl Work<'_> {
     }
 
     /// A line without a leg.
-    fn is_new(&mut self, theirs: Theirs, pairs: &BTreeMap<usize, Vec<Theirs>>) {
+    fn is_new(&mut self, theirs: Theirs) {
         if !self.concerns(&theirs) {
             return;
         }
@@ -348,11 +374,11 @@ impl Work<'_> {
             self.found.agreed += 1;
             return;
         }
-        let suggestion = self.suggestion(&theirs.line, pairs);
+        let suggestion = self.suggestion(&theirs.line);
         self.differ(Outcome::MissingHere, None, vec![theirs], suggestion);
     }
 
-    fn suggestion(&mut self, line: &StatementLine, pairs: &BTreeMap<usize, Vec<Theirs>>) -> Option<Suggestion> {
+    fn suggestion(&mut self, line: &StatementLine) -> Option<Suggestion> {
         let elsewhere = line.leg_id.and_then(|leg| Some((leg, self.hints.elsewhere.get(&leg)?)));
         if let Some((leg, gateway)) = elsewhere {
             return Some(Suggestion::OtherGateway { leg, gateway: gateway.clone() });
@@ -360,14 +386,9 @@ impl Work<'_> {
         if line.payment_reference.is_empty() {
             return None;
         }
-        let alone = self.ours.iter().enumerate().filter(|(index, _)| !pairs.contains_key(index));
-        let fitting = alone.map(|(_, leg)| leg).filter(|leg| {
-            let same = leg.payment == line.payment_reference && leg.currency == line.currency;
-            same && leg.amount_minor == line.amount_minor && !self.suggested.contains(&leg.leg)
-        });
-        let likely =
-            fitting.filter_map(|leg| Some((likelihood(leg)?, leg.leg, leg))).min_by_key(|(r, id, _)| (*r, *id));
-        if let Some((_, _, leg)) = likely {
+        let figures = (line.payment_reference.as_str(), line.currency.as_str(), line.amount_minor);
+        let fitting = self.alone.get(&figures).into_iter().flatten();
+        if let Some(leg) = fitting.copied().find(|leg| !self.suggested.contains(&leg.leg)) {
             self.suggested.insert(leg.leg);
             return Some(Suggestion::Leg { leg: leg.leg, refund: leg.refund, state: leg.state.code() });
         }
@@ -415,7 +436,9 @@ fn verdict(leg: &Ours, lines: &[Theirs]) -> Option<Outcome> {
             LegState::InDoubt { .. } | LegState::Parked { .. } => Some(Outcome::Answered),
             LegState::Sent | LegState::Waiting => Some(Outcome::SettledThere),
         },
-        (Some(_), None) if matches!(leg.state, LegState::Failed { .. }) => Some(Outcome::StateDiffers),
+        (Some(_), None) if leg.state.is_failed() => Some(Outcome::StateDiffers),
+        // The leg was paid as another refund, which is in another statement: this is a second one.
+        (Some(line), None) if is_another(leg, line) => Some(Outcome::TwiceThere),
         (Some(line), None) if line.currency != leg.currency => Some(Outcome::CurrencyDiffers),
         (Some(line), None) if line.amount_minor != leg.amount_minor => Some(Outcome::AmountDiffers),
         (Some(line), None) => match (&leg.state, line.standing) {
@@ -427,6 +450,12 @@ fn verdict(leg: &Ours, lines: &[Theirs]) -> Option<Outcome> {
             _ => Some(Outcome::StateDiffers),
         },
     }
+}
+
+/// Whether a line is about another refund than the one that our leg was paid as.
+fn is_another(leg: &Ours, line: &StatementLine) -> bool {
+    let known = !leg.reference.is_empty() && !line.refund_reference.is_empty();
+    leg.is_paid() && known && leg.reference != line.refund_reference
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use clap::{ArgGroup, Args};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
+use refundry_engine::clock::Clock;
 use refundry_engine::store::Store;
 use refundry_engine::store::gateways::{self, GatewayRecord};
 use refundry_engine::store::stores::{self, StoreRecord};
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     let named = match (args.from, args.to) {
         (Some(from_ms), Some(to_ms)) if from_ms < to_ms => Some(Span { from_ms, to_ms }),
         (Some(_), Some(_)) => {
-            writeln!(std::io::stderr(), "refundry: --from is before --to")?;
+            writeln!(std::io::stderr(), "refundry: --from must be before --to")?;
             return Ok(ExitCode::from(MISUSE));
         }
         _ => None,
@@ -101,19 +102,19 @@ pub(crate) fn run(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
         Some(span) if args.files.is_empty() => statements::by_asking(&*target.open(args)?, widened(span), &seen)?,
         _ => statements::from_files(&target.reader(args)?, &args.files)?,
     };
-    let asked = args.files.is_empty();
-    let scope = scope(named, asked, &theirs);
+    let asked_ms = args.files.is_empty().then(|| Clock::System.now_ms());
+    let Some(scope) = scope(named, asked_ms, &theirs) else {
+        bail!("the files do not say which time they are of: name it with --from and --to");
+    };
     let mut books = Books::new(&store, tenant.id, &target.gateway);
     let read = "the books cannot be read";
-    if let Some(scope) = scope {
-        let Span { from_ms, to_ms } = widened(scope.span);
-        books.read_span((from_ms, to_ms), &theirs, &seen).context(read)?;
-    }
+    let Span { from_ms, to_ms } = widened(scope.span);
+    books.read_span((from_ms, to_ms), &theirs, &seen).context(read)?;
     books.look_up(&theirs, &seen).context(read)?;
     let (ours, hints) = books.done();
     let found = compare(&ours, theirs, &hints, scope);
     progress.finish_and_clear();
-    let span = scope.map(|scope| scope.span);
+    let span = scope.span;
     let head = Head { store: &tenant.handle, gateway: &target.gateway, driver: target.driver.name, span };
     if args.json {
         say(&report::as_json(&head, &found).to_string())?;
@@ -206,16 +207,20 @@ fn widened(span: Span) -> Span {
     Span { from_ms: span.from_ms.saturating_sub(SLACK_MS), to_ms: span.to_ms.saturating_add(SLACK_MS) }
 }
 
-/// Which time is compared: the one that was named, else from the first line to the last.
-fn scope(named: Option<Span>, asked: bool, theirs: &[Theirs]) -> Option<Scope> {
+/// Which time is compared: the one that was named, else from the first line to the last. A provider that was asked at
+/// a moment says nothing of what comes after it.
+fn scope(named: Option<Span>, asked_ms: Option<i64>, theirs: &[Theirs]) -> Option<Scope> {
     let made = || theirs.iter().filter_map(|theirs| theirs.line.made_ms);
     let held = made().min().zip(made().max()).map(|(from_ms, to_ms)| (from_ms, to_ms.saturating_add(1)));
     let held = held.map(|(from_ms, to_ms)| Span { from_ms, to_ms });
     let span = named.or(held)?;
-    let covered = match held {
-        _ if asked => widened(span),
-        Some(held) => Span { from_ms: held.from_ms.min(span.from_ms), to_ms: held.to_ms.max(span.to_ms) },
-        None => span,
+    let covered = match (held, asked_ms) {
+        (_, Some(asked_ms)) => {
+            let Span { from_ms, to_ms } = widened(span);
+            Span { from_ms, to_ms: to_ms.min(asked_ms) }
+        }
+        (Some(held), None) => Span { from_ms: held.from_ms.min(span.from_ms), to_ms: held.to_ms.max(span.to_ms) },
+        (None, None) => span,
     };
     Some(Scope { span, covered })
 }

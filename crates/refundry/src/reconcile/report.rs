@@ -14,7 +14,7 @@ pub(super) struct Head<'h> {
     pub(super) store: &'h str,
     pub(super) gateway: &'h str,
     pub(super) driver: &'h str,
-    pub(super) span: Option<Span>,
+    pub(super) span: Span,
 }
 
 /// Prints for people: one line a difference, the worst first, then the sums.
@@ -30,10 +30,7 @@ pub(super) fn print(head: &Head<'_>, found: &Comparison) -> anyhow::Result<()> {
         say("")?;
     }
     let Head { store, gateway, span, .. } = head;
-    let time_compared = span.map_or_else(
-        || "all lines; none says when it was made, so no leg is missed there without --from and --to".to_owned(),
-        |span| format!("{} to {}", time(span.from_ms), time(span.to_ms)),
-    );
+    let time_compared = format!("{} to {}", time(span.from_ms), time(span.to_ms));
     say(&format!("store {store}, gateway {gateway}, {time_compared}"))?;
     if let Some(first) = found.at_the_edge.first() {
         say(&format!(
@@ -151,8 +148,8 @@ pub(super) fn as_json(head: &Head<'_>, found: &Comparison) -> Value {
         "store": store,
         "gateway": gateway,
         "driver": driver,
-        "from": span.map(|span| time(span.from_ms)),
-        "to": span.map(|span| time(span.to_ms)),
+        "from": time(span.from_ms),
+        "to": time(span.to_ms),
         "legs": found.legs,
         "refunds_there": found.lines,
         "agreed": found.agreed,

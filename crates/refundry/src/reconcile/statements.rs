@@ -1,6 +1,7 @@
 //! The provider's side of a reconciliation: the lines of files, or what it says when it is asked, page by page. Bounded
 //! in either way.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use refundry_core::limits::{CALL_MS, STATEMENT_BYTES_MAX, STATEMENT_LINES_MAX};
 use refundry_engine::clock::Clock;
-use refundry_gateways::{self as driver, Gateway, StatementFault, StatementLine, Transport, TransportLimits};
+use refundry_gateways::{
+    self as driver, Gateway, HttpRequest, Method, StatementFault, StatementLine, Transport, TransportLimits,
+};
 
 use super::matching::{Span, Theirs};
 
@@ -64,20 +67,33 @@ async fn follow(
         bail!("the driver {} has no list to ask for: name files of the provider's instead", gateway.name());
     };
     let mut all = Vec::new();
+    let mut before = BTreeSet::new();
     for number in 1..=PAGES_MAX {
         let outcome = transport.call(request.clone()).await;
         let page = gateway.read_list(span(), &request, outcome);
         let page = page.with_context(|| format!("the provider's list cannot be read, page {number}"))?;
         seen(page.lines.len() as u64);
+        // A list that is read by places moves when one of its refunds does: what comes twice, another one made room for.
+        let names: BTreeSet<&str> = page.lines.iter().map(|line| line.refund_reference.as_str()).collect();
+        let again = names.iter().find(|name| !name.is_empty() && before.contains(**name));
+        ensure!(again.is_none(), "the provider's list changed while it was read (page {number}): try again");
+        before.extend(names.into_iter().map(str::to_owned));
         all.extend(page.lines.into_iter().map(|line| Theirs { place: String::new(), line }));
         check_count(all.len())?;
         match page.next {
             None => return Ok(all),
-            Some(next) if next == request => bail!("page {number} of the provider's list leads back to itself"),
+            Some(next) if leads_to(&next) == leads_to(&request) => {
+                bail!("page {number} of the provider's list leads back to itself")
+            }
             Some(next) => request = next,
         }
     }
     bail!("the provider's list has more than {PAGES_MAX} pages")
+}
+
+/// What a request asks for. Its headers may hold the time.
+fn leads_to(request: &HttpRequest) -> (&Method, &str, &[u8]) {
+    (&request.method, &request.url, &request.body)
 }
 
 fn check_count(count: usize) -> anyhow::Result<()> {
@@ -87,9 +103,7 @@ fn check_count(count: usize) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use refundry_gateways::{
-        Answer, Ask, Capabilities, HttpOutcome, HttpRequest, Manual, Method, Page, Purpose, Standing, Step,
-    };
+    use refundry_gateways::{Answer, Ask, Capabilities, HttpOutcome, Manual, Page, Purpose, Standing, Step};
 
     use super::*;
 
@@ -151,11 +165,12 @@ mod tests {
 
     #[test]
     fn pages_are_followed_to_the_end_or_nothing_is_compared() {
-        let cases: [(&'static [&'static str], Result<usize, &str>); 5] = [
+        let cases: [(&'static [&'static str], Result<usize, &str>); 6] = [
             (&["end"], Ok(1)),
             (&["1", "2", "end"], Ok(3)),
             (&["1", "broken"], Err("page 2")),
             (&["1", "1"], Err("page 2 of the provider's list leads back to itself")),
+            (&["1", "2", "0"], Err("changed while it was read (page 4)")),
             (&[], Err("has no list")),
         ];
         for (pages, expected) in cases {

@@ -174,7 +174,7 @@ fn legs_that_the_provider_never_saw_are_missing_there(on: Backend) {
         (&["--gateway", "simulated", "no-such-file.csv"], 1, "no-such-file.csv"),
         (&["--gateway", "simulated"], 2, "--from"),
         (&EVER, 2, "--gateway"),
-        (&["--gateway", "simulated", "--from", "2020-02-01", "--to", "2020-01-01"], 2, "--from is before --to"),
+        (&["--gateway", "simulated", "--from", "2020-02-01", "--to", "2020-01-01"], 2, "--from must be before --to"),
         (&["--gateway", "simulated", "--from", "2020-02-01T00:00", "--to", "2020-03-01"], 2, "zone"),
     ];
     for (args, expected, word) in cases {
