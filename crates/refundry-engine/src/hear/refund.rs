@@ -267,8 +267,8 @@ fn name_of(notice: &Notice) -> String {
     }
 }
 
-/// The leg that a provider calls so, one that did not fail rather than one that did. Never one that failed by a person's
-/// word, or that the order's platform has told of again: what is said then is news of other money.
+/// The leg that a provider calls so, one that did not fail rather than one that did. Never one that failed by a
+/// person's word, or that the order's platform has told of again: what is said then is news of other money.
 fn called<'r>(known: &'r [Refund], name: &str) -> Option<(&'r Refund, &'r Leg)> {
     let legs = known.iter().flat_map(|refund| {
         let is_named = refund.external_id.as_deref() == Some(name);

@@ -4,9 +4,8 @@
 //! …/transaction-detail (both: amounts "are unsigned, with no currency symbol, decimal separator, or other
 //! punctuation"; the column beside tells debit from credit), and developer.paypal.com/reports/reference/t-codes.
 //!
-//! The first field of a row says what it is: `CH` names the columns of the `SB` rows below it, `SF` counts them at the
-//! end of a section, `FF` ends the file. A refund by the merchant
-//! has code T1107; `PayPal Reference ID` is the payment, and `Custom Field` what we gave it.
+//! The first field of a row says what it is: `CH` names the columns of the `SB` rows below it, `FF` ends the file. A
+//! refund by the merchant has code T1107; `PayPal Reference ID` is the payment, and `Custom Field` what we gave it.
 //!
 //! Not found: how HUF and TWD, which PayPal takes without decimals, are written. Their amounts are read as whole units,
 //! as those of yen are; if that is wrong, the reconciliation shows a difference and nothing else happens.
@@ -33,7 +32,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
     let rows = rows_of(text.trim_start_matches('\u{feff}'))?;
     let mut columns = Vec::new();
     let mut lines = Vec::new();
-    let (mut in_section, mut is_whole) = (0, false);
+    let mut is_whole = false;
     for (line, cells) in rows {
         let fault = |reason: String| StatementFault { line, reason };
         match cells.first().map(String::as_str) {
@@ -48,17 +47,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<StatementLine>, StatementFault> {
                 let (cells, columns) = (cells.len(), columns.len());
                 return Err(fault(format!("{cells} fields under {columns} columns: was it cut off?")));
             }
-            Some("SB") => {
-                in_section += 1;
-                lines.extend(refund(&Row { line, columns: &columns, cells: &cells })?);
-            }
-            Some("SF") => {
-                let counted = cells.get(1).map_or("", |cell| cell.trim());
-                if counted.parse() != Ok(in_section) {
-                    return Err(fault(format!("it counts {counted} rows where there are {in_section}")));
-                }
-                in_section = 0;
-            }
+            Some("SB") => lines.extend(refund(&Row { line, columns: &columns, cells: &cells })?),
             Some("FF") => is_whole = true,
             _ => {}
         }

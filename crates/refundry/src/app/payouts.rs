@@ -22,7 +22,7 @@ use refundry_engine::tenants::Caller;
 use refundry_gateways::{About, Notice};
 
 use super::{App, failed, mismatch, shared_view, written};
-use crate::gateways::{Book, Change, ChangeFault, LAST_ROUTE, in_use, secrets_stay};
+use crate::gateways::{Book, Change, ChangeFault, LAST_ROUTE, in_use, secrets_lost, secrets_stay};
 
 impl App {
     /// Calls a refund off.
@@ -296,6 +296,7 @@ fn change_refused(gateway: &str, fault: ChangeFault) -> Refusal {
         ChangeFault::SecretsStay { setting: chosen, missing } => {
             setting("secrets".to_owned(), secrets_stay(chosen, &missing))
         }
+        ChangeFault::SecretsLost { missing } => setting("secrets".to_owned(), secrets_lost(&missing)),
         ChangeFault::Store(error) => return failed(&error),
         ChangeFault::Vault(error) => PayoutFault::SecretsUnavailable(format!("{error:#}")),
     })

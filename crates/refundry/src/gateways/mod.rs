@@ -159,6 +159,11 @@ pub(crate) enum ChangeFault {
         /// The secrets.
         missing: Vec<String>,
     },
+    /// The secrets that it has cannot be read any more, and not all of them came along.
+    SecretsLost {
+        /// The secrets.
+        missing: Vec<String>,
+    },
     /// Secrets can be neither read nor encrypted here.
     Vault(anyhow::Error),
     /// The database cannot say which legs are open.
@@ -177,6 +182,7 @@ impl fmt::Display for ChangeFault {
             Self::Setting { fault, .. } => fault.fmt(f),
             Self::InUse { setting, legs } => f.write_str(&in_use(setting, *legs)),
             Self::SecretsStay { setting, missing } => f.write_str(&secrets_stay(setting, missing)),
+            Self::SecretsLost { missing } => f.write_str(&secrets_lost(missing)),
             Self::Vault(error) => write!(f, "{error:#}"),
             Self::Store(error) => error.fmt(f),
         }
@@ -202,6 +208,37 @@ pub(crate) fn secrets_stay(setting: &str, missing: &[String]) -> String {
          missing: {}; an empty value takes one away",
         missing.join(", ")
     )
+}
+
+/// That secrets are lost, and what to do.
+pub(crate) fn secrets_lost(missing: &[String]) -> String {
+    format!(
+        "its secrets were encrypted under another key, or changed since: find that key, or give all of them again; \
+         missing: {}; an empty value stands for one that it has not",
+        missing.join(", ")
+    )
+}
+
+/// What a gateway is before a change. Where its secrets cannot be read, because their key is lost, those that are given
+/// have to be all that its driver knows.
+fn before(
+    vault: &Vault,
+    driver: &Driver,
+    known: &GatewayRecord,
+    given: &BTreeMap<String, String>,
+) -> Result<Settings, ChangeFault> {
+    let error = match vault.settings(known) {
+        Ok(settings) => return Ok(settings),
+        Err(error) => error,
+    };
+    let has_key = vault.has_key();
+    let secrets = driver.settings.iter().filter(|setting| setting.secret).map(|setting| setting.name.to_owned());
+    let missing: Vec<String> = secrets.filter(|name| !given.contains_key(name)).collect();
+    match missing[..] {
+        _ if !has_key => Err(ChangeFault::Vault(error)),
+        [] => vault.settings(&GatewayRecord { secrets: String::new(), ..known.clone() }).map_err(ChangeFault::Vault),
+        _ => Err(ChangeFault::SecretsLost { missing }),
+    }
 }
 
 /// How many legs of a gateway may have been sent and are not settled, at most [`COUNTED_MAX`].
@@ -274,7 +311,7 @@ fn changed(
     if let Some(seen) = plain.keys().find(|name| is_secret(name)) {
         return Err(ChangeFault::InSight(seen.clone()));
     }
-    let before = known.map(|known| vault.settings(known).map_err(ChangeFault::Vault)).transpose()?;
+    let before = known.map(|known| before(vault, driver, known, &secret)).transpose()?;
     let mut settings = before.clone().unwrap_or_default();
     settings.0.extend(plain);
     settings.0.extend(secret.clone());
@@ -357,6 +394,33 @@ mod tests {
         assert_eq!(fault("stripe", &[("account", "acct_2")], &[], 0), None);
         assert_eq!(fault("stripe", &[("account", "acct_1")], &[], 3), None, "nothing changes");
         assert_eq!(fault("stripe", &[], &[("secret_key", "sk_2")], 3), None, "keys may be replaced");
+    }
+
+    #[test]
+    fn a_lost_key_is_made_up_for_by_giving_all_secrets_again() {
+        let vault = |key: String| Vault::open(&SecretsArgs { secrets_key: Some(key), secrets_key_file: None }).unwrap();
+        let mut known = GatewayRecord {
+            store: 7,
+            name: "eu".to_owned(),
+            driver: "stripe".to_owned(),
+            settings: r#"{"account":"acct_1"}"#.to_owned(),
+            secrets: String::new(),
+            created_ms: 0,
+            updated_ms: 0,
+        };
+        let lost = vault(Vault::new_key().unwrap());
+        known.secrets = lost.seal(&known, br#"{"secret_key":"sk_1","webhook_secret":"whsec_1"}"#).unwrap();
+        let now = vault(Vault::new_key().unwrap());
+        let stripe = driver_called("stripe").unwrap();
+        let found = |vault: &Vault, given: &[(&str, &str)]| before(vault, stripe, &known, &settings(given).0);
+        let told = found(&now, &[("secret_key", "sk_2")]).unwrap_err().to_string();
+        assert!(told.contains("missing: webhook_secret;") && !told.contains("sk_2"), "{told}");
+        let kept = found(&now, &[("secret_key", "sk_2"), ("webhook_secret", "")]).unwrap();
+        assert_eq!((kept.get("account"), kept.get("secret_key")), ("acct_1", ""), "the rest of it stays");
+        assert_eq!(found(&lost, &[]).unwrap().get("secret_key"), "sk_1");
+        let none = Vault::open(&SecretsArgs::default()).unwrap();
+        let told = found(&none, &[("secret_key", "sk_2"), ("webhook_secret", "")]).unwrap_err().to_string();
+        assert!(told.contains("REFUNDRY_SECRETS_KEY"), "{told}");
     }
 
     #[test]

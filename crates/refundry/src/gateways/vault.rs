@@ -20,10 +20,10 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 pub(crate) struct SecretsArgs {
     /// Key of the secrets of gateways, 64 hexadecimal digits; better in the environment or in a file than here
     #[arg(long, env = "REFUNDRY_SECRETS_KEY", hide_env_values = true, value_name = "HEX")]
-    secrets_key: Option<String>,
+    pub(super) secrets_key: Option<String>,
     /// File with that key
     #[arg(long, env = "REFUNDRY_SECRETS_KEY_FILE", value_name = "FILE", conflicts_with = "secrets_key")]
-    secrets_key_file: Option<PathBuf>,
+    pub(super) secrets_key_file: Option<PathBuf>,
 }
 
 /// Encrypts and decrypts the secrets of gateways.
@@ -51,6 +51,11 @@ impl Vault {
     /// A new key.
     pub(crate) fn new_key() -> anyhow::Result<String> {
         Ok(to_hex(&random::<32>()?))
+    }
+
+    /// Whether there is a key at all.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     fn key(&self) -> anyhow::Result<&LessSafeKey> {

@@ -264,8 +264,8 @@ fn pair(ours: &[Ours], theirs: Vec<Theirs>) -> (BTreeMap<usize, Vec<Theirs>>, Ve
     let sent = ours.iter().enumerate().filter(|(_, leg)| !leg.made_there);
     let by_leg: BTreeMap<Id, usize> = sent.map(|(index, leg)| (leg.leg, index)).collect();
     let named = ours.iter().enumerate().filter(|(_, leg)| !leg.reference.is_empty());
-    // Of several legs of one name, one that did not fail stands for the money: a leg that a person called failed, and the
-    // refund that its payment was taken in as.
+    // Of several legs of one name, one that did not fail stands for the money: a leg that a person called failed, and
+    // the refund that its payment was taken in as.
     let mut by_reference: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, leg) in named {
         let slot = by_reference.entry(leg.reference.as_str()).or_insert(index);

@@ -73,7 +73,7 @@ async fn follow(
         let page = gateway.read_list(span(), &request, outcome);
         let page = page.with_context(|| format!("the provider's list cannot be read, page {number}"))?;
         seen(page.lines.len() as u64);
-        // A list that is read by places moves when one of its refunds does: what comes twice, another one made room for.
+        // A list that is read by places moves when a refund in it does. Then one comes twice, and another one never.
         let names: BTreeSet<&str> = page.lines.iter().map(|line| line.refund_reference.as_str()).collect();
         let again = names.iter().find(|name| !name.is_empty() && before.contains(**name));
         ensure!(again.is_none(), "the provider's list changed while it was read (page {number}): try again");
