@@ -399,15 +399,7 @@ mod tests {
     #[test]
     fn a_lost_key_is_made_up_for_by_giving_all_secrets_again() {
         let vault = |key: String| Vault::open(&SecretsArgs { secrets_key: Some(key), secrets_key_file: None }).unwrap();
-        let mut known = GatewayRecord {
-            store: 7,
-            name: "eu".to_owned(),
-            driver: "stripe".to_owned(),
-            settings: r#"{"account":"acct_1"}"#.to_owned(),
-            secrets: String::new(),
-            created_ms: 0,
-            updated_ms: 0,
-        };
+        let mut known = vault::tests::record();
         let lost = vault(Vault::new_key().unwrap());
         known.secrets = lost.seal(&known, br#"{"secret_key":"sk_1","webhook_secret":"whsec_1"}"#).unwrap();
         let now = vault(Vault::new_key().unwrap());

@@ -117,14 +117,14 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn vault(key: &str) -> anyhow::Result<Vault> {
         Vault::open(&SecretsArgs { secrets_key: Some(key.to_owned()), secrets_key_file: None })
     }
 
-    fn record() -> GatewayRecord {
+    pub(in crate::gateways) fn record() -> GatewayRecord {
         GatewayRecord {
             store: 7,
             name: "eu".to_owned(),

@@ -323,7 +323,17 @@ fn a_gateway_works_without_a_restart_and_keeps_its_secrets(on: Backend) {
     place.assert_clean();
 }
 
-fn who_is_asked_stays_while_legs_are_open(on: Backend) {
+/// A refund of 12.00 that a gateway has and has not settled.
+struct Sent {
+    place: Place,
+    till: Till,
+    server: Process,
+    client: Client,
+    made: Value,
+    _logs: tempfile::TempDir,
+}
+
+fn sent_through_stripe(on: Backend) -> Sent {
     let (place, logs) = (Place::new(on), tempfile::tempdir().expect("a folder"));
     let (till, server) = (Till::open(), server_with_secrets(&place, &logs.path().join("log")));
     let mut client = server.client();
@@ -332,6 +342,11 @@ fn who_is_asked_stays_while_legs_are_open(on: Backend) {
     assert_eq!(put(&mut client, "/v1/routes/card", &json!({"gateway": "stripe-eu"})).status, 200);
     let made = refund(&mut client, "paid", "12.00");
     once(&mut client, &made, "sent");
+    Sent { place, till, server, client, made, _logs: logs }
+}
+
+fn who_is_asked_stays_while_legs_are_open(on: Backend) {
+    let Sent { place, till, server: _server, mut client, made, _logs } = sent_through_stripe(on);
 
     let account = json!({"settings": {"account": "acct_1"}});
     let no = put(&mut client, "/v1/gateways/stripe-eu", &account);
@@ -380,14 +395,7 @@ fn the_last_route_stays(on: Backend) {
 }
 
 fn deliveries_settle_legs_and_what_fits_nothing_waits_for_a_person(on: Backend) {
-    let (place, logs) = (Place::new(on), tempfile::tempdir().expect("a folder"));
-    let (till, server) = (Till::open(), server_with_secrets(&place, &logs.path().join("log")));
-    let mut client = server.client();
-    put_order(&mut client);
-    assert!(put_from_shell(&place, &till).status.success());
-    assert_eq!(put(&mut client, "/v1/routes/card", &json!({"gateway": "stripe-eu"})).status, 200);
-    let made = refund(&mut client, "paid", "12.00");
-    once(&mut client, &made, "sent");
+    let Sent { place, till, server, mut client, made, _logs } = sent_through_stripe(on);
 
     let settles = till::event("evt_1", &till.refunds()[0]);
     let wrong = till::deliver(&mut client, &settles, "whsec_of_somebody_else");
