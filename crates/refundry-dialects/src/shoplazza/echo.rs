@@ -161,7 +161,40 @@ fn config(order: &Order) -> Value {
         "checkout_business_type": "",
         "product_tax_included": order.taxes_included,
         "checkout_template_type": "",
-        "market_setting": { "market_currency": order.currency.code() },
+        "market_setting": market_setting(order),
+    })
+}
+
+/// The market that an order was sold in, as far as it is known of every order: its currency and the shop's.
+fn market_setting(order: &Order) -> Value {
+    let sold = order.currency.code();
+    let (shop, rate) = order.shop.map_or((sold, String::new()), |shop| (shop.currency.code(), shop.rate.to_string()));
+    let symbol = |code: &str| json!({ "code": code, "val": code, "left": "", "right": "" });
+    json!({
+        "primary_market_lang": "",
+        "market_lang": "",
+        "market_id": "",
+        "market_currency": sold,
+        "market_currency_symbol": symbol(sold),
+        "market_base_id": "",
+        "market_base_currency": shop,
+        "market_base_currency_symbol": symbol(shop),
+        "primary_market_id": "",
+        "primary_market_currency": shop,
+        "primary_market_currency_symbol": symbol(shop),
+        "market_price_setting": {
+            "local_currency_enabled": order.shop.is_some(),
+            "custom_rate_enabled": false,
+            "custom_rate": "",
+            "rate": "",
+            "back_rate": "",
+            "actual_rate": "",
+            "base_to_local": "",
+            "local_to_base": rate,
+            "adjust": "",
+            "price_round_enabled": false,
+        },
+        "market_country": "",
     })
 }
 

@@ -71,7 +71,7 @@ fn golden_paths() -> Vec<Result<PathBuf, String>> {
 }
 
 /// What lies in a folder, by name; nothing where there is no folder.
-fn listed(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn listed(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
     paths.sort();
@@ -237,16 +237,16 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
 }
 
 /// A part of a file: its title line cut into first word and rest, its lines below, and both as they stand.
-struct Section<'a> {
-    line: usize,
-    word: &'a str,
+pub(crate) struct Section<'a> {
+    pub(crate) line: usize,
+    pub(crate) word: &'a str,
     rest: &'a str,
-    body: &'a str,
+    pub(crate) body: &'a str,
     text: &'a str,
 }
 
 /// The comment a file opens with, and its sections. Nothing is lost: in order, their texts are the file.
-fn parse(text: &str) -> (&str, Vec<Section<'_>>) {
+pub(crate) fn parse(text: &str) -> (&str, Vec<Section<'_>>) {
     let mut starts = Vec::new();
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {

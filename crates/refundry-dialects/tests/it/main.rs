@@ -6,6 +6,7 @@ mod engine;
 mod fixtures;
 mod golden;
 mod intake;
+mod keys;
 mod lists;
 mod payouts;
 mod words;

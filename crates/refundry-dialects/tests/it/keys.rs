@@ -1,0 +1,121 @@
+//! What goldens answer, against the list of every key that the platform documents: none missing, none renamed, none of
+//! another type, none beside them. The lists are `tests/keys/*.txt`; the head of each says how it is read.
+
+mod list;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::golden::{Section, parse};
+use list::{Kind, List};
+
+/// The answers of a dialect's goldens: where, method, path, status, body.
+fn answers(dialect: &str) -> Vec<(String, String, String, u16, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(dialect);
+    let mut found = Vec::new();
+    for path in crate::golden::listed(&folder) {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut asked = None;
+        for section in parse(&text).1 {
+            match section.word {
+                "request" => asked = section.body.lines().next().and_then(|line| line.split_once(' ')),
+                "response" => {
+                    let (method, target) = asked.expect("a response follows a request");
+                    let (path, _) = target.trim().split_once('?').unwrap_or((target.trim(), ""));
+                    let (status, body) = answer(&section);
+                    let place = format!("{name}:{}", section.line);
+                    let body = body.and_then(|body| serde_json::from_str(body).ok());
+                    found.extend(body.map(|body| (place, method.to_owned(), path.to_owned(), status, body)));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn answer<'a>(section: &Section<'a>) -> (u16, Option<&'a str>) {
+    let (head, body) = section.body.trim().split_once("\n\n").unwrap_or((section.body.trim(), ""));
+    let status = head.lines().next().and_then(|line| line.trim().parse().ok()).expect("a status");
+    (status, Some(body).filter(|body| !body.is_empty()))
+}
+
+#[test]
+fn shoplazzas_answers_have_the_documented_keys() {
+    let list = List::read(include_str!("../keys/shoplazza.txt")).unwrap();
+    let (mut checked, mut faults) = (0, Vec::new());
+    for (place, method, path, status, body) in answers("shoplazza") {
+        let kind = if status == 200 { Kind::Answer } else { Kind::Refusal };
+        // No list is of a version that is not supported.
+        let Some((version, path)) = list::version_of(&path) else { continue };
+        match list.tree(&method, path, version, kind) {
+            Some(tree) => {
+                checked += 1;
+                tree.check(&body, "", &mut |fault| faults.push(format!("{place}: {fault}")));
+            }
+            // A path that leads nowhere has no answer; one that leads somewhere is listed.
+            None if kind == Kind::Refusal => {}
+            None => faults.push(format!("{place}: {method} {path} of `{version}` is not listed")),
+        }
+    }
+    assert!(faults.is_empty(), "{} of {checked} answers:\n{}", faults.len(), faults.join("\n"));
+    assert!(checked > 100, "only {checked} answers were looked at");
+}
+
+#[test]
+fn a_list_tells_what_an_answer_lacks_and_has_too_much() {
+    let list = List::read(
+        "// Two generations.\n\n# GET /things/{id} · L,M · answer\nid string\nmoney string money\nwhen string time? M\n\
+         owner @person\nlist array optional\nlist[] integer\nfree object free\nstate string @states\n\n\
+         # @person · L,M · object\nname string\nage integer M\n\n# @states · L,M · words\nopen closed\n",
+    )
+    .unwrap();
+    let cases: [(&str, &str, &[&str]); 6] = [
+        ("2022-01", r#"{"id":"1","money":"1.00","owner":{"name":"a"},"free":{"x":[1]},"state":"open"}"#, &[]),
+        (
+            "2026-01",
+            r#"{"id":"1","money":"1.00","when":null,"owner":{"name":"a","age":3},"list":[1],"free":{},"state":"closed"}"#,
+            &[],
+        ),
+        ("2022-01", r#"{"id":"1","money":"1.00","owner":{},"free":{},"state":"open"}"#, &["owner.name is missing"]),
+        (
+            "2022-01",
+            r#"{"id":1,"money":"1.0","owner":{"name":"a","age":3},"free":{},"state":"ajar"}"#,
+            &[
+                "id should be string, not 1",
+                "money should be string money, not \"1.0\"",
+                "owner.age is not listed",
+                "state should be string @states, not \"ajar\"",
+            ],
+        ),
+        (
+            "2026-01",
+            r#"{"id":"1","money":"-10.00","when":"2024-06-24","owner":{"name":"a","age":3},"list":["1"],"free":{},"state":"open"}"#,
+            &["list[] should be integer, not \"1\"", "when should be string time, not \"2024-06-24\""],
+        ),
+        ("2026-01", "[]", &["the whole should be object, not []"]),
+    ];
+    for (version, body, expected) in cases {
+        let tree = list.tree("GET", "/things/9", version, Kind::Answer).unwrap();
+        let mut faults = Vec::new();
+        tree.check(&serde_json::from_str(body).unwrap(), "", &mut |fault| faults.push(fault));
+        faults.sort();
+        assert_eq!(faults, expected, "{version} {body}");
+    }
+    assert!(list.tree("GET", "/things", "2022-01", Kind::Answer).is_none());
+    for (wrong, told) in [
+        ("# GET /a · L\nid string\n", "line 1"),
+        ("# GET /a · L · answer\nid\n", "line 2"),
+        ("# GET /a · L · answer\nid text\n", "line 2"),
+        ("# GET /a · L · answer\nid string 2099-01\n", "line 2"),
+        ("# GET /a · L · answer\nowner @nobody\n", "@nobody"),
+        ("# GET /a · L · answer\nowner.name string\n", "owner.name"),
+        ("# GET /a · L · answer\nid string\nid string\n", "line 3"),
+    ] {
+        let found = List::read(wrong).map(|_| ()).unwrap_err();
+        assert!(found.contains(told), "{wrong:?}: {found}");
+    }
+}

@@ -1,0 +1,329 @@
+//! A list of keys, read and asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+
+use serde_json::Value;
+
+/// The versions in a path, oldest first; the empty one is a path without.
+const LEGACY: [&str; 5] = ["", "2020-01", "2020-07", "2021-07", "2022-01"];
+const MODERN: [&str; 4] = ["2024-07", "2025-06", "2026-01", "2026-07"];
+
+/// What a block is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Answer,
+    Refusal,
+    Delivery,
+    Object,
+    Words,
+}
+
+impl Kind {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "request" => Self::Request,
+            "answer" => Self::Answer,
+            "refusal" => Self::Refusal,
+            "delivery" => Self::Delivery,
+            "object" => Self::Object,
+            "words" => Self::Words,
+            _ => return None,
+        })
+    }
+}
+
+/// A block.
+struct Block {
+    /// `GET /orders/{id}`, a topic, or `@name`.
+    title: String,
+    versions: BTreeSet<&'static str>,
+    kind: Kind,
+    lines: Vec<Line>,
+    words: BTreeSet<String>,
+}
+
+struct Line {
+    number: usize,
+    path: String,
+    shape: String,
+    optional: bool,
+    nullable: bool,
+    versions: BTreeSet<&'static str>,
+}
+
+/// All keys of a dialect.
+pub(super) struct List {
+    blocks: Vec<Block>,
+}
+
+/// What a value has to be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    shape: String,
+    optional: bool,
+    nullable: bool,
+    words: Option<BTreeSet<String>>,
+    keys: BTreeMap<String, Tree>,
+    /// Of an array, or of an object with keys of the merchant's own.
+    entry: Option<Box<Tree>>,
+}
+
+/// Version and path of a call, as lists have them.
+pub(super) fn version_of(path: &str) -> Option<(&'static str, &str)> {
+    let path = path.strip_prefix("/openapi")?;
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".json").unwrap_or(path);
+    let (first, _) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+    if !first.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(("", path));
+    }
+    let version = LEGACY.iter().chain(&MODERN).skip(1).find(|version| **version == first)?;
+    Some((*version, &path[1 + version.len()..]))
+}
+
+impl List {
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let mut blocks: Vec<Block> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let number = index + 1;
+            let fault = |what: &str| format!("line {number}: {what}: {line}");
+            match (line.strip_prefix("# "), blocks.last_mut()) {
+                _ if line.trim().is_empty() || line.starts_with("//") => {}
+                (Some(title), _) => blocks.push(block(title).ok_or_else(|| fault("no title of a block"))?),
+                (None, None) => return Err(fault("a key above the first block")),
+                (None, Some(block)) if block.kind == Kind::Words => {
+                    block.words.extend(line.split_whitespace().map(str::to_owned));
+                }
+                (None, Some(block)) => {
+                    let key = key(number, line, &block.versions).map_err(|what| fault(&what))?;
+                    let twin = |known: &Line| known.path == key.path && !known.versions.is_disjoint(&key.versions);
+                    if block.lines.iter().any(twin) {
+                        return Err(fault("a second time"));
+                    }
+                    block.lines.push(key);
+                }
+            }
+        }
+        let list = Self { blocks };
+        for block in list.blocks.iter().filter(|block| block.kind != Kind::Words) {
+            for version in &block.versions {
+                list.grow(block, version)?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// What a call is answered, or refused, in a version; `None` where it is not listed.
+    pub(super) fn tree(&self, method: &str, path: &str, version: &str, kind: Kind) -> Option<Tree> {
+        let fits = |title: &str| {
+            let (known, pattern) = title.split_once(' ').unwrap_or((title, ""));
+            title == "* *" || (known == method && is_of(pattern, path))
+        };
+        let of = |block: &&Block| block.kind == kind && block.versions.contains(version) && fits(&block.title);
+        // A block of its own before one of all calls, and a literal before a variable.
+        let weight = |block: &&Block| (block.title == "* *", block.title.matches('{').count());
+        let block = self.blocks.iter().filter(of).min_by_key(weight)?;
+        Some(self.grow(block, version).expect("it grew when the list was read"))
+    }
+
+    fn named(&self, name: &str, version: &str) -> Option<(&Block, &'static str)> {
+        let (name, version) = match name.split_once(':') {
+            Some((name, "L")) => (name, *LEGACY.last()?),
+            Some((name, "M")) => (name, *MODERN.last()?),
+            Some(_) => return None,
+            None => (name, *LEGACY.iter().chain(&MODERN).find(|known| **known == version)?),
+        };
+        let block = self.blocks.iter().find(|block| block.title == name && block.versions.contains(version))?;
+        Some((block, version))
+    }
+
+    fn grow(&self, block: &Block, version: &str) -> Result<Tree, String> {
+        let mut root = Tree { shape: "object".to_owned(), ..Tree::default() };
+        for line in block.lines.iter().filter(|line| line.versions.contains(version)) {
+            let fault = |what: String| format!("line {}: {}: {what}", line.number, line.path);
+            let mut tree = self.shaped(&line.shape, version).map_err(fault)?;
+            if line.path == "..." {
+                root = tree;
+                continue;
+            }
+            tree.optional = line.optional;
+            tree.nullable = line.nullable;
+            root.put(&line.path, tree).ok_or_else(|| fault("nothing above it".to_owned()))?;
+        }
+        Ok(root)
+    }
+
+    fn shaped(&self, shape: &str, version: &str) -> Result<Tree, String> {
+        let plain = Tree { shape: shape.to_owned(), ..Tree::default() };
+        let Some(name) = shape.strip_prefix("string ").unwrap_or(shape).strip_prefix('@') else { return Ok(plain) };
+        let missing = || format!("there is no @{name} in `{version}`");
+        let (block, version) = self.named(&format!("@{name}"), version).ok_or_else(missing)?;
+        if block.kind == Kind::Words {
+            return Ok(Tree { words: Some(block.words.clone()), ..plain });
+        }
+        self.grow(block, version)
+    }
+}
+
+/// Whether a path is of a pattern.
+fn is_of(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let fits = |(known, given): (&&str, &&str)| known.starts_with('{') || known == given;
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
+}
+
+fn block(title: &str) -> Option<Block> {
+    let mut parts = title.split(" · ").map(str::trim);
+    let (title, versions, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    let (versions, kind) = (versions_of(versions)?, Kind::parse(kind)?);
+    let title = title.to_owned();
+    parts.next().is_none().then(|| Block { title, versions, kind, lines: Vec::new(), words: BTreeSet::new() })
+}
+
+fn versions_of(text: &str) -> Option<BTreeSet<&'static str>> {
+    let all = || LEGACY.into_iter().chain(MODERN);
+    let mut versions = BTreeSet::new();
+    for word in text.split(',') {
+        match (word, word.strip_suffix('+')) {
+            ("L", _) => versions.extend(LEGACY),
+            ("M", _) => versions.extend(MODERN),
+            (_, Some(first)) => {
+                let from = all().skip(1).position(|version| version == first)?;
+                versions.extend(all().skip(from + 1));
+            }
+            (word, None) => versions.extend([all().skip(1).find(|version| *version == word)?]),
+        }
+    }
+    Some(versions)
+}
+
+/// The shapes of a text, after the word `string`.
+const TEXTS: [&str; 8] = ["", "money", "money-4", "rate", "time", "time-empty", "time-plain", "json"];
+
+fn key(number: usize, line: &str, all: &BTreeSet<&'static str>) -> Result<Line, String> {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if words.len() < 2 {
+        return Err("a key has a path and a type".to_owned());
+    }
+    let path = words.remove(0).to_owned();
+    let mut versions = all.clone();
+    if let Some(only) = words.last().and_then(|word| versions_of(word)) {
+        versions = only;
+        words.pop();
+    }
+    let optional = words.last() == Some(&"optional");
+    words.truncate(words.len() - usize::from(optional));
+    let shape = words.join(" ");
+    let nullable = shape.ends_with('?');
+    let shape = shape.trim_end_matches('?').to_owned();
+    let is_known = match shape.split_once(' ').unwrap_or((&shape, "")) {
+        ("string", text) => TEXTS.contains(&text) || text.starts_with('@'),
+        ("integer" | "number" | "boolean" | "array" | "object", "") | ("object", "free") => true,
+        (name, "") => name.starts_with('@'),
+        _ => false,
+    };
+    if !is_known {
+        return Err(format!("`{shape}` is no type"));
+    }
+    Ok(Line { number, path, shape, optional, nullable, versions })
+}
+
+impl Tree {
+    /// Puts what belongs at a path there; `None` where nothing is above it.
+    fn put(&mut self, path: &str, tree: Tree) -> Option<()> {
+        let end = path.find(['.', '[', '{']).unwrap_or(path.len());
+        let (key, rest) = path.split_at(end);
+        if key.is_empty() {
+            let rest = rest.strip_prefix("[]").or_else(|| rest.strip_prefix("{}"))?;
+            return match rest.strip_prefix('.') {
+                None if rest.is_empty() => {
+                    self.entry = Some(Box::new(tree));
+                    Some(())
+                }
+                None => self.entry.as_mut()?.put(rest, tree),
+                Some(rest) => self.entry.as_mut()?.put(rest, tree),
+            };
+        }
+        if rest.is_empty() {
+            self.keys.insert(key.to_owned(), tree);
+            return Some(());
+        }
+        self.keys.get_mut(key)?.put(rest.strip_prefix('.').unwrap_or(rest), tree)
+    }
+
+    /// Tells what of a value is not as it should be.
+    pub(super) fn check(&self, value: &Value, path: &str, tell: &mut dyn FnMut(String)) {
+        if value.is_null() && self.nullable {
+            return;
+        }
+        if !self.is_shaped(value) {
+            let path = if path.is_empty() { "the whole" } else { path };
+            tell(format!("{path} should be {}, not {value}", self.shape));
+            return;
+        }
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            Value::Array(entries) => {
+                for (entry, tree) in entries.iter().zip(iter::repeat(&self.entry)) {
+                    if let Some(tree) = tree {
+                        tree.check(entry, &format!("{path}[]"), tell);
+                    }
+                }
+            }
+            Value::Object(keys) => {
+                for (key, _) in self.keys.iter().filter(|(key, tree)| !tree.optional && !keys.contains_key(*key)) {
+                    tell(format!("{} is missing", below(key)));
+                }
+                for (key, value) in keys {
+                    match (self.keys.get(key), &self.entry) {
+                        (Some(tree), _) => tree.check(value, &below(key), tell),
+                        (None, Some(entry)) => entry.check(value, &format!("{path}{{}}"), tell),
+                        (None, None) if self.shape == "object free" => {}
+                        (None, None) => tell(format!("{} is not listed", below(key))),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn is_shaped(&self, value: &Value) -> bool {
+        match (self.shape.split_once(' ').unwrap_or((&self.shape, "")), value) {
+            (("string", how), Value::String(text)) => match &self.words {
+                Some(words) => words.contains(text),
+                None => is_text(how, text),
+            },
+            (("integer", _), Value::Number(number)) => number.is_i64() || number.is_u64(),
+            (("number", _), Value::Number(_))
+            | (("boolean", _), Value::Bool(_))
+            | (("array", _), Value::Array(_))
+            | (("object", _), Value::Object(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a text is written so.
+fn is_text(how: &str, text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let decimal = |decimals: std::ops::RangeInclusive<usize>| {
+        let (whole, fraction) = text.strip_prefix('-').unwrap_or(text).split_once('.').unwrap_or((text, ""));
+        digits(whole) && decimals.contains(&fraction.len()) && (fraction.is_empty() || digits(fraction))
+    };
+    let like = |pattern: &str| {
+        let same = |(known, given): (u8, u8)| if known == b'0' { given.is_ascii_digit() } else { known == given };
+        pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(same)
+    };
+    match how {
+        "money" => decimal(2..=4),
+        "money-4" => decimal(4..=4),
+        "rate" => decimal(0..=20),
+        "time" => like("0000-00-00T00:00:00Z"),
+        "time-empty" => text.is_empty() || like("0000-00-00T00:00:00Z"),
+        "time-plain" => like("0000-00-00 00:00:00"),
+        "json" => serde_json::from_str::<Value>(text).is_ok(),
+        _ => true,
+    }
+}
