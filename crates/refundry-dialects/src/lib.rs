@@ -19,11 +19,13 @@ pub mod body;
 pub mod digital_river;
 pub mod native;
 pub mod payouts;
+pub mod rate;
 pub mod shoplazza;
 pub mod shopline;
 pub mod text;
 pub mod wire;
 
+pub use rate::{Bucket, Level, Rate};
 pub use wire::{
     Call, Header, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope,
     StoreView, TokenView, Wait,
@@ -71,6 +73,17 @@ pub fn token(request: &Request<'_>) -> Option<String> {
         Dialect::Shoplazza => shoplazza::token(request),
         Dialect::Shopline => shopline::token(request),
         Dialect::DigitalRiver => digital_river::token(request),
+    }
+}
+
+/// How many calls the platform behind an API takes from a token, which is a `live` one or not; `None` for as many as
+/// come.
+pub fn rate(dialect: Dialect, live: bool) -> Option<Rate> {
+    match dialect {
+        Dialect::Native => None,
+        Dialect::Shoplazza => Some(shoplazza::RATE),
+        Dialect::Shopline => Some(shopline::RATE),
+        Dialect::DigitalRiver => Some(digital_river::rate(live)),
     }
 }
 

@@ -421,6 +421,11 @@ pub enum Refusal {
         /// What to change.
         reason: String,
     },
+    /// The caller makes more calls than the platform takes, whose limits are emulated; nothing was stored.
+    TooMany {
+        /// Milliseconds until there is room for another call.
+        retry_after_ms: u64,
+    },
     /// Too much is waiting; nothing was stored.
     Busy,
     /// The connection to the database was lost while it committed: it may have been stored.

@@ -7,6 +7,7 @@
 use refundry_core::intake::{Intake, IntakeFault};
 use serde_json::Value;
 
+use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
@@ -74,6 +75,12 @@ pub fn token(request: &Request<'_>) -> Option<String> {
     let (scheme, key) = request.header("authorization")?.trim().split_once(' ')?;
     let key = key.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then(|| key.to_owned())
+}
+
+/// What the service takes in a second: 250 calls with a live key, 25 with a test key.
+pub fn rate(live: bool) -> Rate {
+    let per_second = if live { 250 } else { 25 };
+    Rate { per_token: Bucket { capacity: per_second, per_second }, per_store: None, header: None }
 }
 
 /// What a token must allow; `None` where no token is asked for.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::decode::{decimal, shortened};
 use crate::body::{self, Fields};
+use crate::rate::retry_after;
 use crate::wire::{Refusal, Request, Response};
 
 /// More errors than this help nobody.
@@ -100,6 +101,7 @@ fn type_of(status: u16) -> &'static str {
         405 => "method_not_allowed",
         408 => "request_timeout",
         409 => "conflict",
+        429 => "too_many_requests",
         500 => "internal_server_error",
         503 => "service_unavailable",
         _ => "bad_request",
@@ -143,6 +145,10 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
             // Of what can be set here only metadata has a bound that shows after it was merged.
             let code = if *field == "metadata" { "too_many_metadata_pairs" } else { "invalid_parameter" };
             bad_request(&[Problem::of(code, field, format!("{field}: {reason}."))])
+        }
+        Refusal::TooMany { retry_after_ms } => {
+            let message = "Too many requests. Nothing was stored; send the request again later.";
+            answer(429, &[Problem::plain(message)]).with("retry-after", retry_after(*retry_after_ms).to_string())
         }
         Refusal::Busy => {
             let message = "The service is busy. Nothing was stored; send the request again.";

@@ -173,7 +173,8 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
         Refusal::Payouts(fault) => payouts(fault).response(),
         Refusal::Intake(fault) => intake(fault).response(),
         Refusal::Setting { field, reason } => setting(endpoint, field, reason).response(),
-        Refusal::Busy => {
+        // This API has no limits to emulate, so here the two are one.
+        Refusal::Busy | Refusal::TooMany { .. } => {
             No::new("busy", "nothing was stored; send the request again").response().with("retry-after", "1")
         }
         Refusal::Unsure => {

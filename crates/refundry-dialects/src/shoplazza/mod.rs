@@ -13,6 +13,7 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::order::{Id, Order, Reference};
 use serde_json::Value;
 
+use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
@@ -31,6 +32,13 @@ mod state;
 mod tests;
 
 pub use state::{financial_status, fully_refunded, refund_status};
+
+/// What the platform takes: two calls a second from an app, 20 from all apps of a store, after a burst.
+pub const RATE: Rate = Rate {
+    per_token: Bucket { capacity: 40, per_second: 2 },
+    per_store: Some(Bucket { capacity: 80, per_second: 20 }),
+    header: Some("x-shoplazza-shop-api-call-limit"),
+};
 
 /// The endpoints of this API, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::decode::Bad;
 use super::{Endpoint, Version};
 use crate::body::Fault;
+use crate::rate::retry_after;
 use crate::wire::{Refusal, Response, Scope};
 
 /// What kind of no it is; each has one status and, in modern versions, one code.
@@ -66,6 +67,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         }
         Refusal::Intake(fault) => say(modern, Kind::Invalid, &intake_sentence(fault)),
         Refusal::Setting { field, reason } => say(modern, Kind::Invalid, &format!("{field}: {reason}")),
+        Refusal::TooMany { retry_after_ms } => too_many(modern, *retry_after_ms),
         Refusal::Busy => {
             let message = "Too much is waiting; nothing was stored. Try again.";
             plain(modern, 503, "Service Unavailable", "ServerBusy", message).with("retry-after", "1")
@@ -300,6 +302,12 @@ fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> 
 /// Token and store level: legacy versions say `error`, not `errors`.
 fn token_level(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
     if modern { enveloped(status, code, message) } else { Response::json(status, &json!({ "error": legacy })) }
+}
+
+fn too_many(modern: bool, retry_after_ms: u64) -> Response {
+    let message = "Too many requests; nothing was stored. Try again after the seconds in Retry-After.";
+    let answer = plain(modern, 429, "Too Many Requests", "TooManyRequests", message);
+    answer.with("retry-after", retry_after(retry_after_ms).to_string())
 }
 
 fn errors(status: u16, text: &str) -> Response {

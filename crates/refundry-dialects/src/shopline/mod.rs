@@ -6,6 +6,7 @@
 use refundry_core::intake::{Intake, IntakeFault};
 use serde_json::Value;
 
+use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
@@ -20,6 +21,9 @@ mod sold;
 #[cfg(test)]
 mod tests;
 mod till;
+
+/// What the platform takes: four calls a second from an app, after a burst.
+pub const RATE: Rate = Rate { per_token: Bucket { capacity: 40, per_second: 4 }, per_store: None, header: None };
 
 /// A version of the API: the date in `v20220901`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,6 +11,7 @@ use refundry_core::rejection::Rejection;
 use serde_json::json;
 
 use crate::body::{Fault, Malformed};
+use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
 
 const ORDER_UNKNOWN: &str = "The order does not exist.";
@@ -78,6 +79,9 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
         Refusal::Payouts(_) => unprocessable("this cannot be done with the payment as it is"),
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
+        Refusal::TooMany { retry_after_ms } => {
+            errors(429, "Too many request").with("retry-after", retry_after(*retry_after_ms).to_string())
+        }
         Refusal::Busy => errors(503, "Service Unavailable: nothing was stored, try again").with("retry-after", "1"),
         Refusal::Unsure => {
             let message = "Service Unavailable: not known whether this was stored, try again with the same \

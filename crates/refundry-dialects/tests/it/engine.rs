@@ -20,7 +20,7 @@ use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
-    TokenView, Wait, refuse, route, token,
+    TokenView, Wait, rate, refuse, route, token,
 };
 
 use crate::payouts::Till;
@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) refunds: Vec<Refund>,
     /// What the caller's token allows; `None` for a caller whose token does not work.
     pub(crate) scopes: Option<Vec<Scope>>,
+    /// Milliseconds until the platform takes another call; `None` where it takes one now.
+    pub(crate) full_ms: Option<u64>,
     pub(crate) now_ms: i64,
     /// What the store configured about paying back.
     pub(crate) payouts: Payouts,
@@ -63,6 +65,7 @@ impl Engine {
             orders: Vec::new(),
             refunds: Vec::new(),
             scopes: Some(vec![Scope::ReadOrders, Scope::WriteOrders]),
+            full_ms: None,
             now_ms: START_MS,
             payouts: Payouts::default(),
             next_id: FIRST_ID,
@@ -122,6 +125,9 @@ impl Engine {
     fn admit(&self, endpoint: &Endpoint, request: &Request<'_>) -> Result<(), Refusal> {
         if let Some(scope) = endpoint.scope() {
             let allowed = token(request).and(self.scopes.as_ref()).ok_or(Refusal::Unauthorized)?;
+            if let (Some(retry_after_ms), Some(_)) = (self.full_ms, rate(endpoint.dialect(), false)) {
+                return Err(Refusal::TooMany { retry_after_ms });
+            }
             if !allowed.contains(&scope) {
                 return Err(Refusal::Forbidden(scope));
             }

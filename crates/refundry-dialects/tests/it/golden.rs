@@ -10,6 +10,7 @@
 //! - `store proportional`: how the store spreads refunds over payments from here on;
 //! - `limits simulated full once min=500 days=30`: what a gateway takes from here on, any of these; amounts are in
 //!   minor units;
+//! - `full 1500`: the platform takes no call from here on, and one more in so many milliseconds; `full no` for room;
 //! - `event 500 USD pay_1`: a refund of this amount in minor units that the gateway `till` told of and that fits
 //!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
@@ -101,6 +102,7 @@ enum Step<'a> {
     Token(&'a str),
     Store(&'a str),
     Limits(&'a str),
+    Full(&'a str),
     Event(&'a str),
     Settle(&'a str),
     Request(Sent<'a>),
@@ -138,6 +140,11 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
         Step::Limits(text) => {
             let (gateway, limits) = limits(text)?;
             engine.payouts.gateways.insert(gateway, limits);
+        }
+        Step::Full("no") => engine.full_ms = None,
+        Step::Full(text) => {
+            let wait_ms = text.parse().map_err(|_| format!("`{text}` is neither milliseconds nor `no`"))?;
+            engine.full_ms = Some(wait_ms);
         }
         Step::Event(text) => engine.hear(text)?,
         Step::Settle(text) => {
@@ -212,6 +219,7 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
             "token" => Step::Token(section.rest),
             "store" => Step::Store(section.rest),
             "limits" => Step::Limits(section.rest),
+            "full" => Step::Full(section.rest),
             "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
             "request" => {
@@ -436,6 +444,7 @@ GET /  []
             | Step::Token(rest)
             | Step::Store(rest)
             | Step::Limits(rest)
+            | Step::Full(rest)
             | Step::Event(rest)
             | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),
         })

@@ -105,6 +105,10 @@ fn everything_else_has_a_published_type() {
             "409 conflict | already_exists id: The id belongs to another order, 5.",
         ),
         (
+            Refusal::TooMany { retry_after_ms: 40 },
+            "429 too_many_requests | - -: Too many requests. Nothing was stored; send the request again later.",
+        ),
+        (
             Refusal::Busy,
             "503 service_unavailable | - -: The service is busy. Nothing was stored; send the request again.",
         ),
