@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::gateways::Book;
+use crate::http::limits::Limits;
 use crate::http::metrics::Metrics;
 use crate::mailbox::{Answer, Mailbox};
 
@@ -49,6 +50,8 @@ pub(crate) struct App {
     pub(crate) book: Arc<Book>,
     /// Calls providers that confirm their own deliveries.
     pub(crate) transport: Transport,
+    /// The platforms' rate limits, where they are emulated.
+    pub(crate) limits: Option<Limits>,
     mailbox: Mailbox,
     /// Callers whose token worked before, by its hash. A hint only: see [`App::guess`].
     hints: Mutex<BTreeMap<String, Arc<Caller>>>,
@@ -59,7 +62,13 @@ impl App {
     /// `wait` bounds how long a request may wait for its legs.
     pub(crate) fn new(engine: Arc<Engine>, book: Arc<Book>, transport: Transport, wait: Duration) -> Self {
         let (metrics, mailbox) = (Metrics::new(), Mailbox::start());
-        Self { engine, metrics, book, transport, mailbox, hints: Mutex::default(), wait }
+        Self { engine, metrics, book, transport, limits: None, mailbox, hints: Mutex::default(), wait }
+    }
+
+    /// The same with the platforms' rate limits.
+    pub(crate) fn with_limits(self) -> Self {
+        let limits = Some(Limits::new(self.engine.clock().clone()));
+        Self { limits, ..self }
     }
 
     /// The caller that a token let in before, without asking the database.

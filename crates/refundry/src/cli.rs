@@ -266,6 +266,9 @@ pub(crate) struct ServeArgs {
     /// Only answer requests, and leave paying out to `refundry work`
     #[arg(long, env = "REFUNDRY_NO_WORK")]
     pub(crate) no_work: bool,
+    /// Refuse calls beyond the rate limits of Shoplazza, SHOPLINE and Digital River with 429, as these platforms do
+    #[arg(long, env = "REFUNDRY_EMULATE_LIMITS")]
+    pub(crate) emulate_limits: bool,
 }
 
 /// Runs the command line of this process.

@@ -43,8 +43,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     started.run(async |engine, stopped| {
         let listener = bind(args.listen)?;
         let address = listener.local_addr().context("the listening address is unknown")?;
-        let app = Arc::new(App::new(engine, book, transport, wait));
-        let server = tokio::spawn(http::serve(listener, app, stopped, GRACE));
+        let app = App::new(engine, book, transport, wait);
+        let app = if args.emulate_limits { app.with_limits() } else { app };
+        let server = tokio::spawn(http::serve(listener, Arc::new(app), stopped, GRACE));
         say(&format!("listening on http://{address}"))?;
         Ok(Some(server))
     })

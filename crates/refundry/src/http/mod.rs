@@ -1,6 +1,7 @@
 //! HTTP in: connections, limits, and the way of one request through its dialect.
 
 mod hooks;
+pub(crate) mod limits;
 pub(crate) mod metrics;
 mod service;
 

@@ -66,6 +66,10 @@ pub(crate) async fn answer(app: &App, request: HttpRequest<Incoming>) -> Answer 
     };
     let broken = read.as_ref().err().cloned();
     let response = respond(app, &request, broken).await;
+    let response = match call_limit(app, &request) {
+        Some((name, value)) => response.with(name, value),
+        None => response,
+    };
     // What is left of a body would be read as the next request, so the client must not send one.
     let response = if at_end { response } else { response.with("connection", "close") };
     let dialect = dialect_of(path);
@@ -104,7 +108,8 @@ async fn run(
     broken: Option<Refusal>,
 ) -> Result<Response, Refusal> {
     let Some(scope) = endpoint.scope() else { return open_to_all(endpoint, request, broken) };
-    let guessed = if broken.is_none() { guess(app, request, scope) } else { None };
+    // A limit is told to nobody whose token does not work, so with limits every token is looked up at once.
+    let guessed = if broken.is_none() && app.limits.is_none() { guess(app, request, scope) } else { None };
     let (caller, understood) = if let Some(caller) = guessed {
         match understand(endpoint, request) {
             Ok((call, key)) if checks_token(&call) => (caller, Ok((call, key))),
@@ -163,8 +168,18 @@ fn guess(app: &App, request: &Request<'_>, scope: Scope) -> Option<Arc<Caller>> 
 async fn let_in(app: &App, request: &Request<'_>, scope: Scope) -> Result<Arc<Caller>, Refusal> {
     let token = token(request).filter(|token| !token.is_empty()).ok_or(Refusal::Unauthorized)?;
     let caller = app.authenticate(token).await?;
+    if let Some(limits) = &app.limits {
+        // Whatever becomes of the call, it was one.
+        limits.admit(dialect_of(request.path), &caller)?;
+    }
     may(&caller, request, scope)?;
     Ok(caller)
+}
+
+/// The header that tells a caller how much of its limit is used, where its platform has one and limits are emulated.
+fn call_limit(app: &App, request: &Request<'_>) -> Option<(&'static str, String)> {
+    let limits = app.limits.as_ref()?;
+    limits.header(dialect_of(request.path), token(request).map(|token| tenants::hash(token.as_bytes())))
 }
 
 fn may(caller: &Caller, request: &Request<'_>, scope: Scope) -> Result<(), Refusal> {

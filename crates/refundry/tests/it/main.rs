@@ -28,6 +28,7 @@ mod examples;
 mod faults;
 mod harness;
 mod import;
+mod limits;
 mod payouts;
 mod readme;
 mod reconcile;
