@@ -158,6 +158,8 @@ pub enum Call {
     },
     /// A page of refunds.
     ListRefunds(Box<RefundQuery>),
+    /// How many refunds a list has; its paging and sorting do not count.
+    CountRefunds(Box<RefundQuery>),
     /// A page of one order's refunds, where the order itself is what is asked for: one that nobody knows is refused.
     ListRefundsOf {
         /// Which order.
@@ -266,6 +268,8 @@ pub enum Reply {
     Refund(Box<RefundView>),
     /// To `ListRefunds` and `ListRefundsOf`.
     Refunds(RefundPage),
+    /// To `CountRefunds`.
+    Counted(i64),
     /// To `Quote`.
     Quoted {
         /// The order as it is.

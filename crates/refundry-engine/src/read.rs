@@ -55,6 +55,11 @@ pub fn list_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<P
     })
 }
 
+/// How many refunds a list has, on all its pages.
+pub fn count_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<i64, StoreError> {
+    store.read(|tx| refunds::count(tx, tenant, query))
+}
+
 /// An order with its balances, and the document it was read from.
 pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Facts, String)>, StoreError> {
     store.read(|tx| {

@@ -14,7 +14,7 @@ use crate::outbox::{self, OutboxRow, Stage};
 use crate::recent::Recent;
 use crate::{Row, StoreError, Tx, Value, number, stores};
 
-pub use list::{list, list_with};
+pub use list::{count, count_with, list, list_with};
 
 /// Adds refunds: store, refund, its order.
 pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), StoreError> {

@@ -118,6 +118,10 @@ impl App {
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
             Call::ListRefunds(query) => Ok(Reply::Refunds(self.refunds(caller, *query).await?)),
+            Call::CountRefunds(query) => {
+                let count = self.read(caller, move |e| read::count_refunds(e.store(), store, &query)).await?;
+                Ok(Reply::Counted(count))
+            }
             Call::ListRefundsOf { order, query } => {
                 let page = self.refunds(caller, *query).await?;
                 if page.refunds.is_empty() {

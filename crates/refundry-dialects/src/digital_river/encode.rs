@@ -28,6 +28,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
             Some(Response::json(status, &order::order(order)))
         }
         Reply::Quoted { .. }
+        | Reply::Counted(_)
         | Reply::Orders { .. }
         | Reply::Imported { .. }
         | Reply::Stores(_)

@@ -1,4 +1,5 @@
-//! Reply → wire: the created record, the refunded order, the list. Figures come from the reply as they were stored.
+//! Reply → wire: the created record, the refunded order, lists of records and their count. Figures come from the
+//! reply as they were stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +65,11 @@ pub(super) fn records(version: Version, request: &Request<'_>, page: &RefundPage
     let cursor = last.map_or_else(String::new, |view| list::cursor_after(&query, &view.refund));
     let data = json!({ "records": records, "cursor": cursor, "has_more": page.has_more });
     envelope(version, "Refund records retrieved", &data)
+}
+
+/// Answer to Refund Records Count.
+pub(super) fn record_count(version: Version, count: i64) -> Value {
+    envelope(version, "Count retrieved", &json!({ "count": count }))
 }
 
 fn envelope(version: Version, message: &str, data: &Value) -> Value {

@@ -54,14 +54,20 @@ pub enum Endpoint {
         /// Any version.
         version: Version,
     },
+    /// Refund Records Count: `GET /openapi/2025-06/orders/refund_records/count`.
+    CountRecords {
+        /// A modern version.
+        version: Version,
+    },
 }
 
 impl Endpoint {
     const fn version(&self) -> Version {
         match self {
-            Self::CreateRecord { version, .. } | Self::FullRefund { version, .. } | Self::ListRecords { version } => {
-                *version
-            }
+            Self::CreateRecord { version, .. }
+            | Self::FullRefund { version, .. }
+            | Self::ListRecords { version }
+            | Self::CountRecords { version } => *version,
         }
     }
 }
@@ -121,6 +127,7 @@ impl Version {
 enum Place {
     Refund(String),
     Records,
+    Count,
 }
 
 /// Names the endpoint of a method and path (without query).
@@ -131,7 +138,8 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
         (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
         (Place::Refund(_), _) => Routed::MethodNotAllowed("POST"),
         (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
-        (Place::Records, _) => Routed::MethodNotAllowed("GET"),
+        (Place::Count, "GET") => Routed::To(Endpoint::CountRecords { version }),
+        (Place::Records | Place::Count, _) => Routed::MethodNotAllowed("GET"),
     }
 }
 
@@ -147,6 +155,7 @@ fn place(path: &str) -> Option<(Version, Place)> {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         // Literal names win over an order that happens to have one as its id.
         ["orders", "refund_records"] => Some((version, Place::Records)),
+        ["orders", "refund_records", "count"] if version.is_modern() => Some((version, Place::Count)),
         ["orders", order, "refund"] => Some((version, Place::Refund(percent_decode(order)))),
         _ => None,
     }
@@ -161,7 +170,7 @@ pub fn token(request: &Request<'_>) -> Option<String> {
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
     match endpoint {
         Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } => Some(Scope::WriteOrders),
-        Endpoint::ListRecords { .. } => Some(Scope::ReadOrders),
+        Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } => Some(Scope::ReadOrders),
     }
 }
 
@@ -171,6 +180,7 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
         Endpoint::CreateRecord { order, .. } => decode::create_record(request, order),
         Endpoint::FullRefund { order, .. } => decode::full_refund(request, order),
         Endpoint::ListRecords { version } => list::decode(*version, request),
+        Endpoint::CountRecords { version } => list::count(*version, request),
     };
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
@@ -181,7 +191,10 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         Endpoint::FullRefund { .. } if decode::names_parts(request) => {
             Some("a full order refund came with a refund object, which this version ignores: everything is refunded")
         }
-        Endpoint::FullRefund { .. } | Endpoint::CreateRecord { .. } | Endpoint::ListRecords { .. } => None,
+        Endpoint::FullRefund { .. }
+        | Endpoint::CreateRecord { .. }
+        | Endpoint::ListRecords { .. }
+        | Endpoint::CountRecords { .. } => None,
     }
 }
 
@@ -191,6 +204,7 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
         (Endpoint::CreateRecord { version, .. }, Reply::Created(answer)) => encode::record_created(*version, answer),
         (Endpoint::FullRefund { .. }, Reply::Created(answer)) => encode::full_refund(answer),
         (Endpoint::ListRecords { version }, Reply::Refunds(page)) => encode::records(*version, request, page),
+        (Endpoint::CountRecords { version }, Reply::Counted(count)) => encode::record_count(*version, *count),
         // No endpoint of this API asks for anything else, so another reply is a defect of the caller.
         (_, _) => return refuse(Some(endpoint), request, &Refusal::Internal),
     };

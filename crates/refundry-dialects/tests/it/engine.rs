@@ -135,6 +135,7 @@ impl Engine {
             Call::Quote { order, request } => self.quote(&order, &request),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
+            Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
             Call::ListRefundsOf { order, query } => {
                 self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
                 lists::refunds(self, &query).map(Reply::Refunds)

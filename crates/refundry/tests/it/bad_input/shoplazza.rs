@@ -418,6 +418,7 @@ fn lists() -> Vec<Row> {
         rows.push(Row::get("a bad query", path("2022-01")).says(422, errors(says)));
         rows.push(Row::get("a bad query", path("2025-06")).says(400, invalid(says)));
     }
+    rows.extend(counts(&queries));
     let path = |version: &str, query: &str| format!("/openapi/{version}/orders/refund_records?{query}");
     let state = "must be among pending, finished, failed";
     rows.extend([
@@ -432,6 +433,19 @@ fn lists() -> Vec<Row> {
     rows
 }
 
+/// A count refuses the list's filters as the list does.
+fn counts(queries: &[(&str, &str)]) -> Vec<Row> {
+    let filters = queries.iter().filter(|(query, _)| !query.contains("page") && !query.starts_with("sort"));
+    let rows = filters.map(|(query, says)| {
+        let path = format!("/openapi/2026-07/orders/refund_records/count?{query}");
+        Row::get("a bad query", path).says(400, invalid(says))
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    let older = "/openapi/2022-01/orders/refund_records/count";
+    rows.push(Row::get("an older version", older).says(404, errors("Unable to find resource")));
+    rows
+}
+
 #[test]
 fn bad_input_is_refused_in_its_words() {
     let mut world = World::new();
@@ -441,6 +455,8 @@ fn bad_input_is_refused_in_its_words() {
         modern_basics(Row::post("", path.as_str(), &good(&world)), "POST", &["GET", "PUT", "DELETE", "BREW"], true);
     rows.extend(legacy_basics(Row::post("", full, &json!({})), &["GET", "PUT", "PATCH"], true));
     rows.extend(modern_basics(Row::get("", format!("/openapi/2026-01{records}")), "GET", &["POST", "DELETE"], false));
+    let counted = Row::get("", format!("/openapi/2026-07{records}/count"));
+    rows.extend(modern_basics(counted, "GET", &["POST", "DELETE"], false));
     rows.extend(legacy_basics(Row::get("", format!("/openapi/2020-07{records}")), &["POST", "DELETE"], false));
     rows.extend(
         bodies().into_iter().map(|(what, body, says)| Row::post(what, path.as_str(), &body).says(400, invalid(says))),
