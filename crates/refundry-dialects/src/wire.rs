@@ -167,6 +167,11 @@ pub enum Call {
         /// The page; names the order, too.
         query: Box<RefundQuery>,
     },
+    /// An order with its refunds, oldest first, at most [`refundry_core::limits::REFUNDS_LISTED_MAX`].
+    OrderWithRefunds {
+        /// Which.
+        order: Reference,
+    },
     /// Set or (`None`) remove metadata pairs of a refund; an empty map changes nothing.
     AnnotateRefund {
         /// Which.
@@ -270,6 +275,13 @@ pub enum Reply {
     Refunds(RefundPage),
     /// To `CountRefunds`.
     Counted(i64),
+    /// To `OrderWithRefunds`.
+    OrderWithRefunds {
+        /// The order.
+        order: Box<OrderView>,
+        /// Its refunds, oldest first.
+        refunds: Vec<RefundView>,
+    },
     /// To `Quote`.
     Quoted {
         /// The order as it is.

@@ -29,6 +29,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
         }
         Reply::Quoted { .. }
         | Reply::Counted(_)
+        | Reply::OrderWithRefunds { .. }
         | Reply::Orders { .. }
         | Reply::Imported { .. }
         | Reply::Stores(_)

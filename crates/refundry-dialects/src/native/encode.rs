@@ -56,7 +56,7 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         }
         Reply::Payouts(reply) => payouts(reply),
         // No endpoint of this API asks for these.
-        Reply::Counted(_) => reject::refuse(Some(endpoint), &Refusal::Internal),
+        Reply::Counted(_) | Reply::OrderWithRefunds { .. } => reject::refuse(Some(endpoint), &Refusal::Internal),
     }
 }
 

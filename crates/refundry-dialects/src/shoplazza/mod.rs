@@ -54,6 +54,13 @@ pub enum Endpoint {
         /// Any version.
         version: Version,
     },
+    /// Refunds of an Order: `GET /openapi/{version}/orders/{id}/refund`.
+    OrderRefunds {
+        /// Any version.
+        version: Version,
+        /// The order's id as it stands in the path.
+        order: String,
+    },
     /// Refund Records Count: `GET /openapi/2025-06/orders/refund_records/count`.
     CountRecords {
         /// A modern version.
@@ -66,6 +73,7 @@ impl Endpoint {
         match self {
             Self::CreateRecord { version, .. }
             | Self::FullRefund { version, .. }
+            | Self::OrderRefunds { version, .. }
             | Self::ListRecords { version }
             | Self::CountRecords { version } => *version,
         }
@@ -136,7 +144,8 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
     match (place, method) {
         (Place::Refund(order), "POST") if version.is_modern() => Routed::To(Endpoint::CreateRecord { version, order }),
         (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
-        (Place::Refund(_), _) => Routed::MethodNotAllowed("POST"),
+        (Place::Refund(order), "GET") => Routed::To(Endpoint::OrderRefunds { version, order }),
+        (Place::Refund(_), _) => Routed::MethodNotAllowed("GET, POST"),
         (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
         (Place::Count, "GET") => Routed::To(Endpoint::CountRecords { version }),
         (Place::Records | Place::Count, _) => Routed::MethodNotAllowed("GET"),
@@ -170,7 +179,9 @@ pub fn token(request: &Request<'_>) -> Option<String> {
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
     match endpoint {
         Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } => Some(Scope::WriteOrders),
-        Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } => Some(Scope::ReadOrders),
+        Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. } => {
+            Some(Scope::ReadOrders)
+        }
     }
 }
 
@@ -179,6 +190,7 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
     let call = match endpoint {
         Endpoint::CreateRecord { order, .. } => decode::create_record(request, order),
         Endpoint::FullRefund { order, .. } => decode::full_refund(request, order),
+        Endpoint::OrderRefunds { order, .. } => decode::order_refunds(order),
         Endpoint::ListRecords { version } => list::decode(*version, request),
         Endpoint::CountRecords { version } => list::count(*version, request),
     };
@@ -193,6 +205,7 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         }
         Endpoint::FullRefund { .. }
         | Endpoint::CreateRecord { .. }
+        | Endpoint::OrderRefunds { .. }
         | Endpoint::ListRecords { .. }
         | Endpoint::CountRecords { .. } => None,
     }
@@ -205,6 +218,9 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
         (Endpoint::FullRefund { .. }, Reply::Created(answer)) => encode::full_refund(answer),
         (Endpoint::ListRecords { version }, Reply::Refunds(page)) => encode::records(*version, request, page),
         (Endpoint::CountRecords { version }, Reply::Counted(count)) => encode::record_count(*version, *count),
+        (Endpoint::OrderRefunds { version, .. }, Reply::OrderWithRefunds { order, refunds }) => {
+            encode::order_refunds(*version, order, refunds)
+        }
         // No endpoint of this API asks for anything else, so another reply is a defect of the caller.
         (_, _) => return refuse(Some(endpoint), request, &Refusal::Internal),
     };

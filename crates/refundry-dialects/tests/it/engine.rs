@@ -140,6 +140,13 @@ impl Engine {
                 self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
                 lists::refunds(self, &query).map(Reply::Refunds)
             }
+            Call::OrderWithRefunds { order } => {
+                let index = self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
+                let order = self.orders[index].clone();
+                let all = (0..self.refunds.len()).map(|index| self.view(index));
+                let refunds = all.filter(|view| view.order.id == order.facts.order.id).collect();
+                Ok(Reply::OrderWithRefunds { order: Box::new(order), refunds })
+            }
             Call::AnnotateRefund { refund, metadata } => self.annotate(&refund, metadata),
             Call::SettleLeg { refund, leg, succeeded, text } => self.settle_by_hand(&refund, leg, succeeded, text),
             Call::GetOrder { order } => {

@@ -7,6 +7,7 @@ use refundry_core::money::Decimal;
 use refundry_core::order::{Id, Order};
 use refundry_core::query::{AmountRange, Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::{Refund, RefundState};
+use refundry_engine::read;
 use refundry_store::{orders, refunds};
 
 use crate::books::fill;
@@ -81,6 +82,10 @@ fn everything(shop: &Shop) -> Vec<(Refund, Arc<Order>)> {
     for id in known {
         let order = shop.facts(id).order;
         let of_order = store.read(|tx| refunds::of_order(tx, shop.tenant, id)).unwrap();
+        let seen = read::order_with_refunds(store, shop.tenant, &named_order(&order)).unwrap().unwrap();
+        assert_eq!((seen.facts.order.id, &seen.refunds), (id, &of_order));
+        let first = store.read(|tx| refunds::first_of_order(tx, shop.tenant, id, 2)).unwrap();
+        assert_eq!(first, of_order[..of_order.len().min(2)]);
         all.extend(of_order.into_iter().map(|refund| (refund, Arc::clone(&order))));
     }
     all
