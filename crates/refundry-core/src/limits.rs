@@ -50,5 +50,8 @@ pub const CALLS_IN_FLIGHT_MAX: usize = 512;
 pub const STATEMENT_BYTES_MAX: u64 = 256 << 20;
 /// Refunds that one reconciliation takes from the provider; with our side of them they fit into a gigabyte.
 pub const STATEMENT_LINES_MAX: usize = 1_000_000;
+/// Refunds that one answer lists where its API has no pages: the oldest of the order. An order with more is read in the
+/// list of refunds, page by page.
+pub const REFUNDS_LISTED_MAX: u32 = 1_000;
 /// Entries of one page of a list.
 pub const PAGE_MAX: u32 = 100;

@@ -158,12 +158,19 @@ pub enum Call {
     },
     /// A page of refunds.
     ListRefunds(Box<RefundQuery>),
+    /// How many refunds a list has; its paging and sorting do not count.
+    CountRefunds(Box<RefundQuery>),
     /// A page of one order's refunds, where the order itself is what is asked for: one that nobody knows is refused.
     ListRefundsOf {
         /// Which order.
         order: Reference,
         /// The page; names the order, too.
         query: Box<RefundQuery>,
+    },
+    /// An order with its refunds, oldest first, at most [`refundry_core::limits::REFUNDS_LISTED_MAX`].
+    OrderWithRefunds {
+        /// Which.
+        order: Reference,
     },
     /// Set or (`None`) remove metadata pairs of a refund; an empty map changes nothing.
     AnnotateRefund {
@@ -266,6 +273,15 @@ pub enum Reply {
     Refund(Box<RefundView>),
     /// To `ListRefunds` and `ListRefundsOf`.
     Refunds(RefundPage),
+    /// To `CountRefunds`.
+    Counted(i64),
+    /// To `OrderWithRefunds`.
+    OrderWithRefunds {
+        /// The order.
+        order: Box<OrderView>,
+        /// Its refunds, oldest first.
+        refunds: Vec<RefundView>,
+    },
     /// To `Quote`.
     Quoted {
         /// The order as it is.

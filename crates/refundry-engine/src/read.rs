@@ -6,6 +6,7 @@ use std::sync::Arc;
 use refundry_core::balances::Facts;
 use refundry_core::command::RefundRequest;
 use refundry_core::decide::decide;
+use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::payouts::Terms;
 use refundry_core::query::{OrderQuery, RefundQuery};
@@ -55,6 +56,11 @@ pub fn list_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<P
     })
 }
 
+/// How many refunds a list has, on all its pages.
+pub fn count_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<i64, StoreError> {
+    store.read(|tx| refunds::count(tx, tenant, query))
+}
+
 /// An order with its balances, and the document it was read from.
 pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Facts, String)>, StoreError> {
     store.read(|tx| {
@@ -62,6 +68,28 @@ pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option
         let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
         Ok(Some((facts, orders::document(tx, tenant, id)?)))
     })
+}
+
+/// An order as [`order`] gives it, with its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
+pub fn order_with_refunds(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Refunded>, StoreError> {
+    store.read(|tx| {
+        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
+        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        let document = orders::document(tx, tenant, id)?;
+        let refunds = refunds::first_of_order(tx, tenant, id, i64::from(REFUNDS_LISTED_MAX))?;
+        Ok(Some(Refunded { facts, document, refunds }))
+    })
+}
+
+/// An order with its refunds.
+#[derive(Clone, Debug)]
+pub struct Refunded {
+    /// The order and its balances.
+    pub facts: Facts,
+    /// The document it was read from, empty where there is none.
+    pub document: String,
+    /// Its refunds, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 /// A page of orders, newest first, and whether more follow.

@@ -14,7 +14,7 @@ use crate::outbox::{self, OutboxRow, Stage};
 use crate::recent::Recent;
 use crate::{Row, StoreError, Tx, Value, number, stores};
 
-pub use list::{list, list_with};
+pub use list::{count, count_with, list, list_with};
 
 /// Adds refunds: store, refund, its order.
 pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), StoreError> {
@@ -162,6 +162,11 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Refund>, S
     tx.query(OF_ORDER, &[store.into(), number(order)?], decode)
 }
 
+/// The first refunds of an order, oldest first, at most `limit`.
+pub fn first_of_order(tx: &mut Tx<'_>, store: i64, order: Id, limit: i64) -> Result<Vec<Refund>, StoreError> {
+    tx.query(FIRST_OF_ORDER, &[store.into(), number(order)?, limit.into()], decode)
+}
+
 /// Refunds accepted from `from_ms` on and before `to_ms`, oldest first, behind `after` (accepted at, number), at most
 /// `limit`: for walks over a span of time.
 pub fn accepted_within(
@@ -228,6 +233,9 @@ const BY_EXTERNAL_ID: &str = "
 const OF_ORDER: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id";
+const FIRST_OF_ORDER: &str = "
+    SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
+    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id LIMIT ?3";
 const OF_LEG: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds

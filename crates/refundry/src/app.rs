@@ -19,7 +19,7 @@ use refundry_dialects::{
 use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
 use refundry_engine::by_hand::{HandFault, RetryAsk};
 use refundry_engine::intake::{ChangeFault, How, Taken};
-use refundry_engine::read::Quoted;
+use refundry_engine::read::{Quoted, Refunded};
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{LaneError, StoreError, refunds, stores, tokens};
@@ -127,6 +127,10 @@ impl App {
                 Ok(Reply::Refund(Box::new(view(caller, refund, order))))
             }
             Call::ListRefunds(query) => Ok(Reply::Refunds(self.refunds(caller, *query).await?)),
+            Call::CountRefunds(query) => {
+                let count = self.read(caller, move |e| read::count_refunds(e.store(), store, &query)).await?;
+                Ok(Reply::Counted(count))
+            }
             Call::ListRefundsOf { order, query } => {
                 let page = self.refunds(caller, *query).await?;
                 if page.refunds.is_empty() {
@@ -134,6 +138,14 @@ impl App {
                     self.order(store, order).await?;
                 }
                 Ok(Reply::Refunds(page))
+            }
+            Call::OrderWithRefunds { order } => {
+                let text = order.text.clone();
+                let found = self.read(caller, move |e| read::order_with_refunds(e.store(), store, &order)).await?;
+                let Refunded { facts, document, refunds } = found.ok_or(Refusal::OrderUnknown(text))?;
+                let seen = |refund| view(caller, refund, Arc::clone(&facts.order));
+                let refunds = refunds.into_iter().map(seen).collect();
+                Ok(Reply::OrderWithRefunds { order: Box::new(OrderView { facts, document }), refunds })
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();

@@ -18,7 +18,7 @@ use super::read::id_text;
 use super::{Endpoint, events, gateways, legs, orders, query, reject};
 use crate::payouts::PayoutReply;
 use crate::text::rfc3339_millis;
-use crate::wire::{RefundPage, RefundView, Reply, Request, Response, StoreView, TokenView};
+use crate::wire::{RefundPage, RefundView, Refusal, Reply, Request, Response, StoreView, TokenView};
 
 /// Writes the answer.
 pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
@@ -55,6 +55,8 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
             Response { status: 204, headers: Vec::new(), content_type: "application/json", body: Vec::new() }
         }
         Reply::Payouts(reply) => payouts(reply),
+        // No endpoint of this API asks for these.
+        Reply::Counted(_) | Reply::OrderWithRefunds { .. } => reject::refuse(Some(endpoint), &Refusal::Internal),
     }
 }
 

@@ -65,6 +65,11 @@ pub(super) fn full_refund(request: &Request<'_>, order: &str) -> Result<Call, Ba
     Ok(Call::CreateRefund { command: Box::new(command(order, asked, String::new())), wait: Wait::Configured })
 }
 
+/// Refunds of an order.
+pub(super) fn order_refunds(order: &str) -> Result<Call, Bad> {
+    Ok(Call::OrderWithRefunds { order: order_reference(order)? })
+}
+
 /// Whether the body of a full refund is one of the modern call, whose caller probably meant less than everything.
 pub(super) fn names_parts(request: &Request<'_>) -> bool {
     !is_blank(request.body) && body::parse(request.body).is_ok_and(|body| body.get("refund").is_some())

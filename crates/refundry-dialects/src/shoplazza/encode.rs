@@ -1,4 +1,5 @@
-//! Reply → wire: the created record, the refunded order, the list. Figures come from the reply as they were stored.
+//! Reply → wire: the created record, the refunded order, lists of records and their count. Figures come from the
+//! reply as they were stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +65,37 @@ pub(super) fn records(version: Version, request: &Request<'_>, page: &RefundPage
     let cursor = last.map_or_else(String::new, |view| list::cursor_after(&query, &view.refund));
     let data = json!({ "records": records, "cursor": cursor, "has_more": page.has_more });
     envelope(version, "Refund records retrieved", &data)
+}
+
+/// Answer to Refunds of an Order. What it says of the order is what the order itself says.
+pub(super) fn order_refunds(version: Version, view: &OrderView, refunds: &[RefundView]) -> Value {
+    let order = echo::legacy_order(view);
+    let said = |key: &str| order.get(key).cloned().unwrap_or_default();
+    if version.is_modern() {
+        let records: Vec<Value> = refunds.iter().map(modern_record).collect();
+        let data = json!({
+            "order_financial_status": said("financial_status"),
+            "order_status": said("status"),
+            "records": records,
+        });
+        return envelope(version, "Refund records retrieved", &data);
+    }
+    let line = |index: usize| order.get("line_items").and_then(|lines| lines.get(index)).cloned().unwrap_or_default();
+    let records: Vec<Value> = refunds.iter().map(|view| legacy_record(view, |index, _| line(index))).collect();
+    json!({
+        "order_status": said("status"),
+        "all_refunded": fully_refunded(&view.facts),
+        "refund_status": said("refund_status"),
+        "refund_total": said("total_refund_price"),
+        "refund_tax_total": said("total_refund_tax"),
+        "refund_discount_total": said("total_refund_discount"),
+        "refunds": records,
+    })
+}
+
+/// Answer to Refund Records Count.
+pub(super) fn record_count(version: Version, count: i64) -> Value {
+    envelope(version, "Count retrieved", &json!({ "count": count }))
 }
 
 fn envelope(version: Version, message: &str, data: &Value) -> Value {

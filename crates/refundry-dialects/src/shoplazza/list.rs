@@ -21,32 +21,45 @@ pub(super) fn decode(version: Version, request: &Request<'_>) -> Result<Call, Ba
     Ok(Call::ListRefunds(Box::new(query(version, request.query)?)))
 }
 
+/// Reads the query of the count: the filters of the list. Paging and sorting mean nothing here, so they are not read.
+pub(super) fn count(version: Version, request: &Request<'_>) -> Result<Call, Bad> {
+    let params = Params(query_pairs(request.query));
+    Ok(Call::CountRefunds(Box::new(filters(&params, version.is_modern())?)))
+}
+
+/// Parameters of the older list keep working in the newer one.
+fn keys(modern: bool, old: &'static str, new: &'static str) -> Vec<&'static str> {
+    if modern { vec![new, old] } else { vec![old] }
+}
+
+fn filters(params: &Params, modern: bool) -> Result<RefundQuery, Malformed> {
+    Ok(RefundQuery {
+        orders: references(params, &["order_ids"], ORDER_IDS_MAX)?,
+        refunds: references(params, &keys(modern, "refund_record_ids", "refund_order_ids"), RECORD_IDS_MAX)?,
+        states: states(params, &keys(modern, "refund_status", "refund_statuses"))?,
+        created: range(params, "created_at_start", "created_at_end")?,
+        updated: range(params, "updated_at_start", "updated_at_end")?,
+        ..RefundQuery::default()
+    })
+}
+
 /// Reads the query of the list; the encoder needs its sort key again for the next cursor.
 pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malformed> {
     let params = Params(query_pairs(query));
     let modern = version.is_modern();
-    // Parameters of the older list keep working in the newer one.
-    let keys = |old: &'static str, new: &'static str| if modern { vec![new, old] } else { vec![old] };
-    let record_keys = keys("refund_record_ids", "refund_order_ids");
-    let status_keys = keys("refund_status", "refund_statuses");
     let cursor = if modern { Cursor::of(&params)? } else { None };
     let sort = one_of(&params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
     let descending = one_of(&params, "sort_direction", &[("asc", false), ("desc", true)])?;
     let sort = sort.or(cursor.as_ref().map(|c| c.sort)).unwrap_or(SortBy::Created);
     let descending = descending.or(cursor.as_ref().map(|c| c.descending)).unwrap_or(true);
-    let limit = whole(&params, &keys("per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
+    let limit = whole(&params, &keys(modern, "per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
     let page = whole(&params, &["page"], u32::MAX)?;
     Ok(RefundQuery {
-        orders: references(&params, &["order_ids"], ORDER_IDS_MAX)?,
-        refunds: references(&params, &record_keys, RECORD_IDS_MAX)?,
-        states: states(&params, &status_keys)?,
-        created: range(&params, "created_at_start", "created_at_end")?,
-        updated: range(&params, "updated_at_start", "updated_at_end")?,
         sort,
         descending,
         page: start(cursor, page, limit, (sort, descending))?,
         limit,
-        ..RefundQuery::default()
+        ..filters(&params, modern)?
     })
 }
 

@@ -62,14 +62,28 @@ pub enum Endpoint {
         /// Any version.
         version: Version,
     },
+    /// Refunds of an Order: `GET /openapi/{version}/orders/{id}/refund`.
+    OrderRefunds {
+        /// Any version.
+        version: Version,
+        /// The order's id as it stands in the path.
+        order: String,
+    },
+    /// Refund Records Count: `GET /openapi/2025-06/orders/refund_records/count`.
+    CountRecords {
+        /// A modern version.
+        version: Version,
+    },
 }
 
 impl Endpoint {
     const fn version(&self) -> Version {
         match self {
-            Self::CreateRecord { version, .. } | Self::FullRefund { version, .. } | Self::ListRecords { version } => {
-                *version
-            }
+            Self::CreateRecord { version, .. }
+            | Self::FullRefund { version, .. }
+            | Self::OrderRefunds { version, .. }
+            | Self::ListRecords { version }
+            | Self::CountRecords { version } => *version,
         }
     }
 }
@@ -129,6 +143,7 @@ impl Version {
 enum Place {
     Refund(String),
     Records,
+    Count,
 }
 
 /// Names the endpoint of a method and path (without query).
@@ -137,9 +152,11 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
     match (place, method) {
         (Place::Refund(order), "POST") if version.is_modern() => Routed::To(Endpoint::CreateRecord { version, order }),
         (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
-        (Place::Refund(_), _) => Routed::MethodNotAllowed("POST"),
+        (Place::Refund(order), "GET") => Routed::To(Endpoint::OrderRefunds { version, order }),
+        (Place::Refund(_), _) => Routed::MethodNotAllowed("GET, POST"),
         (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
-        (Place::Records, _) => Routed::MethodNotAllowed("GET"),
+        (Place::Count, "GET") => Routed::To(Endpoint::CountRecords { version }),
+        (Place::Records | Place::Count, _) => Routed::MethodNotAllowed("GET"),
     }
 }
 
@@ -155,6 +172,7 @@ fn place(path: &str) -> Option<(Version, Place)> {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         // Literal names win over an order that happens to have one as its id.
         ["orders", "refund_records"] => Some((version, Place::Records)),
+        ["orders", "refund_records", "count"] if version.is_modern() => Some((version, Place::Count)),
         ["orders", order, "refund"] => Some((version, Place::Refund(percent_decode(order)))),
         _ => None,
     }
@@ -169,7 +187,9 @@ pub fn token(request: &Request<'_>) -> Option<String> {
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
     match endpoint {
         Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } => Some(Scope::WriteOrders),
-        Endpoint::ListRecords { .. } => Some(Scope::ReadOrders),
+        Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. } => {
+            Some(Scope::ReadOrders)
+        }
     }
 }
 
@@ -178,7 +198,9 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
     let call = match endpoint {
         Endpoint::CreateRecord { order, .. } => decode::create_record(request, order),
         Endpoint::FullRefund { order, .. } => decode::full_refund(request, order),
+        Endpoint::OrderRefunds { order, .. } => decode::order_refunds(order),
         Endpoint::ListRecords { version } => list::decode(*version, request),
+        Endpoint::CountRecords { version } => list::count(*version, request),
     };
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
@@ -189,7 +211,11 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         Endpoint::FullRefund { .. } if decode::names_parts(request) => {
             Some("a full order refund came with a refund object, which this version ignores: everything is refunded")
         }
-        Endpoint::FullRefund { .. } | Endpoint::CreateRecord { .. } | Endpoint::ListRecords { .. } => None,
+        Endpoint::FullRefund { .. }
+        | Endpoint::CreateRecord { .. }
+        | Endpoint::OrderRefunds { .. }
+        | Endpoint::ListRecords { .. }
+        | Endpoint::CountRecords { .. } => None,
     }
 }
 
@@ -199,6 +225,10 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
         (Endpoint::CreateRecord { version, .. }, Reply::Created(answer)) => encode::record_created(*version, answer),
         (Endpoint::FullRefund { .. }, Reply::Created(answer)) => encode::full_refund(answer),
         (Endpoint::ListRecords { version }, Reply::Refunds(page)) => encode::records(*version, request, page),
+        (Endpoint::CountRecords { version }, Reply::Counted(count)) => encode::record_count(*version, *count),
+        (Endpoint::OrderRefunds { version, .. }, Reply::OrderWithRefunds { order, refunds }) => {
+            encode::order_refunds(*version, order, refunds)
+        }
         // No endpoint of this API asks for anything else, so another reply is a defect of the caller.
         (_, _) => return refuse(Some(endpoint), request, &Refusal::Internal),
     };

@@ -108,7 +108,9 @@ fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
         Some(Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. }) => {
             not_found(modern, "Order not found", "Order not found")
         }
-        Some(Endpoint::ListRecords { .. }) | None => not_found(modern, "Unable to find resource", "Order not found"),
+        Some(Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. }) | None => {
+            not_found(modern, "Unable to find resource", "Order not found")
+        }
     }
 }
 

@@ -141,9 +141,17 @@ impl Engine {
             Call::Quote { order, request } => self.quote(&order, &request),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
+            Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
             Call::ListRefundsOf { order, query } => {
                 self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
                 lists::refunds(self, &query).map(Reply::Refunds)
+            }
+            Call::OrderWithRefunds { order } => {
+                let index = self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
+                let order = self.orders[index].clone();
+                let all = (0..self.refunds.len()).map(|index| self.view(index));
+                let refunds = all.filter(|view| view.order.id == order.facts.order.id).collect();
+                Ok(Reply::OrderWithRefunds { order: Box::new(order), refunds })
             }
             Call::AnnotateRefund { refund, metadata } => self.annotate(&refund, metadata),
             Call::SettleLeg { refund, leg, succeeded, text } => self.settle_by_hand(&refund, leg, succeeded, text),

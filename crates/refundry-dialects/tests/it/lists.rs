@@ -29,6 +29,12 @@ pub(crate) fn refunds(engine: &Engine, query: &RefundQuery) -> Result<RefundPage
     Ok(RefundPage { refunds, has_more })
 }
 
+/// How many refunds a list has, on all its pages.
+pub(crate) fn count(engine: &Engine, query: &RefundQuery) -> i64 {
+    let all = (0..engine.refunds.len()).map(|index| engine.view(index));
+    i64::try_from(all.filter(|view| matches(engine, query, view)).count()).expect("few refunds")
+}
+
 /// A page of orders, newest first.
 pub(crate) fn orders(engine: &Engine, query: &OrderQuery) -> Result<Reply, Refusal> {
     let key = |view: &OrderView| (view.facts.order.created_ms, view.facts.order.id);

@@ -68,6 +68,10 @@ fn reply(reply: &Reply) -> String {
         Reply::Order { order: view, created } => {
             format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
         }
+        Reply::OrderWithRefunds { order: view, refunds } => {
+            let refunds: String = refunds.iter().map(refund).collect();
+            format!("reply order with refunds: {}{refunds}", order(&view.facts))
+        }
         Reply::Orders { orders, has_more } => {
             let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
             let numbers: String = orders.iter().map(number).collect();

@@ -7,6 +7,7 @@ use refundry_core::money::Decimal;
 use refundry_core::order::{Id, Order};
 use refundry_core::query::{AmountRange, Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::{Refund, RefundState};
+use refundry_engine::read;
 use refundry_store::{orders, refunds};
 
 use crate::books::fill;
@@ -38,12 +39,16 @@ fn every_way_gives_the_same_page(on: Backend) {
     for _ in 0..1_500 {
         let query = random_query(&mut dice, &all);
         let expected = expected(&all, &query);
+        let matching = all.iter().filter(|(refund, order)| matches(&query, refund, order)).count();
+        let matching = i64::try_from(matching).unwrap();
         pages += usize::from(!expected.0.is_empty());
         for few in [0, 20, 5_000] {
             let found =
                 shop.engine.store().read(|tx| refunds::list_with(tx, shop.tenant, &query, few)).unwrap().unwrap();
             let found = (found.0.iter().map(|refund| refund.id).collect::<Vec<_>>(), found.1);
             assert_eq!(found, expected, "few is {few}: {query:?}");
+            let count = shop.engine.store().read(|tx| refunds::count_with(tx, shop.tenant, &query, few)).unwrap();
+            assert_eq!(count, matching, "few is {few}: {query:?}");
         }
     }
     assert!(pages > 300, "only {pages} of the pages had refunds");
@@ -77,6 +82,10 @@ fn everything(shop: &Shop) -> Vec<(Refund, Arc<Order>)> {
     for id in known {
         let order = shop.facts(id).order;
         let of_order = store.read(|tx| refunds::of_order(tx, shop.tenant, id)).unwrap();
+        let seen = read::order_with_refunds(store, shop.tenant, &named_order(&order)).unwrap().unwrap();
+        assert_eq!((seen.facts.order.id, &seen.refunds), (id, &of_order));
+        let first = store.read(|tx| refunds::first_of_order(tx, shop.tenant, id, 2)).unwrap();
+        assert_eq!(first, of_order[..of_order.len().min(2)]);
         all.extend(of_order.into_iter().map(|refund| (refund, Arc::clone(&order))));
     }
     all

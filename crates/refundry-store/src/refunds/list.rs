@@ -56,6 +56,19 @@ pub fn list_with(
     Ok(Ok((found, has_more)))
 }
 
+/// How many refunds all pages of a list have together; sorting and paging of the query do not count.
+pub fn count(tx: &mut Tx<'_>, store: i64, query: &RefundQuery) -> Result<i64, StoreError> {
+    count_with(tx, store, query, FEW)
+}
+
+/// Like [`count`], with another idea of how many refunds are few: it changes the way, never the number. For tests.
+pub fn count_with(tx: &mut Tx<'_>, store: i64, query: &RefundQuery, few: i64) -> Result<i64, StoreError> {
+    let Some(search) = Search::new(tx, store, query, few)? else { return Ok(0) };
+    let ways = search.ways(tx)?;
+    let filter = search.number(&ways)?;
+    Ok(tx.query_one(&filter.sql, &filter.params, |row| row.int(0))?.unwrap_or(0))
+}
+
 /// An index to go along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -215,11 +228,7 @@ impl<'q> Search<'q> {
             }
             filter.sql.push_str("SELECT * FROM (SELECT r.id AS id, r.");
             filter.sql.extend([self.key(), " AS key_ms"]);
-            self.source(&mut filter, *way, false)?;
-            self.checks(&mut filter, *way)?;
-            if ways.len() > 1 && *way != Way::Slow {
-                self.prompt(&mut filter, *way);
-            }
+            self.along(&mut filter, *way, ways)?;
             let plain = if self.runs_in_order(*way) { "" } else { "+" };
             let order = match way {
                 Way::Sku if plain.is_empty() => format!("s.created_ms {direction}, s.refund_id"),
@@ -234,6 +243,27 @@ impl<'q> Search<'q> {
         filter.sql.push_str(") page CROSS JOIN refunds r WHERE r.store = ?1 AND r.id = page.id");
         filter.sql.extend([" ORDER BY page.key_ms ", direction, ", page.id ", direction]);
         Ok(filter)
+    }
+
+    /// How many refunds the ways meet together; no two of them meet the same one.
+    fn number(&self, ways: &[Way]) -> Result<Filter<'q>, StoreError> {
+        let mut filter = Filter::new("SELECT COUNT(*) FROM (", self.store);
+        for (place, way) in ways.iter().enumerate() {
+            filter.sql.push_str(if place > 0 { " UNION ALL SELECT r.id" } else { "SELECT r.id" });
+            self.along(&mut filter, *way, ways)?;
+        }
+        filter.sql.push_str(") every");
+        Ok(filter)
+    }
+
+    /// `FROM` and all conditions of one of the ways.
+    fn along(&self, filter: &mut Filter<'q>, way: Way, ways: &[Way]) -> Result<(), StoreError> {
+        self.source(filter, way, false)?;
+        self.checks(filter, way)?;
+        if ways.len() > 1 && way != Way::Slow {
+            self.prompt(filter, way);
+        }
+        Ok(())
     }
 
     /// `FROM` and the conditions that make the index of a way the one to use.

@@ -194,7 +194,12 @@ fn paths_lead_to_their_endpoints() {
     check_route("GET", "/openapi/2020-01/orders/refund_records.json", "ListRecords { version: V202001 }");
     check_route("GET", "/openapi/2024-07/orders/refund_records/", "ListRecords { version: V202407 }");
     check_route("POST", "/openapi/2024-07/orders/refund_records", "405 GET");
-    check_route("PUT", "/openapi/2024-07/orders/7/refund", "405 POST");
+    check_route("GET", "/openapi/2024-07/orders/refund_records/count", "CountRecords { version: V202407 }");
+    check_route("POST", "/openapi/2024-07/orders/refund_records/count", "405 GET");
+    check_route("GET", "/openapi/2022-01/orders/refund_records/count", "404");
+    check_route("GET", "/openapi/orders/7/refund.json", "OrderRefunds { version: Unversioned, order: \"7\" }");
+    check_route("GET", "/openapi/2026-01/orders/7/refund/", "OrderRefunds { version: V202601, order: \"7\" }");
+    check_route("PUT", "/openapi/2024-07/orders/7/refund", "405 GET, POST");
     check_route("POST", "/openapi/2025-06/orders/7/refund.json", "404");
     check_route("POST", "/openapi/2023-01/orders/7/refund", "404");
     check_route("POST", "/openapi/2022-01/orders/7/refund/now", "404");

@@ -328,6 +328,7 @@ fn order_ids(world: &World) -> Vec<Row> {
         rows.push(Row::post("an unknown order", modern(id), &body).says(404, coded("NotFound", "Order not found")));
         rows.push(Row::post("an unknown order", legacy(id), &json!({})).says(404, errors("Order not found")));
     }
+    rows.extend(unread_ids());
     let paths = [
         "/openapi/2025-06/orders/a/b/refund",
         "/openapi/2025-01/orders/a/refund",
@@ -346,6 +347,20 @@ fn order_ids(world: &World) -> Vec<Row> {
         "/openapi//orders/a/refund",
     ] {
         rows.push(Row::post("an unknown path", path, &body).says(404, errors("Unable to find resource")));
+    }
+    rows
+}
+
+/// The same ids where the refunds of an order are read.
+fn unread_ids() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (what, id) in odd_ids() {
+        rows.push(Row::get(what, modern(&id)).says(400, invalid(BAD_ORDER_ID)));
+        rows.push(Row::get(what, legacy(&id)).says(422, errors("Invalid ID")));
+    }
+    for id in ["nobody", "000000000000000000", "999999999999999999"] {
+        rows.push(Row::get("an unknown order", modern(id)).says(404, coded("NotFound", "Order not found")));
+        rows.push(Row::get("an unknown order", legacy(id)).says(404, errors("Unable to find resource")));
     }
     rows
 }
@@ -418,6 +433,7 @@ fn lists() -> Vec<Row> {
         rows.push(Row::get("a bad query", path("2022-01")).says(422, errors(says)));
         rows.push(Row::get("a bad query", path("2025-06")).says(400, invalid(says)));
     }
+    rows.extend(counts(&queries));
     let path = |version: &str, query: &str| format!("/openapi/{version}/orders/refund_records?{query}");
     let state = "must be among pending, finished, failed";
     rows.extend([
@@ -432,15 +448,31 @@ fn lists() -> Vec<Row> {
     rows
 }
 
+/// A count refuses the list's filters as the list does.
+fn counts(queries: &[(&str, &str)]) -> Vec<Row> {
+    let filters = queries.iter().filter(|(query, _)| !query.contains("page") && !query.starts_with("sort"));
+    let rows = filters.map(|(query, says)| {
+        let path = format!("/openapi/2026-07/orders/refund_records/count?{query}");
+        Row::get("a bad query", path).says(400, invalid(says))
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    let older = "/openapi/2022-01/orders/refund_records/count";
+    rows.push(Row::get("an older version", older).says(404, errors("Unable to find resource")));
+    rows
+}
+
 #[test]
 fn bad_input_is_refused_in_its_words() {
     let mut world = World::new();
     let path = modern(&world.bad.order);
     let (full, records) = (legacy(&world.bad.order), "/orders/refund_records");
     let mut rows =
-        modern_basics(Row::post("", path.as_str(), &good(&world)), "POST", &["GET", "PUT", "DELETE", "BREW"], true);
-    rows.extend(legacy_basics(Row::post("", full, &json!({})), &["GET", "PUT", "PATCH"], true));
+        modern_basics(Row::post("", path.as_str(), &good(&world)), "GET, POST", &["PUT", "DELETE", "BREW"], true);
+    rows.extend(legacy_basics(Row::post("", full, &json!({})), &["PUT", "PATCH"], true));
     rows.extend(modern_basics(Row::get("", format!("/openapi/2026-01{records}")), "GET", &["POST", "DELETE"], false));
+    rows.extend(legacy_basics(Row::get("", legacy(&world.bad.order)), &["PUT"], false));
+    let counted = Row::get("", format!("/openapi/2026-07{records}/count"));
+    rows.extend(modern_basics(counted, "GET", &["POST", "DELETE"], false));
     rows.extend(legacy_basics(Row::get("", format!("/openapi/2020-07{records}")), &["POST", "DELETE"], false));
     rows.extend(
         bodies().into_iter().map(|(what, body, says)| Row::post(what, path.as_str(), &body).says(400, invalid(says))),
