@@ -88,6 +88,13 @@ pub enum Ask {
     },
     /// Money of items; moves no units.
     Items(Vec<ItemAsk>),
+    /// Whole units, and all shipping with the last of them; refused once a refund without units was accepted.
+    Lines {
+        /// Units to take out of the order.
+        units: Vec<UnitAsk>,
+        /// Those of them that were shipped came back.
+        returned: bool,
+    },
     /// Everything that the payments have left, and every unit.
     Everything,
 }

@@ -1,11 +1,11 @@
-//! Refunds by named parts, units and a total; and of everything that is left.
+//! Refunds by named parts, units and a total; of whole units alone; and of everything that is left.
 
 use crate::balances::Facts;
-use crate::command::{PartAsk, PartMoney, Parts, Rounding, Target, Total};
+use crate::command::{PartAsk, PartMoney, Parts, Rounding, Target, Total, UnitAsk};
 use crate::money::{Amount, Currency};
 use crate::order::ComponentKind;
 use crate::quote::{Draft, not_negative, positive};
-use crate::refund::{Shape, UnitMove, Why};
+use crate::refund::{Bucket, Shape, UnitMove, Why};
 use crate::rejection::Rejection;
 use crate::spread::{Spread, tax_with};
 use crate::units;
@@ -34,6 +34,24 @@ pub(crate) fn everything(facts: &Facts) -> Draft {
         units,
         shape: Shape::Everything,
     }
+}
+
+/// Whole units at their shares. Shipping goes with the last of them: it must not stay behind on an order without goods.
+pub(crate) fn by_lines(facts: &Facts, asks: &[UnitAsk], returned: bool) -> Result<Draft, Rejection> {
+    let mut units = units::resolve(facts, asks, false)?;
+    for moved in &mut units {
+        moved.returned_goods = returned && moved.bucket == Bucket::Shipped;
+    }
+    let mut spread = Spread::new(facts);
+    units::allocate(facts, &mut spread, &units);
+    let mut amount = units::worth(units.iter());
+    if units::are_the_last(facts, &units) {
+        let shipping: Vec<usize> = facts.order.of_kind(ComponentKind::Shipping).collect();
+        amount += spread.left_of(&shipping);
+        spread.take_rest(&shipping);
+    }
+    let (amount, at_most) = (Some(check_moves(amount)?), facts.payments_left());
+    Ok(Draft { amount, at_most, allocations: spread.into_allocations(), units, shape: Shape::Parts })
 }
 
 /// Named parts, whole units, a total.

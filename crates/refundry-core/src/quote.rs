@@ -10,7 +10,7 @@ use crate::balances::Facts;
 use crate::command::{Ask, CurrencyAsk, Plan, RefundRequest, Rounding};
 use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::order::Order;
-use crate::parts::{by_parts, everything};
+use crate::parts::{by_lines, by_parts, everything};
 use crate::payouts::Strategy;
 use crate::plan::{by_strategy, check_amounts, find, named_first, plan_legs, strategy_of};
 use crate::refund::{Allocation, Cap, CapKind, Route, Shape, UnitMove};
@@ -142,6 +142,7 @@ fn draft(facts: &Facts, request: &RefundRequest) -> Result<Draft, Rejection> {
         Ask::Amount { amount, class } => by_amount(facts, *amount, *class, request.rounding),
         Ask::Percent { percent, class } => by_percent(facts, *percent, *class),
         Ask::Items(items) => by_items(facts, items, request.rounding),
+        Ask::Lines { units, returned } => by_lines(facts, units, *returned),
         Ask::Everything => Ok(everything(facts)),
     }
 }
@@ -162,12 +163,15 @@ fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
         return Err(Rejection::OrderDisputed);
     }
     match ask {
-        Ask::Parts(_) | Ask::Everything => {
+        Ask::Parts(_) | Ask::Lines { .. } | Ask::Everything => {
             if facts.order.captured().is_zero() {
                 return Err(Rejection::OrderUnpaid);
             }
             if !facts.any_payment_left() {
                 return Err(Rejection::NothingLeft);
+            }
+            if matches!(ask, Ask::Lines { .. }) && facts.balances.customized {
+                return Err(Rejection::AmountsOnly);
             }
             Ok(())
         }

@@ -31,6 +31,8 @@ pub enum Rejection {
     OrderUnpaid,
     /// Everything was refunded or is on its way back.
     NothingLeft,
+    /// Units were asked for after a refund without any, which leaves amounts only.
+    AmountsOnly,
     /// The request names another currency than the order's, or leaves out a foreign one.
     CurrencyDiffers {
         /// As the caller said it; `None` where it was left out.
@@ -196,6 +198,7 @@ impl Rejection {
             Self::OrderDisputed => "order_disputed",
             Self::OrderUnpaid => "order_unpaid",
             Self::NothingLeft => "nothing_left",
+            Self::AmountsOnly => "amounts_only",
             Self::CurrencyDiffers { .. } => "currency_differs",
             Self::PaymentCurrencyDiffers { .. } => "payment_currency_differs",
             Self::LineUnknown { .. } => "line_unknown",
@@ -225,13 +228,14 @@ impl Rejection {
     }
 
     /// All codes in rank order; documents and tests are checked against it.
-    pub const CODES: [&'static str; 26] = [
+    pub const CODES: [&'static str; 27] = [
         "order_unknown",
         "idempotency_key_reused",
         "refundable_stale",
         "order_disputed",
         "order_unpaid",
         "nothing_left",
+        "amounts_only",
         "currency_differs",
         "payment_currency_differs",
         "line_unknown",

@@ -65,6 +65,14 @@ pub(crate) fn allocate(facts: &Facts, spread: &mut Spread<'_>, moves: &[UnitMove
     }
 }
 
+/// Whether no unit of the order can be refunded after these.
+pub(crate) fn are_the_last(facts: &Facts, moves: &[UnitMove]) -> bool {
+    let buckets = (0..facts.order.lines.len()).flat_map(|line| [(line, Bucket::Waiting), (line, Bucket::Shipped)]);
+    let left: u64 = buckets.map(|(line, bucket)| u64::from(facts.units_left(line, bucket))).sum();
+    let taken: u64 = moves.iter().map(|units| u64::from(units.quantity)).sum();
+    taken > 0 && taken == left
+}
+
 /// Σ of what units are worth, net and tax.
 pub(crate) fn worth<'a>(moves: impl Iterator<Item = &'a UnitMove>) -> Amount {
     moves.map(|units| units.net + units.tax).sum()

@@ -2,6 +2,7 @@
 
 mod book;
 mod edges;
+mod last_units;
 mod limited;
 mod properties;
 mod random;

@@ -83,7 +83,7 @@ fn any_tax(u: &mut Unstructured<'_>) -> Result<i64> {
 
 /// A request; mostly one that can be granted.
 pub(crate) fn any_request(u: &mut Unstructured<'_>, facts: &Facts) -> Result<RefundRequest> {
-    let ask = match u.int_in_range(0..=9)? {
+    let ask = match u.int_in_range(0..=10)? {
         0..=4 => Ask::Parts(any_parts(u, facts)?),
         5 | 6 => {
             let amount = some_of(u, facts.available(), facts)?;
@@ -91,6 +91,7 @@ pub(crate) fn any_request(u: &mut Unstructured<'_>, facts: &Facts) -> Result<Ref
         }
         7 => Ask::Percent { percent: any_percent(u)?, class: any_class(u)? },
         8 => Ask::Items(any_items(u, facts)?),
+        9 => Ask::Lines { units: any_parts(u, facts)?.units, returned: u.ratio(1, 2)? },
         _ => Ask::Everything,
     };
     let mut request = RefundRequest::of(ask);

@@ -271,6 +271,11 @@ fn of_two_sins_the_one_that_ranks_first_is_named() {
         case.check(code, code);
         seen.insert(code);
     }
+    let mut case = Case::of(Ask::Lines { units: vec![unit("nowhere", 1)], returned: false });
+    case.request.currency = CurrencyAsk::Is("EUR".to_owned());
+    case.facts.balances.customized = true;
+    case.check("amounts_only", "an amount before, another currency and an unknown line");
+    seen.insert("amounts_only");
     // The engine finds orders and remembers keys; every other refusal must have occurred here.
     let by_engine = ["order_unknown", "idempotency_key_reused"];
     let missing: Vec<&str> = Rejection::CODES.into_iter().filter(|c| !seen.contains(c)).collect();

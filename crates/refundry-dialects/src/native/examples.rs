@@ -278,6 +278,7 @@ fn about_orders(currency: Currency) -> Vec<Rejection> {
         Rejection::OrderDisputed,
         Rejection::OrderUnpaid,
         Rejection::NothingLeft,
+        Rejection::AmountsOnly,
         Rejection::CurrencyDiffers { given: given(), wanted: currency },
         Rejection::PaymentCurrencyDiffers { given: given(), wanted: currency },
     ]

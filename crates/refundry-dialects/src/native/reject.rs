@@ -26,6 +26,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("order_disputed", 409, "A dispute holds the order"),
     ("order_unpaid", 422, "Nothing was captured for the order"),
     ("nothing_left", 422, "Nothing is left to refund"),
+    ("amounts_only", 422, "Units go no longer by themselves"),
     ("currency_differs", 422, "The currency is not the order's"),
     ("payment_currency_differs", 422, "The currency is not the payment's"),
     ("line_unknown", 422, "The order has no such line"),
@@ -310,6 +311,7 @@ fn rejected(rejection: &Rejection) -> No {
         Rejection::OrderDisputed => no("nothing is refunded while the dispute is open".to_owned()),
         Rejection::OrderUnpaid => no("there is no captured payment to give back".to_owned()),
         Rejection::NothingLeft => no("everything captured was refunded or is on its way back".to_owned()),
+        Rejection::AmountsOnly => no("a refund without units was accepted before; ask for an amount".to_owned()),
         Rejection::CurrencyDiffers { given, wanted } => currency_differs(rejection, "order", given.as_ref(), *wanted),
         Rejection::PaymentCurrencyDiffers { given, wanted } => {
             currency_differs(rejection, "payment", given.as_ref(), *wanted)

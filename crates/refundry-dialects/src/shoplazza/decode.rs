@@ -1,4 +1,4 @@
-//! Wire → call: the two ways to create a refund. What can be said without the order is checked here, the rest by the
+//! Wire → call: the three ways to create a refund. What can be said without the order is checked here, the rest by the
 //! rules.
 
 use refundry_core::command::{
@@ -63,6 +63,40 @@ pub(super) fn full_refund(request: &Request<'_>, order: &str) -> Result<Call, Ba
     }
     let asked = RefundRequest { refundable_before, ..RefundRequest::of(Ask::Everything) };
     Ok(Call::CreateRefund { command: Box::new(command(order, asked, String::new())), wait: Wait::Configured })
+}
+
+/// Partial Order Refund: an amount, or line items.
+pub(super) fn partial_refund(request: &Request<'_>, order: &str) -> Result<Call, Bad> {
+    let order = order_reference(order)?;
+    let refundable_before = refundable_before(request)?;
+    let body = if is_blank(request.body) { Value::Null } else { body::parse(request.body)? };
+    let either = || Fault::Value("given, or line_items".to_owned());
+    if body.is_null() {
+        return Err(Malformed::at("price", either()).into());
+    }
+    let root = Fields::root(&body)?;
+    let returned = root.flag("is_return")?.unwrap_or(false);
+    let price = amount(&root, "price")?;
+    let items = root.objects("line_items", ENTRIES_PER_REQUEST_MAX)?;
+    let ask = match price {
+        None if items.is_empty() => return Err(root.fault("price", either()).into()),
+        None => Ask::Lines { units: items.iter().map(line_unit).collect::<Result<_, _>>()?, returned },
+        Some(price) if items.is_empty() => Ask::Parts(Parts { total: Total::Stated(price), ..Parts::default() }),
+        Some(_) => {
+            let alone = Fault::Value("left out where line_items is given".to_owned());
+            return Err(root.fault("price", alone).into());
+        }
+    };
+    let asked = RefundRequest { refundable_before, ..RefundRequest::of(ask) };
+    Ok(Call::CreateRefund { command: Box::new(command(order, asked, String::new())), wait: Wait::Configured })
+}
+
+/// Callers send whole line items; only these two keys count.
+fn line_unit(item: &Fields<'_>) -> Result<UnitAsk, Malformed> {
+    let line = reference(required_text(item, "id")?);
+    let quantity = item.whole("quantity")?.ok_or_else(|| item.fault("quantity", Fault::Missing))?;
+    let (mode, restock, location) = (UnitMode::Automatic, Restock::No, String::new());
+    Ok(UnitAsk { line, quantity: Some(quantity), mode, restock, location })
 }
 
 /// Refunds of an order.

@@ -23,7 +23,7 @@ pub(super) fn record_created(version: Version, answer: &RefundAnswer) -> Value {
     envelope(version, "Refund processed successfully", &data)
 }
 
-/// Answer to Full Order Refund: the after-sales case, the order after it, the record.
+/// Answer to Full and Partial Order Refund: the after-sales case, the order after it, the record.
 pub(super) fn full_refund(answer: &RefundAnswer) -> Value {
     let (refund, order) = (&answer.view.refund, &answer.view.order);
     // The call waits, so the balances are there; without them the refund alone is what is known.

@@ -57,6 +57,13 @@ pub enum Endpoint {
         /// The order's id as it stands in the path.
         order: String,
     },
+    /// Partial Order Refund: `POST /openapi/2022-01/orders/{id}/partial_refund`.
+    PartialRefund {
+        /// A legacy version.
+        version: Version,
+        /// The order's id as it stands in the path.
+        order: String,
+    },
     /// Refund List: `GET /openapi/{version}/orders/refund_records`.
     ListRecords {
         /// Any version.
@@ -81,6 +88,7 @@ impl Endpoint {
         match self {
             Self::CreateRecord { version, .. }
             | Self::FullRefund { version, .. }
+            | Self::PartialRefund { version, .. }
             | Self::OrderRefunds { version, .. }
             | Self::ListRecords { version }
             | Self::CountRecords { version } => *version,
@@ -142,6 +150,7 @@ impl Version {
 /// What a path leads to, whatever the method.
 enum Place {
     Refund(String),
+    PartialRefund(String),
     Records,
     Count,
 }
@@ -154,6 +163,8 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
         (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
         (Place::Refund(order), "GET") => Routed::To(Endpoint::OrderRefunds { version, order }),
         (Place::Refund(_), _) => Routed::MethodNotAllowed("GET, POST"),
+        (Place::PartialRefund(order), "POST") => Routed::To(Endpoint::PartialRefund { version, order }),
+        (Place::PartialRefund(_), _) => Routed::MethodNotAllowed("POST"),
         (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
         (Place::Count, "GET") => Routed::To(Endpoint::CountRecords { version }),
         (Place::Records | Place::Count, _) => Routed::MethodNotAllowed("GET"),
@@ -174,6 +185,9 @@ fn place(path: &str) -> Option<(Version, Place)> {
         ["orders", "refund_records"] => Some((version, Place::Records)),
         ["orders", "refund_records", "count"] if version.is_modern() => Some((version, Place::Count)),
         ["orders", order, "refund"] => Some((version, Place::Refund(percent_decode(order)))),
+        ["orders", order, "partial_refund"] if !version.is_modern() => {
+            Some((version, Place::PartialRefund(percent_decode(order))))
+        }
         _ => None,
     }
 }
@@ -186,7 +200,9 @@ pub fn token(request: &Request<'_>) -> Option<String> {
 /// What a token must allow; `None` where no token is asked for.
 pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
     match endpoint {
-        Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } => Some(Scope::WriteOrders),
+        Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. } | Endpoint::PartialRefund { .. } => {
+            Some(Scope::WriteOrders)
+        }
         Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. } => {
             Some(Scope::ReadOrders)
         }
@@ -198,6 +214,7 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
     let call = match endpoint {
         Endpoint::CreateRecord { order, .. } => decode::create_record(request, order),
         Endpoint::FullRefund { order, .. } => decode::full_refund(request, order),
+        Endpoint::PartialRefund { order, .. } => decode::partial_refund(request, order),
         Endpoint::OrderRefunds { order, .. } => decode::order_refunds(order),
         Endpoint::ListRecords { version } => list::decode(*version, request),
         Endpoint::CountRecords { version } => list::count(*version, request),
@@ -213,6 +230,7 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         }
         Endpoint::FullRefund { .. }
         | Endpoint::CreateRecord { .. }
+        | Endpoint::PartialRefund { .. }
         | Endpoint::OrderRefunds { .. }
         | Endpoint::ListRecords { .. }
         | Endpoint::CountRecords { .. } => None,
@@ -223,7 +241,9 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
 pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
     let written = match (endpoint, reply) {
         (Endpoint::CreateRecord { version, .. }, Reply::Created(answer)) => encode::record_created(*version, answer),
-        (Endpoint::FullRefund { .. }, Reply::Created(answer)) => encode::full_refund(answer),
+        (Endpoint::FullRefund { .. } | Endpoint::PartialRefund { .. }, Reply::Created(answer)) => {
+            encode::full_refund(answer)
+        }
         (Endpoint::ListRecords { version }, Reply::Refunds(page)) => encode::records(*version, request, page),
         (Endpoint::CountRecords { version }, Reply::Counted(count)) => encode::record_count(*version, *count),
         (Endpoint::OrderRefunds { version, .. }, Reply::OrderWithRefunds { order, refunds }) => {

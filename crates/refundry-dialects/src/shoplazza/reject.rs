@@ -100,7 +100,23 @@ fn rejected(endpoint: Option<&Endpoint>, modern: bool, rejection: &Rejection) ->
     if kind == Kind::NotFound {
         return order_unknown(endpoint, modern);
     }
-    say(modern, kind, &sentence(rejection))
+    say(modern, kind, &sentence(rejection, &Keys::of(endpoint)))
+}
+
+/// How a request calls what is refused.
+struct Keys {
+    items: &'static str,
+    item: &'static str,
+    total: &'static str,
+}
+
+impl Keys {
+    const fn of(endpoint: Option<&Endpoint>) -> Self {
+        match endpoint {
+            Some(Endpoint::PartialRefund { .. }) => Self { items: "line_items", item: "id", total: "price" },
+            _ => Self { items: "refund_line_items", item: "line_item_id", total: "refund_total" },
+        }
+    }
 }
 
 fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
@@ -108,9 +124,13 @@ fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
         Some(Endpoint::CreateRecord { .. } | Endpoint::FullRefund { .. }) => {
             not_found(modern, "Order not found", "Order not found")
         }
-        Some(Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. }) | None => {
-            not_found(modern, "Unable to find resource", "Order not found")
-        }
+        Some(
+            Endpoint::PartialRefund { .. }
+            | Endpoint::ListRecords { .. }
+            | Endpoint::CountRecords { .. }
+            | Endpoint::OrderRefunds { .. },
+        )
+        | None => not_found(modern, "Unable to find resource", "Order not found"),
     }
 }
 
@@ -119,6 +139,7 @@ fn kind_of(rejection: &Rejection) -> Kind {
         Rejection::OrderUnknown { .. } => Kind::NotFound,
         Rejection::OrderDisputed | Rejection::OrderUnpaid | Rejection::NothingLeft => Kind::NotInAfterSales,
         Rejection::KeyReused
+        | Rejection::AmountsOnly
         | Rejection::RefundableStale { .. }
         | Rejection::CurrencyDiffers { .. }
         | Rejection::PaymentCurrencyDiffers { .. }
@@ -144,7 +165,8 @@ fn kind_of(rejection: &Rejection) -> Kind {
 }
 
 /// What is wrong and what to change, in the words of the request's own keys.
-fn sentence(rejection: &Rejection) -> String {
+fn sentence(rejection: &Rejection, keys: &Keys) -> String {
+    let Keys { items, item, total: whole } = keys;
     match rejection {
         Rejection::OrderUnknown { order } => format!("there is no order {order}"),
         Rejection::KeyReused => "this Idempotency-Key was used for another request".to_owned(),
@@ -155,13 +177,16 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::OrderDisputed => "a dispute holds the order; it can be refunded once that is closed".to_owned(),
         Rejection::OrderUnpaid => "the order is not paid, so there is nothing to refund".to_owned(),
         Rejection::NothingLeft => "everything that was paid has been refunded or is on its way back".to_owned(),
+        Rejection::AmountsOnly => {
+            "a refund without line items was made before, so line_items is no longer taken; give price".to_owned()
+        }
         Rejection::CurrencyDiffers { wanted, .. } => format!("the order is in {wanted}"),
         Rejection::PaymentCurrencyDiffers { wanted, .. } => format!("the payment is in {wanted}"),
         Rejection::LineUnknown { entry, line } => {
-            format!("refund_line_items[{entry}].line_item_id: the order has no line item {line}")
+            format!("{items}[{entry}].{item}: the order has no line item {line}")
         }
         Rejection::LineAmbiguous { entry, sku } => {
-            format!("refund_line_items[{entry}]: SKU {sku} stands on several line items")
+            format!("{items}[{entry}]: SKU {sku} stands on several line items")
         }
         Rejection::ModesMixed { line } => {
             format!("refund_item_type 0 must not be mixed with 1 or 2 for line item {line}")
@@ -170,19 +195,19 @@ fn sentence(rejection: &Rejection) -> String {
             format!("return_inventory must be the same in all entries of line item {line}")
         }
         Rejection::QuantityInvalid { entry, line, quantity } => {
-            format!("refund_line_items[{entry}].quantity of line item {line} must not be {quantity}")
+            format!("{items}[{entry}].quantity of line item {line} must not be {quantity}")
         }
         Rejection::QuantityExceeded { entry, line, asked, available } => {
-            format!("refund_line_items[{entry}].quantity of line item {line} must be at most {available}, not {asked}")
+            format!("{items}[{entry}].quantity of line item {line} must be at most {available}, not {asked}")
         }
         Rejection::ChargeUnknown { name } => format!("the order has no additional price named {name}"),
         Rejection::PercentInvalid { percent } => format!("{percent} is not a percentage that can be refunded"),
         Rejection::TaxOnlyWhole { .. } => "taxes are refunded whole or not at all".to_owned(),
         Rejection::PaymentUnknown { payment } => format!("the order has no payment line {payment}"),
         Rejection::PaymentUnnamed => "refund_payments must name a payment line of the order".to_owned(),
-        Rejection::AmountInvalid { field, amount, why } => amount_sentence(&key_of(field), *amount, *why),
+        Rejection::AmountInvalid { field, amount, why } => amount_sentence(&key_of(field, keys), *amount, *why),
         Rejection::PartExceeded { part, asked, available, currency } => {
-            exceeded(&key_of(part), *asked, *available, *currency)
+            exceeded(&key_of(part, keys), *asked, *available, *currency)
         }
         Rejection::PartsDoNotAddUp { total, parts, currency } => {
             differs("the parts", "their total", *total, *parts, *currency)
@@ -196,9 +221,7 @@ fn sentence(rejection: &Rejection) -> String {
         Rejection::PaymentLimited { payment, limit, asked, currency } => {
             payment_limited(payment, *limit, *asked, *currency)
         }
-        Rejection::RefundableExceeded { asked, available, currency } => {
-            exceeded("refund_total", *asked, *available, *currency)
-        }
+        Rejection::RefundableExceeded { asked, available, currency } => exceeded(whole, *asked, *available, *currency),
     }
 }
 
@@ -238,9 +261,9 @@ fn print(amount: Amount, currency: Currency) -> String {
 }
 
 /// The request's key for what the rules call by its code.
-fn key_of(field: &str) -> String {
+fn key_of(field: &str, keys: &Keys) -> String {
     match field {
-        "total" => "refund_total".to_owned(),
+        "total" => keys.total.to_owned(),
         "product" => "refund_product_total".to_owned(),
         "shipping" => "refund_shipping_total".to_owned(),
         "tip" => "refund_tip".to_owned(),

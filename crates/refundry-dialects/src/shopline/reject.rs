@@ -100,6 +100,7 @@ fn rejected(rejection: &Rejection) -> Response {
         | Rejection::OrderDisputed
         | Rejection::OrderUnpaid
         | Rejection::NothingLeft
+        | Rejection::AmountsOnly
         | Rejection::CurrencyDiffers { .. }
         | Rejection::PaymentCurrencyDiffers { .. }
         | Rejection::LineUnknown { .. }
@@ -133,6 +134,7 @@ fn text(rejection: &Rejection) -> String {
             format!("Refundable-Before is {expected}, but {actual} {currency} can be refunded")
         }
         Rejection::OrderDisputed => "the order is in dispute and does not support refund".to_owned(),
+        Rejection::AmountsOnly => "the order can only be refunded by amounts now".to_owned(),
         Rejection::OrderUnpaid | Rejection::NothingLeft => NOT_REFUNDABLE.to_owned(),
         Rejection::CurrencyDiffers { wanted, .. } => format!("currency must be {wanted}"),
         Rejection::PaymentCurrencyDiffers { wanted, .. } => {

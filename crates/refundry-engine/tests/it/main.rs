@@ -26,6 +26,7 @@ mod books;
 mod by_hand;
 mod deliveries;
 mod imports;
+mod last_units;
 mod lists;
 mod pairs;
 mod payouts;

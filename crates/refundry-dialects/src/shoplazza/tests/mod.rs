@@ -197,6 +197,9 @@ fn paths_lead_to_their_endpoints() {
     check_route("GET", "/openapi/2024-07/orders/refund_records/count", "CountRecords { version: V202407 }");
     check_route("POST", "/openapi/2024-07/orders/refund_records/count", "405 GET");
     check_route("GET", "/openapi/2022-01/orders/refund_records/count", "404");
+    check_route("POST", "/openapi/2020-07/orders/7/partial_refund", "PartialRefund { version: V202007, order: \"7\" }");
+    check_route("GET", "/openapi/orders/7/partial_refund.json", "405 POST");
+    check_route("POST", "/openapi/2026-07/orders/7/partial_refund", "404");
     check_route("GET", "/openapi/orders/7/refund.json", "OrderRefunds { version: Unversioned, order: \"7\" }");
     check_route("GET", "/openapi/2026-01/orders/7/refund/", "OrderRefunds { version: V202601, order: \"7\" }");
     check_route("PUT", "/openapi/2024-07/orders/7/refund", "405 GET, POST");

@@ -379,6 +379,33 @@ fn odd_ids() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn partials(world: &World) -> Vec<Row> {
+    let path = |order: &str| format!("/openapi/2022-01/orders/{order}/partial_refund");
+    let cup = &world.bad.lines[0];
+    let rows = [
+        (json!({}), "price must be given, or line_items"),
+        (json!(null), "price must be given, or line_items"),
+        (json!({"price": "", "line_items": null}), "price must be given, or line_items"),
+        (json!([]), "the body must be an object"),
+        (json!({"price": "x"}), "price must be a decimal amount"),
+        (json!({"price": "0"}), "price must be above zero"),
+        (json!({"price": "124.01"}), "price must be at most 124.00, not 124.01"),
+        (json!({"line_items": [{"quantity": 1}]}), "line_items[0].id is required"),
+        (json!({"line_items": [{"id": cup}]}), "line_items[0].quantity is required"),
+        (json!({"line_items": [{"id": "none", "quantity": 1}]}), "line_items[0].id: the order has no line item none"),
+    ];
+    let rows = rows
+        .into_iter()
+        .map(|(body, says)| Row::post("a partial refund", path(&world.bad.order), &body).says(422, errors(says)));
+    let mut rows: Vec<Row> = rows.collect();
+    let one = json!({"price": "1.00"});
+    rows.extend(legacy_basics(Row::post("", path(&world.bad.order), &one), &["GET", "PUT"], true));
+    rows.push(Row::post("an unknown order", path("nobody"), &one).says(404, errors("Unable to find resource")));
+    rows.push(Row::post("an unpaid order", path(&world.unpaid.order), &one).says(406, errors(NOT_IN_AFTER_SALES)));
+    rows.push(Row::post("a spent order", path(&world.spent.order), &one).says(406, errors(NOT_IN_AFTER_SALES)));
+    rows
+}
+
 fn states(world: &World) -> Vec<Row> {
     let one = json!({"refund": {"refund_total": "1.00"}});
     let yen =
@@ -485,6 +512,7 @@ fn bad_input_is_refused_in_its_words() {
     rows.extend(headers(&world));
     rows.extend(order_ids(&world));
     rows.extend(states(&world));
+    rows.extend(partials(&world));
     rows.extend(lists());
     world.check(&rows);
     world.close();
