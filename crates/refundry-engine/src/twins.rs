@@ -23,13 +23,13 @@ pub(crate) fn told_by_platform(
     known: &[Refund],
     (payment, own_amount): (usize, Amount),
     made_ms: i64,
-) -> Option<(&Refund, usize)> {
+) -> Option<(&Refund, &Leg)> {
     let unnamed = known.iter().filter(|refund| refund.shape == Shape::Imported).flat_map(|refund| {
-        let legs = refund.legs.iter().enumerate().filter(|(_, leg)| {
+        let legs = refund.legs.iter().filter(|leg| {
             let same = leg.payment == payment && leg.own_amount == own_amount;
             same && leg.route == Route::Outside && leg.reference.is_empty()
         });
-        legs.map(move |(index, _)| (refund, index))
+        legs.map(move |leg| (refund, leg))
     });
     let near = unnamed.filter(|(refund, _)| apart_ms(refund, made_ms) <= APART_MS);
     near.min_by_key(|(refund, _)| apart_ms(refund, made_ms))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use refundry_core::decide::News;
 use refundry_core::intake::PastRefund;
 use refundry_core::money::Amount;
-use refundry_core::order::Id;
-use refundry_core::refund::{Leg, LegState, Refund};
+use refundry_core::order::{Id, Order};
+use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_gateways::{About, Answer, Notice};
 use refundry_store::StoreError;
 use refundry_store::outbox::UNASKED;
@@ -53,11 +53,10 @@ impl Hearing<'_, '_> {
         if found.state.is_failed() && self.figures_differ(said, &known, found)?.is_none() {
             // The money was given back to the order. If a person said so and it was paid after all, or a person took it
             // for paid since, it is money that went out by another way.
-            let name = name_of(self.notice);
             let all = self.world.refunds_of(self.tx, self.store, known.order)?;
-            let is_booked = called(&all, &name).is_some_and(|(_, named)| named.id != leg && !named.state.is_failed());
+            let is_booked = self.called(&all, &order).is_some_and(|(_, named)| !named.state.is_failed());
             if is_booked || failed_by_hand(found) {
-                return self.made_there(said, (known.order, found.payment));
+                return self.made_there(said, (&order, found.payment), &all);
             }
         }
         self.settle(said, (known, leg))
@@ -70,8 +69,8 @@ impl Hearing<'_, '_> {
             Err(why) => return Ok((Effect::Waiting, why, None)),
         };
         let known = self.world.refunds_of(self.tx, self.store, order)?;
-        let name = name_of(self.notice);
-        let is_known = called(&known, &name).is_some();
+        let order = Arc::clone(&self.world.facts(self.tx, self.store, order)?.order);
+        let is_known = self.called(&known, &order).is_some();
         let may_be = known.iter().flat_map(|refund| &refund.legs).find(|leg| {
             let open = !leg.state.is_final() && leg.payment == payment;
             open && leg.own_amount.get() == said.amount_minor
@@ -80,38 +79,45 @@ impl Hearing<'_, '_> {
             let why = format!("it names no leg of ours, and may be leg {}, which is under way", leg.id);
             return Ok((Effect::Waiting, why, None));
         }
-        self.made_there(said, (order, payment))
+        self.made_there(said, (&order, payment), &known)
     }
 
-    /// An event about a refund of a payment, by the provider's name of it: one that is known moves, a new one comes in.
-    pub(super) fn made_there(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Verdict, StoreError> {
-        let name = name_of(self.notice);
-        let known = self.world.refunds_of(self.tx, self.store, order)?;
-        let by_reference = called(&known, &name).map(|(refund, leg)| (Arc::new(refund.clone()), leg.id));
-        let moves = match said.answer {
+    /// An event about a refund of a payment, by the provider's name of it: one of the order's `known` refunds moves, a
+    /// new one comes in.
+    fn made_there(
+        &mut self,
+        said: Said<'_>,
+        (order, payment): (&Order, usize),
+        known: &[Refund],
+    ) -> Result<Verdict, StoreError> {
+        let by_name = match self.called(known, order) {
+            Some((refund, leg)) => Some(self.named(refund.id, leg.id)?),
+            None => None,
+        };
+        let it_failed = match said.answer {
             Answer::Done { .. } | Answer::Pending { .. } => false,
             Answer::Declined { .. } => true,
             Answer::Unknown { .. } | Answer::NotTaken { .. } | Answer::NotFound => return Ok(nothing()),
         };
-        if let Some(part) = by_reference {
+        if let Some(part) = by_name {
             return match said.answer {
                 Answer::Pending { .. } => Ok((Effect::Stale, "the refund is known".to_owned(), None)),
                 _ => self.settle(said, part),
             };
         }
-        if let Some((refund, leg)) = self.name_twin(said, (order, payment))? {
-            if moves {
+        if let Some((refund, leg)) = self.name_twin(said, payment, known)? {
+            if it_failed {
                 return self.settle(said, (refund, leg));
             }
             return Ok((Effect::Stale, format!("leg {leg}, which came with its order"), Some(refund)));
         }
-        match self.take_in(said, (order, payment))? {
+        match self.take_in(said, (order.id, payment), known)? {
             // One that failed at once is taken in all the same, so that an event of its beginning which comes later
             // finds it known.
-            Ok((refund, leg)) if moves => self.settle(said, (refund, leg)),
+            Ok((refund, leg)) if it_failed => self.settle(said, (refund, leg)),
             Ok((refund, _)) => Ok((Effect::External, format!("refund {}", refund.id), Some(refund))),
             // It does not fit, and moved nothing.
-            Err(_) if moves => {
+            Err(_) if it_failed => {
                 Ok((Effect::Stale, "a refund that was made elsewhere and failed there".to_owned(), None))
             }
             Err(why) => Ok((Effect::Waiting, why, None)),
@@ -122,12 +128,12 @@ impl Hearing<'_, '_> {
     /// by another way since.
     pub(super) fn ruled(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Verdict, StoreError> {
         let known = self.world.refunds_of(self.tx, self.store, order)?;
-        let name = name_of(self.notice);
-        let failed = called(&known, &name).is_some_and(|(_, leg)| leg.state.is_failed());
+        let order = Arc::clone(&self.world.facts(self.tx, self.store, order)?.order);
+        let failed = self.called(&known, &order).is_some_and(|(_, leg)| leg.state.is_failed());
         if !failed || !matches!(said.answer, Answer::Done { .. }) {
-            return self.made_there(said, (order, payment));
+            return self.made_there(said, (&order, payment), &known);
         }
-        Ok(match self.take_in(said, (order, payment))? {
+        Ok(match self.take_in(said, (order.id, payment), &known)? {
             Ok((refund, _)) => (Effect::External, format!("refund {}", refund.id), Some(refund)),
             Err(why) => (Effect::Waiting, why, None),
         })
@@ -186,27 +192,37 @@ impl Hearing<'_, '_> {
     }
 
     /// Gives the provider's name to the refund that its platform told us of, where an event is about the same.
-    fn name_twin(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Option<Part>, StoreError> {
+    fn name_twin(&mut self, said: Said<'_>, payment: usize, known: &[Refund]) -> Result<Option<Part>, StoreError> {
         let made_ms = self.notice.happened_ms.unwrap_or(self.now_ms);
-        let known = self.world.refunds_of(self.tx, self.store, order)?;
         let own = Amount::minor(said.amount_minor);
-        let Some((twin, index)) = twins::told_by_platform(&known, (payment, own), made_ms) else { return Ok(None) };
-        let (twin, _) = self.world.refund(self.tx, self.store, twin.id)?.ok_or_else(missing_refund)?;
-        let mut named = Refund::clone(&twin);
-        let leg = named.legs.get_mut(index).ok_or_else(missing_refund)?;
-        leg.reference = name_of(self.notice);
-        let leg = leg.id;
-        let named = Arc::new(named);
-        self.world.amend(self.store, Arc::clone(&named));
-        Ok(Some((named, leg)))
+        match twins::told_by_platform(known, (payment, own), made_ms) {
+            Some((twin, leg)) => Ok(Some(self.named(twin.id, leg.id)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A leg under the provider's name, so that no event about another refund is taken for news of it.
+    fn named(&mut self, refund: Id, leg: Id) -> Result<Part, StoreError> {
+        let (known, _) = self.world.refund(self.tx, self.store, refund)?.ok_or_else(missing_refund)?;
+        let mut refund = Refund::clone(&known);
+        let unnamed = refund.legs.iter_mut().find(|known| known.id == leg && known.reference.is_empty());
+        let Some(unnamed) = unnamed else { return Ok((known, leg)) };
+        unnamed.reference = name_of(self.notice);
+        let refund = Arc::new(refund);
+        self.world.amend(self.store, Arc::clone(&refund));
+        Ok((refund, leg))
     }
 
     /// Takes a refund into the books that was made at the provider: it lowers what is refundable. Else why that cannot
     /// be.
-    fn take_in(&mut self, said: Said<'_>, (order, payment): (Id, usize)) -> Result<Result<Part, String>, StoreError> {
+    fn take_in(
+        &mut self,
+        said: Said<'_>,
+        (order, payment): (Id, usize),
+        known: &[Refund],
+    ) -> Result<Result<Part, String>, StoreError> {
         let Said { amount_minor, currency, .. } = said;
         let name = name_of(self.notice);
-        let known = self.world.refunds_of(self.tx, self.store, order)?;
         let is_taken = known.iter().any(|refund| refund.external_id.as_ref() == Some(&name));
         let external_id = if is_taken { format!("event {}", self.notice.event) } else { name.clone() };
         let facts = self.world.facts(self.tx, self.store, order)?;
@@ -239,6 +255,23 @@ impl Hearing<'_, '_> {
         let leg = refund.legs.first().ok_or_else(missing_refund)?.id;
         Ok(Ok((refund, leg)))
     }
+
+    /// The leg that the provider calls so, one that did not fail rather than one that did.
+    ///
+    /// Never one through another gateway, whose names are its own. Never one that failed by a person's word, or that
+    /// the order's platform has told of again: what is said then is news of other money.
+    fn called<'r>(&self, known: &'r [Refund], order: &Order) -> Option<(&'r Refund, &'r Leg)> {
+        let name = name_of(self.notice);
+        let legs = known.iter().flat_map(|refund| refund.legs.iter().map(move |leg| (refund, leg)));
+        let named = legs.filter(|(refund, leg)| match leg.route {
+            Route::Original => leg.reference == name && leg.gateway(order) == self.gateway,
+            // A platform may call its refund as the provider does.
+            Route::Outside if leg.reference.is_empty() => refund.external_id.as_ref() == Some(&name),
+            Route::Outside => leg.reference == name,
+        });
+        let counted = named.filter(|(_, leg)| !failed_by_hand(leg) && !twins::is_replaced(leg));
+        counted.min_by_key(|(_, leg)| leg.state.is_failed())
+    }
 }
 
 /// Whether a leg failed by a person's word.
@@ -265,17 +298,4 @@ fn name_of(notice: &Notice) -> String {
         About::Refund { refund_reference, .. } if !refund_reference.is_empty() => refund_reference.clone(),
         About::Refund { .. } | About::Dispute { .. } => format!("event {}", notice.event),
     }
-}
-
-/// The leg that a provider calls so, one that did not fail rather than one that did. Never one that failed by a
-/// person's word, or that the order's platform has told of again: what is said then is news of other money.
-fn called<'r>(known: &'r [Refund], name: &str) -> Option<(&'r Refund, &'r Leg)> {
-    let legs = known.iter().flat_map(|refund| {
-        let is_named = refund.external_id.as_deref() == Some(name);
-        let legs = refund.legs.iter().enumerate();
-        legs.filter(move |(index, leg)| leg.reference == name || (*index == 0 && is_named))
-            .map(move |(_, l)| (refund, l))
-    });
-    let counted = legs.filter(|(_, leg)| !failed_by_hand(leg) && !twins::is_replaced(leg));
-    counted.min_by_key(|(_, leg)| leg.state.is_failed())
 }

@@ -32,6 +32,7 @@ on_both!(
     a_contested_payment_stays_in_its_place,
     a_leg_is_known_by_its_providers_name_in_every_state,
     figures_are_compared_of_what_only_the_provider_names_too,
+    another_gateways_names_are_its_own,
     an_answer_that_a_leg_was_paid_which_a_person_called_failed_is_booked,
     an_event_that_cannot_be_read_holds_up_no_other,
 );
@@ -341,6 +342,18 @@ fn figures_are_compared_of_what_only_the_provider_names_too(on: Backend) {
     assert_eq!(hear(&shop, vec![refund("e1", None, "re_1", paid("re_1", 999), 999)]), [Effect::Settled]);
     assert!(matches!(shop.refund(made.id).legs[0].state, LegState::Parked { .. }), "a person must look");
     assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+}
+
+fn another_gateways_names_are_its_own(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(paid_order("a"));
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    let call = shop.calls().remove(0);
+    shop.record(&call, Answer::Pending { reference: "17".to_owned() }).unwrap();
+    let other = refund("e1", None, "17", paid("17", 700), 700);
+    assert_eq!(hear_through(&shop, "other", vec![other]), [Effect::External], "it is a refund of its own");
+    assert_eq!((shop.refund(made.id).legs[0].state.code(), left(&shop, order)), ("sent", 2_700));
     shop.assert_clean();
 }
 

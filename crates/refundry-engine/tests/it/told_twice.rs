@@ -15,6 +15,7 @@ on_both!(
     the_provider_tells_of_what_the_platform_told,
     one_that_failed_in_between_stays_failed,
     two_of_the_same_amount_are_two,
+    a_platform_may_call_a_refund_as_its_provider_does,
     what_is_days_apart_is_not_the_same,
 );
 
@@ -97,6 +98,17 @@ fn two_of_the_same_amount_are_two(on: Backend) {
     let all = refunds(&shop, order);
     assert_eq!(all.iter().map(names).collect::<Vec<_>>(), [("9001", "re_1"), ("9002", "re_2")]);
     assert_eq!(left(&shop, order), 0);
+    shop.assert_clean();
+}
+
+fn a_platform_may_call_a_refund_as_its_provider_does(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put_with(a(), vec![told("re_5")]).unwrap().order;
+    assert_eq!(hear(&shop, vec![heard("e1", "re_5", paid("re_5", 2_200))]), [Effect::Stale]);
+    assert_eq!(left(&shop, order), 2_200);
+    let both = ["re_6", "re_5"].map(|name| heard(&format!("late {name}"), name, paid(name, 2_200)));
+    assert_eq!(hear(&shop, both.to_vec()), [Effect::External, Effect::Stale], "another one of the same amount");
+    assert_eq!((left(&shop, order), refunds(&shop, order).len()), (0, 2));
     shop.assert_clean();
 }
 

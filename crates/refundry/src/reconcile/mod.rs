@@ -98,11 +98,12 @@ pub(crate) fn run(args: &ReconcileArgs) -> anyhow::Result<ExitCode> {
     let target = Target::of(args, &store, &tenant)?;
     let progress = progress();
     let seen = |count| progress.inc(count);
+    // Before it is asked: what is made while its pages are read may be on none of them.
+    let asked_ms = args.files.is_empty().then(|| Clock::System.now_ms());
     let theirs = match named {
         Some(span) if args.files.is_empty() => statements::by_asking(&*target.open(args)?, widened(span), &seen)?,
         _ => statements::from_files(&target.reader(args)?, &args.files)?,
     };
-    let asked_ms = args.files.is_empty().then(|| Clock::System.now_ms());
     let Some(scope) = scope(named, asked_ms, &theirs) else {
         bail!("the files do not say which time they are of: name it with --from and --to");
     };
