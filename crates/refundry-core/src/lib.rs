@@ -14,7 +14,8 @@
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
-//! 12. [`limits`]: every bound in the system
+//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
+//! 13. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -34,6 +35,7 @@ pub mod decide;
 pub mod dispute;
 pub mod intake;
 pub mod journal;
+pub mod life;
 pub mod limits;
 pub mod money;
 pub mod order;
@@ -47,6 +49,7 @@ pub mod rejection;
 pub mod retry;
 mod room;
 mod spread;
+pub mod standing;
 mod strategy;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,6 +3,7 @@
 //! Prices, discounts and taxes are shared out when the order comes in and frozen here; a refund only picks units and
 //! components. What refunds do change lives in [`crate::balances`].
 
+use crate::life::Life;
 use crate::limits::{
     AMOUNT_MINOR_MAX, COMPONENTS_PER_ORDER_MAX, EXTERNAL_ID_CHARS_MAX, LINES_PER_ORDER_MAX, PAYMENTS_PER_ORDER_MAX,
     UNITS_PER_LINE_MAX,
@@ -103,6 +104,8 @@ pub struct Order {
     pub updated_ms: i64,
     /// Whether it is a test order, where the origin knows that.
     pub test: bool,
+    /// What became of it beside its money.
+    pub life: Life,
 }
 
 /// Digits of a rate after the point that count; more are rounded half up. Keeps products inside `i128`.
@@ -373,7 +376,8 @@ impl Order {
     fn validate_lines(&self) -> Result<(), OrderFault> {
         for (index, line) in self.lines.iter().enumerate() {
             let gone = line.shipped.saturating_add(line.cancelled);
-            if line.quantity == 0 || line.quantity > UNITS_PER_LINE_MAX || gone > line.quantity {
+            let delivered_unshipped = self.life.delivered(index) > line.shipped;
+            if line.quantity == 0 || line.quantity > UNITS_PER_LINE_MAX || gone > line.quantity || delivered_unshipped {
                 return Err(OrderFault::UnitsOutOfRange(index));
             }
             check_amount("unit price", line.unit_price)?;

@@ -16,12 +16,17 @@ use refundry_core::order::Dialect;
 use serde_json::Value;
 
 pub mod body;
+pub mod cases;
 pub mod digital_river;
+pub mod hooks;
 pub mod native;
+pub mod parcels;
 pub mod payouts;
 pub mod rate;
+pub mod shop;
 pub mod shoplazza;
 pub mod shopline;
+pub mod stock;
 pub mod text;
 pub mod wire;
 

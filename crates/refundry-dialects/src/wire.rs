@@ -15,7 +15,12 @@ use refundry_core::refund::{MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 use refundry_core::retry::Destination;
 
+use crate::cases::{CaseCall, CaseFault, CaseReply};
+use crate::hooks::{HookCall, HookFault, HookReply};
+use crate::parcels::{ParcelCall, ParcelFault, ParcelReply};
 use crate::payouts::{PayoutCall, PayoutFault, PayoutReply};
+use crate::shop::{ShopCall, ShopFault, ShopReply};
+use crate::stock::{StockCall, StockFault, StockReply};
 
 /// A header's name in lower case, and its value.
 pub type Header<'a> = (&'a str, Cow<'a, str>);
@@ -260,6 +265,16 @@ pub enum Call {
     },
     /// About paying back: legs, events, gateways, routes.
     Payouts(Box<PayoutCall>),
+    /// About orders themselves.
+    Shop(Box<ShopCall>),
+    /// About payments, transactions and parcels of an order.
+    Parcels(Box<ParcelCall>),
+    /// About after-sales cases.
+    Cases(Box<CaseCall>),
+    /// About subscriptions and deliveries.
+    Hooks(Box<HookCall>),
+    /// About goods in stock.
+    Stock(Box<StockCall>),
     /// Answered by the dialect itself, without the engine (e.g. its OpenAPI document).
     Ready(Response),
 }
@@ -324,6 +339,16 @@ pub enum Reply {
     Revoked,
     /// To `Payouts`.
     Payouts(Box<PayoutReply>),
+    /// To `Shop`.
+    Shop(Box<ShopReply>),
+    /// To `Parcels`.
+    Parcels(Box<ParcelReply>),
+    /// To `Cases`.
+    Cases(Box<CaseReply>),
+    /// To `Hooks`.
+    Hooks(Box<HookReply>),
+    /// To `Stock`.
+    Stock(Box<StockReply>),
 }
 
 /// A store.
@@ -428,6 +453,16 @@ pub enum Refusal {
     LegNotSettleable(Id),
     /// About paying back.
     Payouts(Box<PayoutFault>),
+    /// About orders themselves.
+    Shop(Box<ShopFault>),
+    /// About payments, transactions and parcels of an order.
+    Parcels(Box<ParcelFault>),
+    /// About after-sales cases.
+    Cases(Box<CaseFault>),
+    /// About subscriptions and deliveries.
+    Hooks(Box<HookFault>),
+    /// About goods in stock.
+    Stock(Box<StockFault>),
     /// An order cannot be taken in.
     Intake(Box<IntakeFault>),
     /// A store or token setting is taken, unknown or invalid: field and reason.

@@ -25,14 +25,19 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use crate::by_hand::{AskFault, CancelFault, HandFault, RetryAsk, RetryFault};
+use crate::cases::{CaseAsk, CaseDone};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::hear::{Heard, Ruling, RulingFault};
+use crate::hooks::{HookAsk, HookDone};
 use crate::ids::Ids;
+use crate::parcels::{ParcelAsk, ParcelDone};
 use crate::publish::Waiters;
 use crate::settings::{RouteAsk, StoreSettings};
+use crate::shop::{ShopAsk, ShopDone};
+use crate::stock::{StockAsk, StockDone};
 use crate::world::{Found, World};
-use crate::{by_hand, execute, hear, intake, settings, tenants};
+use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, settings, shop, stock, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -166,6 +171,41 @@ pub enum Job {
         /// What becomes of it.
         ruling: Ruling,
     },
+    /// About orders themselves.
+    Shop {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<ShopAsk>,
+    },
+    /// About payments, transactions and parcels.
+    Parcels {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<ParcelAsk>,
+    },
+    /// About after-sales cases.
+    Cases {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<CaseAsk>,
+    },
+    /// About subscriptions and deliveries.
+    Hooks {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<HookAsk>,
+    },
+    /// About goods in stock.
+    Stock {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<StockAsk>,
+    },
     /// Configure a gateway, or configure it anew.
     PutGateway(GatewayRecord),
     /// Lead a payment channel to a gateway.
@@ -222,6 +262,11 @@ impl Job {
             | Self::AskNow { refund, .. }
             | Self::Cancel { refund, .. }
             | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
+            Self::Shop { ask, .. } => ask.named().lane(count),
+            Self::Parcels { ask, .. } => ask.named().lane(count),
+            Self::Cases { ask, .. } => ask.named().lane(count),
+            Self::Hooks { ask, .. } => ask.named().lane(count),
+            Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } => spread(store, count),
             Self::Hear { gateway, .. } => spread(gateway, count),
             Self::Reclaim { .. }
@@ -259,12 +304,47 @@ impl Job {
             | Self::Hear { store, .. }
             | Self::HearAgain { store, .. }
             | Self::Rule { store, .. }
+            | Self::Shop { store, .. }
+            | Self::Parcels { store, .. }
+            | Self::Cases { store, .. }
+            | Self::Hooks { store, .. }
+            | Self::Stock { store, .. }
             | Self::ForgetKeys { store } => *store,
             Self::AddToken(record) => record.store,
             Self::PutGateway(record) => record.store,
             Self::AddStore(_) => 0,
         }
     }
+}
+
+/// What a job names, so that its orders are held before anything is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named<'a> {
+    /// An order.
+    Order(&'a Reference),
+    /// A refund, and so its order.
+    Refund(&'a Reference),
+    /// Nothing that was there before.
+    Nothing,
+}
+
+impl Named<'_> {
+    fn lane(self, count: usize) -> usize {
+        match self {
+            Self::Order(reference) | Self::Refund(reference) => by_name(reference, count),
+            Self::Nothing => 0,
+        }
+    }
+}
+
+/// What a job is done with.
+pub(crate) struct Means<'a> {
+    /// Gives numbers.
+    pub(crate) ids: &'a mut Ids,
+    /// Legs that this process leased, and the gateways that it knows.
+    pub(crate) queue: &'a WorkQueue,
+    /// Now, epoch milliseconds.
+    pub(crate) now_ms: i64,
 }
 
 fn by_name(reference: &Reference, count: usize) -> usize {
@@ -364,6 +444,16 @@ pub enum Outcome {
     Annotated(Result<(Arc<Refund>, Arc<Order>), AnnotateFault>),
     /// To `SettleByHand`.
     Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
+    /// To `Shop`.
+    Shop(ShopDone),
+    /// To `Parcels`.
+    Parcels(ParcelDone),
+    /// To `Cases`.
+    Cases(CaseDone),
+    /// To `Hooks`.
+    Hooks(HookDone),
+    /// To `Stock`.
+    Stock(StockDone),
     /// To `PutGateway`: `false` means that the name is taken by another driver.
     Configured(bool),
     /// To `Route`: the settings after it; `None` where there is no such gateway, or it takes the last route away.
@@ -533,6 +623,11 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
+            Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Stock { store, ask } => Outcome::Stock(stock::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::PutGateway(record) => Outcome::Configured(gateways::put(tx, record)?),
             Job::Choose { store, strategy } => Outcome::Chosen(settings::choose(tx, *store, *strategy)?),
             Job::Route { store, ask } => Outcome::Routed(settings::route(tx, *store, ask)?),
@@ -541,6 +636,10 @@ impl Writer {
             Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),
             Job::ForgetKeys { store } => Outcome::Forgotten(keys::forget(tx, *store, now_ms - KEY_LIFE_MS)?),
         })
+    }
+
+    fn means(&mut self, now_ms: i64) -> Means<'_> {
+        Means { ids: &mut self.ids, queue: &self.queue, now_ms }
     }
 
     /// Key, order, decision, and the work that the refund leaves behind.

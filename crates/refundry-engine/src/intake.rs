@@ -175,6 +175,7 @@ fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64
     if let Some(before) = before {
         // It may have been found by our number, which is no id of the caller's.
         order.external_id.clone_from(&before.external_id);
+        order.life = std::mem::take(&mut order.life).after(&before.life);
     }
     for (index, line) in order.lines.iter_mut().enumerate() {
         let same = before.and_then(|b| match &line.external_id {

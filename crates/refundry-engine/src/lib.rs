@@ -12,15 +12,20 @@
 
 pub mod accept;
 pub mod by_hand;
+pub mod cases;
 pub mod clock;
 pub mod execute;
 pub mod hear;
+pub mod hooks;
 mod ids;
 pub mod intake;
+pub mod parcels;
 mod past;
 pub mod publish;
 pub mod read;
 pub mod settings;
+pub mod shop;
+pub mod stock;
 pub mod tenants;
 mod twins;
 mod world;

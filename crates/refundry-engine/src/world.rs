@@ -16,7 +16,7 @@ use refundry_store::keys::{self, KeyRecord};
 use refundry_store::outbox::{self, OutboxRow, PutOff, UNASKED};
 use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
 
-use crate::accept::{Job, Pass};
+use crate::accept::{Job, Named, Pass};
 use crate::by_hand::RetryAsk;
 use crate::hear::{self, Ruling};
 use crate::settings;
@@ -547,6 +547,11 @@ impl<'j> Wants<'j> {
             | Job::Retry { store, ask: RetryAsk { refund, .. }, .. } => {
                 self.held.extend(refunds::find(tx, *store, refund)?.map(|refund| (*store, refund.order)));
             }
+            Job::Shop { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Parcels { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Cases { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Hooks { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Stock { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Lease { .. }
             | Job::Reclaim { .. }
             | Job::AddStore(_)
@@ -557,6 +562,19 @@ impl<'j> Wants<'j> {
             | Job::Route { .. }
             | Job::Choose { .. }
             | Job::Rule { ruling: Ruling::Dismissed { .. }, .. } => {}
+        }
+        Ok(())
+    }
+}
+
+impl<'j> Wants<'j> {
+    fn of(&mut self, tx: &mut Tx<'_>, store: i64, named: Named<'j>) -> Result<(), StoreError> {
+        match named {
+            Named::Order(order) => self.named.push((store, Cow::Borrowed(order))),
+            Named::Refund(refund) => {
+                self.held.extend(refunds::find(tx, store, refund)?.map(|refund| (store, refund.order)));
+            }
+            Named::Nothing => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use refundry_core::intake::Intake;
+use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, Status};
 use refundry_engine::Engine;
@@ -233,6 +234,7 @@ fn order(dice: &mut Dice, number: usize) -> Order {
         created_ms: BEGIN_MS - DAY_MS,
         updated_ms: BEGIN_MS - DAY_MS,
         test: false,
+        life: Life::default(),
     };
     let part = |kind, line, net: i64, tax: i64| Component {
         kind,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use refundry_core::balances::{Allocated, Balances, PaidBack, UnitsRefunded};
 use refundry_core::journal::{Account, Posting};
+use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{
     Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, ShopMoney, Status,
@@ -34,7 +35,14 @@ struct PackedOrder {
     lines: Vec<PackedLine>,
     components: Vec<PackedComponent>,
     payments: Vec<PackedPayment>,
+    /// Left out where nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    life: Option<PackedLife>,
 }
+
+/// Placed, fulfilled, finished, cancelled, its reason, closed, deleted, units delivered, location.
+type PackedLife =
+    (Option<i64>, Option<i64>, Option<i64>, Option<i64>, String, Option<i64>, Option<i64>, Vec<u32>, Option<Id>);
 
 type PackedLine = (Id, Option<String>, String, String, String, String, String, String, u32, u32, u32, i64, i64);
 type PackedComponent = (String, Option<usize>, String, i64, i64);
@@ -71,6 +79,7 @@ pub(crate) fn pack_order(order: &Order) -> String {
         lines: order.lines.iter().map(pack_line).collect(),
         components: order.components.iter().map(pack_component).collect(),
         payments: order.payments.iter().map(pack_payment).collect(),
+        life: pack_life(&order.life),
     };
     write(&packed)
 }
@@ -99,7 +108,34 @@ pub(crate) fn read_order(columns: OrderColumns, facts: &str) -> Result<Order, St
         created_ms: columns.created_ms,
         updated_ms: columns.updated_ms,
         test: packed.test,
+        life: packed.life.map(read_life).unwrap_or_default(),
     })
+}
+
+fn pack_life(life: &Life) -> Option<PackedLife> {
+    if *life == Life::default() {
+        return None;
+    }
+    let Life { placed_ms, fulfilled_ms, finished_ms, cancelled_ms, cancel_reason, .. } = life.clone();
+    let Life { closed_ms, deleted_ms, delivered, location, .. } = life.clone();
+    let ends = (cancelled_ms, cancel_reason, closed_ms, deleted_ms);
+    Some((placed_ms, fulfilled_ms, finished_ms, ends.0, ends.1, ends.2, ends.3, delivered, location))
+}
+
+fn read_life(packed: PackedLife) -> Life {
+    let (placed_ms, fulfilled_ms, finished_ms, cancelled_ms, cancel_reason, closed_ms, deleted_ms, delivered, location) =
+        packed;
+    Life {
+        placed_ms,
+        fulfilled_ms,
+        finished_ms,
+        cancelled_ms,
+        cancel_reason,
+        closed_ms,
+        deleted_ms,
+        delivered,
+        location,
+    }
 }
 
 fn pack_line(line: &Line) -> PackedLine {

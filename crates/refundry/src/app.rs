@@ -34,7 +34,12 @@ use crate::http::limits::Limits;
 use crate::http::metrics::Metrics;
 use crate::mailbox::{Answer, Mailbox};
 
+mod cases;
+mod hooks;
+mod parcels;
 mod payouts;
+mod shop;
+mod stock;
 
 /// Orders of one import that wait for the writer together.
 const IMPORT_WINDOW: usize = 512;
@@ -163,6 +168,11 @@ impl App {
             Call::RetryRefund { refund, to } => self.retry(caller, RetryAsk { refund, to }, key).await,
             Call::SettleLeg { refund, leg, succeeded, text } => self.settle(caller, refund, leg, succeeded, text).await,
             Call::Payouts(call) => Ok(Reply::Payouts(Box::new(self.run_on_payouts(caller, *call).await?))),
+            Call::Shop(call) => Ok(Reply::Shop(Box::new(self.run_on_shop(caller, *call).await?))),
+            Call::Parcels(call) => Ok(Reply::Parcels(Box::new(self.run_on_parcels(caller, *call).await?))),
+            Call::Cases(call) => Ok(Reply::Cases(Box::new(self.run_on_cases(caller, *call).await?))),
+            Call::Hooks(call) => Ok(Reply::Hooks(Box::new(self.run_on_hooks(caller, *call).await?))),
+            Call::Stock(call) => Ok(Reply::Stock(Box::new(self.run_on_stock(caller, *call).await?))),
             call => self.run_on_orders(caller, call).await,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::balances::Facts;
 use crate::command::{Ask, RefundRequest};
+use crate::life::Life;
 use crate::money::{Amount, Currency, Decimal};
 use crate::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Payment, PaymentKind, Reference, Status};
 
@@ -24,6 +25,7 @@ pub(crate) fn order(currency: &str) -> Order {
         created_ms: 0,
         updated_ms: 0,
         test: true,
+        life: Life::default(),
     }
 }
 

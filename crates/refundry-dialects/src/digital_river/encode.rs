@@ -35,7 +35,12 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
         | Reply::Stores(_)
         | Reply::Tokens(_)
         | Reply::Revoked
-        | Reply::Payouts(_) => None,
+        | Reply::Payouts(_)
+        | Reply::Shop(_)
+        | Reply::Parcels(_)
+        | Reply::Cases(_)
+        | Reply::Hooks(_)
+        | Reply::Stock(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! always net with their tax beside them. Figures that do not add up refuse the order: nothing is guessed about money.
 
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
+use refundry_core::life::Life;
 use refundry_core::limits::{AMOUNT_MINOR_MAX, LINES_PER_ORDER_MAX, PAYMENTS_PER_ORDER_MAX, UNITS_PER_LINE_MAX};
 use refundry_core::money::{Amount, Currency, Decimal, ratio, split};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Status};
@@ -58,6 +59,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
         created_ms,
         updated_ms: time(&fields, "updatedTime")?.unwrap_or(created_ms),
         test: fields.flag("liveMode").map_err(unreadable)? == Some(false),
+        life: Life::default(),
     };
     order.validate().map_err(IntakeFault::Fault)?;
     check_totals(source, &order, &refunds)?;

@@ -137,7 +137,12 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
             let message = format!("The refund of charge entry {leg} cannot be settled by hand.");
             answer(409, &[Problem::coded("invalid_state", message)])
         }
-        Refusal::Payouts(_) => {
+        Refusal::Payouts(_)
+        | Refusal::Shop(_)
+        | Refusal::Parcels(_)
+        | Refusal::Cases(_)
+        | Refusal::Hooks(_)
+        | Refusal::Stock(_) => {
             answer(409, &[Problem::coded("invalid_state", "This cannot be done with the payment as it is.")])
         }
         Refusal::Intake(fault) => intake(fault),

@@ -56,7 +56,13 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         }
         Reply::Payouts(reply) => payouts(reply),
         // No endpoint of this API asks for these.
-        Reply::Counted(_) | Reply::OrderWithRefunds { .. } => reject::refuse(Some(endpoint), &Refusal::Internal),
+        Reply::Counted(_)
+        | Reply::OrderWithRefunds { .. }
+        | Reply::Shop(_)
+        | Reply::Parcels(_)
+        | Reply::Cases(_)
+        | Reply::Hooks(_)
+        | Reply::Stock(_) => reject::refuse(Some(endpoint), &Refusal::Internal),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Figures that could be worked out and are stated all the same must agree.
 
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::life::Life;
 use refundry_core::limits::{
     AMOUNT_MINOR_MAX, COMPONENTS_PER_ORDER_MAX, LINES_PER_ORDER_MAX, NOTE_CHARS_MAX, PAYMENTS_PER_ORDER_MAX,
 };
@@ -158,6 +159,7 @@ fn read_document(document: &Value, now_ms: i64) -> Result<Intake, Unfit> {
         created_ms,
         updated_ms: time(&fields, "updated_at")?.unwrap_or(created_ms),
         test: fields.flag("test")?.unwrap_or(false),
+        life: Life::default(),
     };
     check_bounds(&fields, &order)?;
     order.validate().map_err(|fault| Unfit::Fault(IntakeFault::Fault(fault)))?;

@@ -182,7 +182,13 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
             let detail = "it is not known whether this was stored; send it again with the same Idempotency-Key";
             No::new("outcome_unknown", detail).response().with("retry-after", "1")
         }
-        Refusal::Internal => No::new("internal", "nothing was stored; the operator's log has more").response(),
+        // No endpoint of this API asks for the others.
+        Refusal::Shop(_)
+        | Refusal::Parcels(_)
+        | Refusal::Cases(_)
+        | Refusal::Hooks(_)
+        | Refusal::Stock(_)
+        | Refusal::Internal => No::new("internal", "nothing was stored; the operator's log has more").response(),
     }
 }
 

@@ -17,17 +17,22 @@ use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
+pub mod cases;
 mod decode;
 mod document;
 mod echo;
 mod encode;
+pub mod hooks;
 mod list;
 mod order;
+pub mod orders;
+pub mod parcels;
 mod past;
 mod payments;
 mod rate;
 mod reject;
 mod state;
+pub mod stock;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +86,16 @@ pub enum Endpoint {
         /// A modern version.
         version: Version,
     },
+    /// Orders themselves.
+    Orders(Version, orders::Endpoint),
+    /// Payments, transactions and parcels of an order.
+    Parcels(Version, parcels::Endpoint),
+    /// After-sales cases.
+    Cases(Version, cases::Endpoint),
+    /// Webhooks.
+    Hooks(Version, hooks::Endpoint),
+    /// Goods in stock, and the shop.
+    Stock(Version, stock::Endpoint),
 }
 
 impl Endpoint {
@@ -91,7 +106,12 @@ impl Endpoint {
             | Self::PartialRefund { version, .. }
             | Self::OrderRefunds { version, .. }
             | Self::ListRecords { version }
-            | Self::CountRecords { version } => *version,
+            | Self::CountRecords { version }
+            | Self::Orders(version, _)
+            | Self::Parcels(version, _)
+            | Self::Cases(version, _)
+            | Self::Hooks(version, _)
+            | Self::Stock(version, _) => *version,
         }
     }
 }
@@ -147,49 +167,54 @@ impl Version {
     }
 }
 
-/// What a path leads to, whatever the method.
-enum Place {
-    Refund(String),
-    PartialRefund(String),
-    Records,
-    Count,
-}
-
 /// Names the endpoint of a method and path (without query).
 pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
-    let Some((version, place)) = place(path) else { return Routed::NotFound };
-    match (place, method) {
-        (Place::Refund(order), "POST") if version.is_modern() => Routed::To(Endpoint::CreateRecord { version, order }),
-        (Place::Refund(order), "POST") => Routed::To(Endpoint::FullRefund { version, order }),
-        (Place::Refund(order), "GET") => Routed::To(Endpoint::OrderRefunds { version, order }),
-        (Place::Refund(_), _) => Routed::MethodNotAllowed("GET, POST"),
-        (Place::PartialRefund(order), "POST") => Routed::To(Endpoint::PartialRefund { version, order }),
-        (Place::PartialRefund(_), _) => Routed::MethodNotAllowed("POST"),
-        (Place::Records, "GET") => Routed::To(Endpoint::ListRecords { version }),
-        (Place::Count, "GET") => Routed::To(Endpoint::CountRecords { version }),
-        (Place::Records | Place::Count, _) => Routed::MethodNotAllowed("GET"),
-    }
+    let Some((version, path)) = below(path) else { return Routed::NotFound };
+    let path: Vec<&str> = path.split('/').collect();
+    // Literal names win over an order that happens to have one as its id, so orders themselves come last.
+    refunds(version, method, &path)
+        .or_else(|| cases::route(version, method, &path).map(|to| to.map(|e| Endpoint::Cases(version, e))))
+        .or_else(|| parcels::route(version, method, &path).map(|to| to.map(|e| Endpoint::Parcels(version, e))))
+        .or_else(|| hooks::route(version, method, &path).map(|to| to.map(|e| Endpoint::Hooks(version, e))))
+        .or_else(|| stock::route(version, method, &path).map(|to| to.map(|e| Endpoint::Stock(version, e))))
+        .or_else(|| orders::route(version, method, &path).map(|to| to.map(|e| Endpoint::Orders(version, e))))
+        .unwrap_or(Routed::NotFound)
 }
 
-fn place(path: &str) -> Option<(Version, Place)> {
+/// The version of a path, and what is below it.
+fn below(path: &str) -> Option<(Version, &str)> {
     let path = path.strip_prefix("/openapi/")?;
     let path = path.strip_suffix('/').unwrap_or(path);
-    let (version, path) = match path.split_once('/') {
-        Some(("orders", _)) => (Version::Unversioned, path),
-        Some((version, rest)) => (Version::parse(version)?, rest),
-        None => return None,
+    let first = path.split('/').next().unwrap_or_default();
+    let (version, path) = match Version::parse(first) {
+        Some(version) => (version, path.strip_prefix(first)?.strip_prefix('/')?),
+        None => (Version::Unversioned, path),
     };
-    let path = if version.is_modern() { path } else { path.strip_suffix(".json").unwrap_or(path) };
-    match path.split('/').collect::<Vec<_>>().as_slice() {
-        // Literal names win over an order that happens to have one as its id.
-        ["orders", "refund_records"] => Some((version, Place::Records)),
-        ["orders", "refund_records", "count"] if version.is_modern() => Some((version, Place::Count)),
-        ["orders", order, "refund"] => Some((version, Place::Refund(percent_decode(order)))),
-        ["orders", order, "partial_refund"] if !version.is_modern() => {
-            Some((version, Place::PartialRefund(percent_decode(order))))
+    Some((version, if version.is_modern() { path } else { path.strip_suffix(".json").unwrap_or(path) }))
+}
+
+fn refunds(version: Version, method: &str, path: &[&str]) -> Option<Routed<Endpoint>> {
+    let modern = version.is_modern();
+    Some(match (path, method) {
+        (["orders", "refund_records"], "GET") => Routed::To(Endpoint::ListRecords { version }),
+        (["orders", "refund_records", "count"], "GET") if modern => Routed::To(Endpoint::CountRecords { version }),
+        (["orders", "refund_records"], _) => Routed::MethodNotAllowed("GET"),
+        (["orders", "refund_records", "count"], _) if modern => Routed::MethodNotAllowed("GET"),
+        (["orders", order, "refund"], method) => {
+            let order = percent_decode(order);
+            match method {
+                "POST" if modern => Routed::To(Endpoint::CreateRecord { version, order }),
+                "POST" => Routed::To(Endpoint::FullRefund { version, order }),
+                "GET" => Routed::To(Endpoint::OrderRefunds { version, order }),
+                _ => Routed::MethodNotAllowed("GET, POST"),
+            }
         }
-        _ => None,
-    }
+        (["orders", order, "partial_refund"], "POST") if !modern => {
+            Routed::To(Endpoint::PartialRefund { version, order: percent_decode(order) })
+        }
+        (["orders", _, "partial_refund"], _) if !modern => Routed::MethodNotAllowed("POST"),
+        _ => return None,
+    })
 }
 
 /// The credential, from this API's own header.
@@ -206,6 +231,11 @@ pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
         Endpoint::ListRecords { .. } | Endpoint::CountRecords { .. } | Endpoint::OrderRefunds { .. } => {
             Some(Scope::ReadOrders)
         }
+        Endpoint::Orders(_, endpoint) => Some(orders::scope(endpoint)),
+        Endpoint::Parcels(_, endpoint) => Some(parcels::scope(endpoint)),
+        Endpoint::Cases(_, endpoint) => Some(cases::scope(endpoint)),
+        Endpoint::Hooks(_, endpoint) => Some(hooks::scope(endpoint)),
+        Endpoint::Stock(_, endpoint) => Some(stock::scope(endpoint)),
     }
 }
 
@@ -218,6 +248,21 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
         Endpoint::OrderRefunds { order, .. } => decode::order_refunds(order),
         Endpoint::ListRecords { version } => list::decode(*version, request),
         Endpoint::CountRecords { version } => list::count(*version, request),
+        Endpoint::Orders(version, endpoint) => {
+            orders::decode(endpoint, *version, request).map(|call| Call::Shop(Box::new(call)))
+        }
+        Endpoint::Parcels(version, endpoint) => {
+            parcels::decode(endpoint, *version, request).map(|call| Call::Parcels(Box::new(call)))
+        }
+        Endpoint::Cases(version, endpoint) => {
+            cases::decode(endpoint, *version, request).map(|call| Call::Cases(Box::new(call)))
+        }
+        Endpoint::Hooks(version, endpoint) => {
+            hooks::decode(endpoint, *version, request).map(|call| Call::Hooks(Box::new(call)))
+        }
+        Endpoint::Stock(version, endpoint) => {
+            stock::decode(endpoint, *version, request).map(|call| Call::Stock(Box::new(call)))
+        }
     };
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
@@ -233,12 +278,30 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         | Endpoint::PartialRefund { .. }
         | Endpoint::OrderRefunds { .. }
         | Endpoint::ListRecords { .. }
-        | Endpoint::CountRecords { .. } => None,
+        | Endpoint::CountRecords { .. }
+        | Endpoint::Orders(..)
+        | Endpoint::Parcels(..)
+        | Endpoint::Cases(..)
+        | Endpoint::Hooks(..)
+        | Endpoint::Stock(..) => None,
     }
 }
 
 /// Writes the answer.
 pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Response {
+    let whole = match (endpoint, reply) {
+        (Endpoint::Orders(version, endpoint), Reply::Shop(reply)) => orders::encode(endpoint, *version, request, reply),
+        (Endpoint::Parcels(version, endpoint), Reply::Parcels(reply)) => {
+            parcels::encode(endpoint, *version, request, reply)
+        }
+        (Endpoint::Cases(version, endpoint), Reply::Cases(reply)) => cases::encode(endpoint, *version, request, reply),
+        (Endpoint::Hooks(version, endpoint), Reply::Hooks(reply)) => hooks::encode(endpoint, *version, request, reply),
+        (Endpoint::Stock(version, endpoint), Reply::Stock(reply)) => stock::encode(endpoint, *version, request, reply),
+        (_, _) => None,
+    };
+    if let Some(whole) = whole {
+        return whole;
+    }
     let written = match (endpoint, reply) {
         (Endpoint::CreateRecord { version, .. }, Reply::Created(answer)) => encode::record_created(*version, answer),
         (Endpoint::FullRefund { .. } | Endpoint::PartialRefund { .. }, Reply::Created(answer)) => {

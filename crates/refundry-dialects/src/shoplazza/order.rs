@@ -5,6 +5,7 @@
 //! order as a whole states is shared out over its lines here, once and for all.
 
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::life::Life;
 use refundry_core::limits::{AMOUNT_MINOR_MAX, ENTRIES_PER_REQUEST_MAX, LINES_PER_ORDER_MAX, UNITS_PER_LINE_MAX};
 use refundry_core::money::{Amount, Currency, split};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Status};
@@ -196,6 +197,7 @@ fn order_of(reader: &Reader<'_>, now_ms: i64) -> Result<Order, IntakeFault> {
         created_ms,
         updated_ms: reader.time("updated_at")?.unwrap_or(created_ms),
         test: false,
+        life: Life::default(),
     })
 }
 

@@ -10,7 +10,7 @@ use refundry_core::rejection::Rejection;
 use serde_json::json;
 
 use super::decode::Bad;
-use super::{Endpoint, Version};
+use super::{Endpoint, Version, cases, hooks, orders, parcels, stock};
 use crate::body::Fault;
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response, Scope};
@@ -65,6 +65,11 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
             let text = "Operation not allowed in current state";
             if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
         }
+        Refusal::Shop(fault) => orders::refuse(modern, fault),
+        Refusal::Parcels(fault) => parcels::refuse(modern, fault),
+        Refusal::Cases(fault) => cases::refuse(modern, fault),
+        Refusal::Hooks(fault) => hooks::refuse(modern, fault),
+        Refusal::Stock(fault) => stock::refuse(modern, fault),
         Refusal::Intake(fault) => say(modern, Kind::Invalid, &intake_sentence(fault)),
         Refusal::Setting { field, reason } => say(modern, Kind::Invalid, &format!("{field}: {reason}")),
         Refusal::TooMany { retry_after_ms } => too_many(modern, *retry_after_ms),
@@ -128,7 +133,12 @@ fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
             Endpoint::PartialRefund { .. }
             | Endpoint::ListRecords { .. }
             | Endpoint::CountRecords { .. }
-            | Endpoint::OrderRefunds { .. },
+            | Endpoint::OrderRefunds { .. }
+            | Endpoint::Orders(..)
+            | Endpoint::Parcels(..)
+            | Endpoint::Cases(..)
+            | Endpoint::Hooks(..)
+            | Endpoint::Stock(..),
         )
         | None => not_found(modern, "Unable to find resource", "Order not found"),
     }

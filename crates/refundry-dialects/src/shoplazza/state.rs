@@ -1,8 +1,8 @@
 //! What refunds did to an order, in this platform's words.
 
 use refundry_core::balances::Facts;
-use refundry_core::order::Status;
 use refundry_core::refund::{LegState, Refund, RefundState};
+use refundry_core::standing::{self, Goods, Money};
 
 /// `pending`, `finished`, `failed`.
 pub(super) const fn state_code(state: RefundState) -> &'static str {
@@ -28,19 +28,16 @@ pub(super) fn method_code(refund: &Refund) -> &'static str {
 }
 
 /// `financial_status` of an order.
-///
-/// Only money that arrived makes an order `refunded`; as long as any is on its way it is `refunding`.
 pub fn financial_status(facts: &Facts) -> &'static str {
-    let (captured, succeeded) = (facts.order.captured(), facts.balances.succeeded());
-    match () {
-        () if captured.is_zero() && facts.order.status == Status::Cancelled => "cancelled",
-        () if captured.is_zero() => "waiting",
-        () if facts.balances.pending().is_positive() => "refunding",
-        () if succeeded >= captured => "refunded",
-        () if succeeded.is_positive() => "partially_refunded",
-        () if facts.balances.refunds > 0 => "refund_failed",
-        () if captured < facts.order.charged() => "partially_paid",
-        () => "paid",
+    match standing::money(facts) {
+        Money::Waiting => "waiting",
+        Money::Cancelled => "cancelled",
+        Money::PartlyPaid => "partially_paid",
+        Money::Paid => "paid",
+        Money::Refunding => "refunding",
+        Money::RefundFailed => "refund_failed",
+        Money::PartlyRefunded => "partially_refunded",
+        Money::Refunded => "refunded",
     }
 }
 
@@ -59,30 +56,24 @@ pub fn refund_status(facts: &Facts) -> &'static str {
     }
 }
 
-/// `fulfillment_status` of an order, as far as units tell it: those refunded before they were shipped do not count.
+/// `fulfillment_status` of an order, as far as units tell it.
 pub(super) fn fulfillment_status(facts: &Facts) -> &'static str {
-    let lines = facts.order.lines.iter().enumerate();
-    let (shipped, shippable) = lines.fold((0_u64, 0_u64), |(shipped, shippable), (index, line)| {
-        let gone = u64::from(facts.units_refunded(index).waiting) + u64::from(line.cancelled);
-        (shipped + u64::from(line.shipped), shippable + u64::from(line.quantity).saturating_sub(gone))
-    });
-    shipping_word(shipped, shippable, facts.order.captured().is_positive())
+    goods_word(standing::goods(facts))
 }
 
 /// The same for one line.
-pub(super) fn line_fulfillment_status(facts: &Facts, index: usize) -> &'static str {
-    let Some(line) = facts.order.lines.get(index) else { return "initialled" };
-    let gone = u64::from(facts.units_refunded(index).waiting) + u64::from(line.cancelled);
-    let shippable = u64::from(line.quantity).saturating_sub(gone);
-    shipping_word(u64::from(line.shipped), shippable, facts.order.captured().is_positive())
+pub(super) fn line_fulfillment_status(facts: &Facts, line: usize) -> &'static str {
+    if line < facts.order.lines.len() { goods_word(standing::goods_of_line(facts, line)) } else { "initialled" }
 }
 
-fn shipping_word(shipped: u64, shippable: u64, paid: bool) -> &'static str {
-    match () {
-        () if shippable == 0 => "cancelled",
-        () if shipped >= shippable => "shipped",
-        () if shipped > 0 => "partially_shipped",
-        () if paid => "waiting",
-        () => "initialled",
+const fn goods_word(goods: Goods) -> &'static str {
+    match goods {
+        Goods::Initialled => "initialled",
+        Goods::Waiting => "waiting",
+        Goods::PartlyShipped => "partially_shipped",
+        Goods::Shipped => "shipped",
+        Goods::PartlyFinished => "partially_finished",
+        Goods::Finished => "finished",
+        Goods::Cancelled => "cancelled",
     }
 }

@@ -4,6 +4,7 @@
 //! currency at the rate that the document's own figures give. Figures that contradict each other are refused.
 
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
+use refundry_core::life::Life;
 use refundry_core::limits::PAYMENTS_PER_ORDER_MAX;
 use refundry_core::money::Amount;
 use refundry_core::order::{Capture, Dialect, Order, Payment, PaymentKind, ShopMoney, Status};
@@ -54,6 +55,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
         created_ms,
         updated_ms: time(&fields, &["updated_at"])?.unwrap_or(created_ms),
         test: false,
+        life: Life::default(),
     };
     check_sums(&fields, &order)?;
     let sums = Sums { charged: order.charged(), captured: order.captured() };

@@ -76,7 +76,12 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
-        Refusal::Payouts(_) => unprocessable("this cannot be done with the payment as it is"),
+        Refusal::Payouts(_)
+        | Refusal::Shop(_)
+        | Refusal::Parcels(_)
+        | Refusal::Cases(_)
+        | Refusal::Hooks(_)
+        | Refusal::Stock(_) => unprocessable("this cannot be done with the payment as it is"),
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::TooMany { retry_after_ms } => {

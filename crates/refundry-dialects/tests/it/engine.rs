@@ -183,6 +183,11 @@ impl Engine {
             Call::CancelRefund { refund, reason } => self.cancel(&refund, &reason),
             Call::RetryRefund { refund, to } => self.retry(&refund, &to, request),
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
+            Call::Shop(call) => match *call {},
+            Call::Parcels(call) => match *call {},
+            Call::Cases(call) => match *call {},
+            Call::Hooks(call) => match *call {},
+            Call::Stock(call) => match *call {},
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
     }

@@ -3,6 +3,7 @@
 //! Every order has a number of its own, so that a file may load several: number 1001 has our id 110000000000100100,
 //! its lines 110000000000100101 and on, its payments 110000000000100151 and on.
 
+use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{
     Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, ShopMoney, Status,
@@ -194,6 +195,7 @@ fn order(number: u64, code: &str) -> Order {
         created_ms: made_ms,
         updated_ms: made_ms,
         test: true,
+        life: Life::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 
 use refundry_core::command::{Ask, CreateRefund, PartAsk, PartMoney, Parts, RefundRequest, Target, UnitAsk, UnitMode};
 use refundry_core::intake::{Intake, PastRefund};
+use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{
     Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, Reference, Status,
@@ -282,6 +283,7 @@ pub(crate) fn order(name: &str, currency: &str) -> Order {
         created_ms: NOW_MS - 86_400_000,
         updated_ms: NOW_MS - 86_400_000,
         test: false,
+        life: Life::default(),
     }
 }
 

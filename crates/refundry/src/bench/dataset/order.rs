@@ -5,6 +5,7 @@
 
 use refundry_core::balances::Facts;
 use refundry_core::intake::{Intake, PastRefund, PastUnits};
+use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, ratio};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Payment, PaymentKind, Status};
 use refundry_core::refund::{Bucket, Restock};
@@ -128,6 +129,7 @@ fn order(catalog: &Catalog, index: u32, random: &mut Random) -> Order {
         created_ms,
         updated_ms: created_ms,
         test: false,
+        life: Life::default(),
     }
 }
 

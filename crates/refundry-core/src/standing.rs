@@ -1,0 +1,214 @@
+//! Where an order stands, in words that every public API can tell its own from.
+//!
+//! Everything here follows from the facts of an order and its balances. Lists are filtered by it, and whoever
+//! subscribed to an order hears when it changes.
+
+use crate::balances::Facts;
+use crate::order::Status;
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its course.
+    pub stage: Stage,
+    /// Its money.
+    pub money: Money,
+    /// Its goods.
+    pub goods: Goods,
+}
+
+/// The course of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Nothing is paid.
+    Opened,
+    /// Paid, and on its way.
+    Placed,
+    /// All that was to be shipped was delivered.
+    Finished,
+    /// Called off.
+    Cancelled,
+}
+
+/// The money of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Money {
+    /// Nothing is paid.
+    Waiting,
+    /// Called off before anything was paid.
+    Cancelled,
+    /// Less is paid than it costs.
+    PartlyPaid,
+    /// All is paid.
+    Paid,
+    /// Some is on its way back.
+    Refunding,
+    /// None of what was to go back arrived.
+    RefundFailed,
+    /// Some arrived back.
+    PartlyRefunded,
+    /// All that was paid arrived back.
+    Refunded,
+}
+
+/// The goods of an order, or of one line. Units refunded before they were shipped do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Goods {
+    /// Nothing is paid or shipped.
+    Initialled,
+    /// Paid, nothing shipped.
+    Waiting,
+    /// Some are shipped.
+    PartlyShipped,
+    /// All are shipped.
+    Shipped,
+    /// Some are delivered.
+    PartlyFinished,
+    /// All are delivered.
+    Finished,
+    /// None is left that could be shipped.
+    Cancelled,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Opened, Self::Placed, Self::Finished, Self::Cancelled];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Placed => "placed",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Money {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Waiting,
+        Self::Cancelled,
+        Self::PartlyPaid,
+        Self::Paid,
+        Self::Refunding,
+        Self::RefundFailed,
+        Self::PartlyRefunded,
+        Self::Refunded,
+    ];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Cancelled => "cancelled",
+            Self::PartlyPaid => "partly_paid",
+            Self::Paid => "paid",
+            Self::Refunding => "refunding",
+            Self::RefundFailed => "refund_failed",
+            Self::PartlyRefunded => "partly_refunded",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+impl Goods {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Initialled,
+        Self::Waiting,
+        Self::PartlyShipped,
+        Self::Shipped,
+        Self::PartlyFinished,
+        Self::Finished,
+        Self::Cancelled,
+    ];
+
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Initialled => "initialled",
+            Self::Waiting => "waiting",
+            Self::PartlyShipped => "partly_shipped",
+            Self::Shipped => "shipped",
+            Self::PartlyFinished => "partly_finished",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where an order stands.
+pub fn standing(facts: &Facts) -> Standing {
+    let (money, goods) = (money(facts), goods(facts));
+    let stage = match () {
+        () if facts.order.status == Status::Cancelled => Stage::Cancelled,
+        () if facts.order.captured().is_zero() => Stage::Opened,
+        () if goods == Goods::Finished => Stage::Finished,
+        () => Stage::Placed,
+    };
+    Standing { stage, money, goods }
+}
+
+/// Only money that arrived makes an order refunded; as long as any is on its way it is refunding.
+pub fn money(facts: &Facts) -> Money {
+    let (captured, succeeded) = (facts.order.captured(), facts.balances.succeeded());
+    match () {
+        () if captured.is_zero() && facts.order.status == Status::Cancelled => Money::Cancelled,
+        () if captured.is_zero() => Money::Waiting,
+        () if facts.balances.pending().is_positive() => Money::Refunding,
+        () if succeeded >= captured => Money::Refunded,
+        () if succeeded.is_positive() => Money::PartlyRefunded,
+        () if facts.balances.refunds > 0 => Money::RefundFailed,
+        () if captured < facts.order.charged() => Money::PartlyPaid,
+        () => Money::Paid,
+    }
+}
+
+/// Of all lines.
+pub fn goods(facts: &Facts) -> Goods {
+    let units = (0..facts.order.lines.len()).map(|line| units(facts, line));
+    let sum = units.fold(Units::default(), |sum, line| Units {
+        shippable: sum.shippable.saturating_add(line.shippable),
+        shipped: sum.shipped.saturating_add(line.shipped),
+        delivered: sum.delivered.saturating_add(line.delivered),
+    });
+    sum.goods(!facts.order.captured().is_zero())
+}
+
+/// Of one line.
+pub fn goods_of_line(facts: &Facts, line: usize) -> Goods {
+    units(facts, line).goods(!facts.order.captured().is_zero())
+}
+
+#[derive(Clone, Copy, Default)]
+struct Units {
+    shippable: u64,
+    shipped: u64,
+    delivered: u64,
+}
+
+fn units(facts: &Facts, index: usize) -> Units {
+    let Some(line) = facts.order.lines.get(index) else { return Units::default() };
+    let gone = u64::from(facts.units_refunded(index).waiting).saturating_add(u64::from(line.cancelled));
+    Units {
+        shippable: u64::from(line.quantity).saturating_sub(gone),
+        shipped: u64::from(line.shipped),
+        delivered: u64::from(facts.order.life.delivered(index)),
+    }
+}
+
+impl Units {
+    fn goods(self, paid: bool) -> Goods {
+        match () {
+            () if self.shippable == 0 => Goods::Cancelled,
+            () if self.delivered >= self.shippable => Goods::Finished,
+            () if self.delivered > 0 => Goods::PartlyFinished,
+            () if self.shipped >= self.shippable => Goods::Shipped,
+            () if self.shipped > 0 => Goods::PartlyShipped,
+            () if paid => Goods::Waiting,
+            () => Goods::Initialled,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Subscriptions to what happens, and deliveries of it.
+
+use refundry_store::{StoreError, Tx};
+
+use crate::accept::{Means, Named};
+use crate::world::World;
+
+/// What the writer is asked to do.
+#[derive(Clone, Debug)]
+pub enum HookAsk {}
+
+impl HookAsk {
+    /// What it names, so that the order is held before anything is read.
+    pub(crate) const fn named(&self) -> Named<'_> {
+        match *self {}
+    }
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum HookDone {}
+
+pub(crate) fn run(
+    _tx: &mut Tx<'_>,
+    _world: &mut World,
+    _store: i64,
+    ask: &HookAsk,
+    _means: Means<'_>,
+) -> Result<HookDone, StoreError> {
+    match *ask {}
+}

@@ -1,0 +1,31 @@
+//! What happens to an order after it was made: payments, transactions, parcels.
+
+use refundry_store::{StoreError, Tx};
+
+use crate::accept::{Means, Named};
+use crate::world::World;
+
+/// What the writer is asked to do.
+#[derive(Clone, Debug)]
+pub enum ParcelAsk {}
+
+impl ParcelAsk {
+    /// What it names, so that the order is held before anything is read.
+    pub(crate) const fn named(&self) -> Named<'_> {
+        match *self {}
+    }
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum ParcelDone {}
+
+pub(crate) fn run(
+    _tx: &mut Tx<'_>,
+    _world: &mut World,
+    _store: i64,
+    ask: &ParcelAsk,
+    _means: Means<'_>,
+) -> Result<ParcelDone, StoreError> {
+    match *ask {}
+}

@@ -1,0 +1,31 @@
+//! What a refund client reads of goods: locations, variants, their stock, the shop.
+
+use refundry_store::{StoreError, Tx};
+
+use crate::accept::{Means, Named};
+use crate::world::World;
+
+/// What the writer is asked to do.
+#[derive(Clone, Debug)]
+pub enum StockAsk {}
+
+impl StockAsk {
+    /// What it names, so that the order is held before anything is read.
+    pub(crate) const fn named(&self) -> Named<'_> {
+        match *self {}
+    }
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum StockDone {}
+
+pub(crate) fn run(
+    _tx: &mut Tx<'_>,
+    _world: &mut World,
+    _store: i64,
+    ask: &StockAsk,
+    _means: Means<'_>,
+) -> Result<StockDone, StoreError> {
+    match *ask {}
+}
