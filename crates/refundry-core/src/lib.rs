@@ -13,7 +13,8 @@
 //! 9. [`journal`]: double entries
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
 //!     [`retry`]: trying again what failed
-//! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
+//! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
+//!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
 //! 13. [`limits`]: every bound in the system
 
@@ -28,11 +29,13 @@
     )
 )]
 
+pub mod amend;
 mod amounts;
 pub mod balances;
 pub mod command;
 pub mod decide;
 pub mod dispute;
+pub mod draft;
 pub mod intake;
 pub mod journal;
 pub mod life;

@@ -162,6 +162,9 @@ fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
     if facts.order.disputed {
         return Err(Rejection::OrderDisputed);
     }
+    if facts.order.life.deleted_ms.is_some() {
+        return Err(Rejection::OrderDeleted);
+    }
     match ask {
         Ask::Parts(_) | Ask::Lines { .. } | Ask::Everything => {
             if facts.order.captured().is_zero() {

@@ -27,6 +27,8 @@ pub enum Rejection {
     },
     /// A dispute holds the order.
     OrderDisputed,
+    /// The order was deleted; its books stay as they are.
+    OrderDeleted,
     /// Nothing was captured.
     OrderUnpaid,
     /// Everything was refunded or is on its way back.
@@ -196,6 +198,7 @@ impl Rejection {
             Self::KeyReused => "idempotency_key_reused",
             Self::RefundableStale { .. } => "refundable_stale",
             Self::OrderDisputed => "order_disputed",
+            Self::OrderDeleted => "order_deleted",
             Self::OrderUnpaid => "order_unpaid",
             Self::NothingLeft => "nothing_left",
             Self::AmountsOnly => "amounts_only",
@@ -228,11 +231,12 @@ impl Rejection {
     }
 
     /// All codes in rank order; documents and tests are checked against it.
-    pub const CODES: [&'static str; 27] = [
+    pub const CODES: [&'static str; 28] = [
         "order_unknown",
         "idempotency_key_reused",
         "refundable_stale",
         "order_disputed",
+        "order_deleted",
         "order_unpaid",
         "nothing_left",
         "amounts_only",

@@ -1,13 +1,105 @@
-//! What is asked and answered about orders themselves: create, read, change, call off, list.
+//! What is asked and answered about orders themselves: make, read, change, call off, put away, list.
 
-/// What is asked.
+use refundry_core::amend::{AmendFault, Amendment};
+use refundry_core::draft::{Draft, DraftFault};
+use refundry_core::order::Reference;
+use refundry_core::query::OrderQuery;
+
+use crate::wire::OrderView;
+
+/// What is asked. An order that was deleted is unknown to all of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShopCall {}
+pub enum ShopCall {
+    /// Make an order.
+    Create {
+        /// What is sold.
+        draft: Box<Draft>,
+        /// What its dialect echoes beside the facts (JSON), empty for nothing.
+        document: String,
+        /// How it is numbered, if the draft has no number.
+        numbering: Numbering,
+    },
+    /// One order.
+    Get {
+        /// Which.
+        order: Reference,
+    },
+    /// One order, by what people call it; the newest of several.
+    ByNumber {
+        /// Its number.
+        number: String,
+    },
+    /// Change an order.
+    Amend {
+        /// Which.
+        order: Reference,
+        /// How.
+        amendment: Box<Amendment>,
+    },
+    /// Call an order off. Moves no money.
+    Cancel {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+    },
+    /// Put an order away as done with, or take it back.
+    Archive {
+        /// Which.
+        order: Reference,
+        /// Away, or back.
+        closed: bool,
+    },
+    /// Show an order to nobody any more. Its books stay.
+    Delete {
+        /// Which.
+        order: Reference,
+    },
+    /// A page of orders, each with its document.
+    List(Box<OrderQuery>),
+    /// How many orders a list has; its paging and sorting do not count.
+    Count(Box<OrderQuery>),
+}
+
+/// How orders are numbered: a prefix and a number that grows, in so many digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    /// Before the digits.
+    pub prefix: &'static str,
+    /// At least so many digits, zeros in front.
+    pub digits: usize,
+}
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShopReply {}
+pub enum ShopReply {
+    /// To `Create`, `Get`, `ByNumber`, `Amend`, `Cancel`, `Archive`.
+    Order(Box<OrderView>),
+    /// To `Delete`.
+    Deleted,
+    /// To `List`.
+    Orders {
+        /// The page.
+        orders: Vec<OrderView>,
+        /// More follow.
+        has_more: bool,
+    },
+    /// To `Count`.
+    Counted(i64),
+}
 
 /// Every "no" about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShopFault {}
+pub enum ShopFault {
+    /// The draft is no order.
+    Draft(DraftFault),
+    /// It is sold in another currency than the store sells in.
+    Currency {
+        /// As asked.
+        given: String,
+        /// The store's.
+        wanted: String,
+    },
+    /// The order cannot change so.
+    Amend(AmendFault),
+}

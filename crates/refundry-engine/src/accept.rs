@@ -623,7 +623,7 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
-            Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),

@@ -53,6 +53,8 @@ pub enum ChangeFault {
     },
     /// The changed order breaks a rule of all orders.
     Intake(IntakeFault),
+    /// Whoever asked knows why not.
+    Refused,
 }
 
 /// How the caller's own order is found again.
@@ -138,10 +140,11 @@ fn update(
     let twins = twins::told_by_provider(&known, &news);
     // The platform's own clock moves with every refund; that alone is no change of ours.
     let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
-    if same && news.is_empty() {
+    let same_document = intake.document.is_empty() || world.document(tx, store, id)? == intake.document;
+    if same && same_document && news.is_empty() {
         return Ok(Ok(Taken { order: id, how: How::Unchanged }));
     }
-    if same {
+    if same && same_document {
         order.updated_ms = before.order.updated_ms;
     }
     let mut balances = before.balances.clone();
@@ -484,7 +487,7 @@ pub(crate) fn fulfil(
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
-    change(tx, world, (store, order), ids, now_ms, |facts| {
+    change(tx, world, (store, order), None, (ids, now_ms), |facts| {
         let waiting = |line: usize| facts.units_left(line, Bucket::Waiting);
         let mut order = Order::clone(&facts.order);
         if units.is_empty() {
@@ -519,7 +522,7 @@ pub(crate) fn add_payment(
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     let id = ids.next(now_ms);
-    change(tx, world, (store, order), ids, now_ms, |facts| {
+    change(tx, world, (store, order), None, (ids, now_ms), |facts| {
         let mut order = Order::clone(&facts.order);
         if currency != order.currency {
             let reason = format!("{currency} is not {}, the order's currency", order.currency);
@@ -531,29 +534,34 @@ pub(crate) fn add_payment(
     })
 }
 
-fn change(
+/// Folds a change of an order, and of the document that its dialect echoes (`None` leaves it), if the order keeps all
+/// that refunds stand on. An order that was deleted is unknown.
+pub(crate) fn change(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, order): (i64, &Reference),
-    ids: &mut Ids,
-    now_ms: i64,
+    document: Option<&str>,
+    (ids, now_ms): (&mut Ids, i64),
     edit: impl FnOnce(&Facts) -> Result<Order, ChangeFault>,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
-    let Some(id) = world.resolve(tx, store, order)? else {
-        return Ok(Err(ChangeFault::OrderUnknown(order.text.clone())));
-    };
+    let unknown = || ChangeFault::OrderUnknown(order.text.clone());
+    let Some(id) = world.resolve(tx, store, order)? else { return Ok(Err(unknown())) };
     let before = world.facts(tx, store, id)?.clone();
+    if before.order.life.deleted_ms.is_some() {
+        return Ok(Err(unknown()));
+    }
     let after = match edit(&before) {
         Ok(order) => Order { updated_ms: now_ms, ..order },
         Err(fault) => return Ok(Err(fault)),
     };
-    if let Err(fault) = after.validate() {
-        return Ok(Err(ChangeFault::Intake(IntakeFault::Fault(fault))));
+    let kept = after.validate().map_err(IntakeFault::Fault).and_then(|()| check_kept(&before, &after));
+    if let Err(fault) = kept {
+        return Ok(Err(ChangeFault::Intake(fault)));
     }
     let mut balances: Balances = before.balances.clone();
     balances.fit(&after);
     let postings = opening(Some(&before.order), &after);
     let entry = (ids.next(now_ms), Happening::OrderChanged, postings);
-    world.put_order(store, Facts::new(Arc::new(after), balances), None, entry, now_ms)?;
+    world.put_order(store, Facts::new(Arc::new(after), balances), document, entry, now_ms)?;
     Ok(Ok(world.order(tx, store, id)?))
 }

@@ -70,6 +70,15 @@ pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option
     })
 }
 
+/// The newest order that people call so, as [`order`] gives it.
+pub fn order_by_number(store: &Store, tenant: i64, number: &str) -> Result<Option<(Facts, String)>, StoreError> {
+    store.read(|tx| {
+        let Some(id) = orders::by_number(tx, tenant, number)? else { return Ok(None) };
+        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        Ok(Some((facts, orders::document(tx, tenant, id)?)))
+    })
+}
+
 /// An order as [`order`] gives it, with its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
 pub fn order_with_refunds(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Refunded>, StoreError> {
     store.read(|tx| {

@@ -1,31 +1,249 @@
-//! Orders themselves: create, read, change, call off, list.
+//! Orders themselves: making one, changing it, calling it off, putting it away. None of it moves money.
 
-use refundry_store::{StoreError, Tx};
+use refundry_core::amend::{AmendFault, Amendment, amended};
+use refundry_core::draft::{self, Draft, DraftFault};
+use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::order::{Id, Order, Reference, Status};
+use refundry_store::{StoreError, Tx, orders, series, stores};
+use serde_json::Value;
 
 use crate::accept::{Means, Named};
+use crate::intake::{self, ChangeFault};
 use crate::world::World;
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
-pub enum ShopAsk {}
+pub enum ShopAsk {
+    /// Make an order.
+    Create {
+        /// What is sold.
+        draft: Box<Draft>,
+        /// What its dialect echoes beside the facts (JSON).
+        document: String,
+        /// Before the digits of its number, and how many of those.
+        numbering: (&'static str, usize),
+    },
+    /// Change an order.
+    Amend {
+        /// Which.
+        order: Reference,
+        /// How.
+        amendment: Box<Amendment>,
+    },
+    /// Call an order off.
+    Cancel {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+    },
+    /// Put an order away, or take it back.
+    Archive {
+        /// Which.
+        order: Reference,
+        /// Away, or back.
+        closed: bool,
+    },
+    /// Show an order to nobody any more.
+    Delete {
+        /// Which.
+        order: Reference,
+    },
+}
 
 impl ShopAsk {
     /// What it names, so that the order is held before anything is read.
     pub(crate) const fn named(&self) -> Named<'_> {
-        match *self {}
+        match self {
+            Self::Create { .. } => Named::Nothing,
+            Self::Amend { order, .. }
+            | Self::Cancel { order, .. }
+            | Self::Archive { order, .. }
+            | Self::Delete { order } => Named::Order(order),
+        }
     }
 }
 
-/// What became of it.
-#[derive(Debug)]
-pub enum ShopDone {}
+/// What became of it: the order's number.
+pub type ShopDone = Result<Id, ShopNo>;
+
+/// Why not. Nothing was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShopNo {
+    /// No such order, or it was deleted.
+    OrderUnknown(String),
+    /// The draft is no order.
+    Draft(DraftFault),
+    /// The store sells in another currency.
+    Currency {
+        /// As asked.
+        given: String,
+        /// The store's.
+        wanted: String,
+    },
+    /// The order cannot change so.
+    Amend(AmendFault),
+    /// It breaks what every order must keep.
+    Intake(IntakeFault),
+}
 
 pub(crate) fn run(
-    _tx: &mut Tx<'_>,
-    _world: &mut World,
-    _store: i64,
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
     ask: &ShopAsk,
-    _means: Means<'_>,
+    means: &mut Means<'_>,
 ) -> Result<ShopDone, StoreError> {
-    match *ask {}
+    let now_ms = means.now_ms;
+    match ask {
+        ShopAsk::Create { draft, document, numbering } => {
+            create(tx, world, store, (draft, document, *numbering), means)
+        }
+        ShopAsk::Amend { order, amendment } => amend(tx, world, (store, order), amendment, means),
+        ShopAsk::Cancel { order, reason } => alter(tx, world, (store, order), means, |order| {
+            if order.status != Status::Cancelled {
+                order.status = Status::Cancelled;
+                order.life.cancelled_ms = Some(now_ms);
+                order.life.cancel_reason.clone_from(reason);
+            }
+        }),
+        ShopAsk::Archive { order, closed } => alter(tx, world, (store, order), means, |order| {
+            order.life.closed_ms = closed.then(|| order.life.closed_ms.unwrap_or(now_ms));
+        }),
+        ShopAsk::Delete { order } => {
+            alter(tx, world, (store, order), means, |order| order.life.deleted_ms = Some(now_ms))
+        }
+    }
+}
+
+fn create(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    (draft, document, numbering): (&Draft, &str, (&'static str, usize)),
+    means: &mut Means<'_>,
+) -> Result<ShopDone, StoreError> {
+    let record = stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("an order is made in no store"))?;
+    if draft.currency.code() != record.currency {
+        let (given, wanted) = (draft.currency.code().to_owned(), record.currency);
+        return Ok(Err(ShopNo::Currency { given, wanted }));
+    }
+    let mut order = match draft::order(draft, |_| None, means.now_ms) {
+        Ok(order) => order,
+        Err(fault) => return Ok(Err(ShopNo::Draft(fault))),
+    };
+    if order.number.is_empty() {
+        order.number = next_number(tx, store, numbering)?;
+    }
+    let intake = Intake { order, refunds: Vec::new(), document: document.to_owned() };
+    let taken = intake::put(tx, world, store, &intake, means.ids, means.now_ms)?;
+    Ok(taken.map(|taken| taken.order).map_err(ShopNo::Intake))
+}
+
+/// The next number of the series that no order has, wherever that came from.
+fn next_number(tx: &mut Tx<'_>, store: i64, (prefix, digits): (&'static str, usize)) -> Result<String, StoreError> {
+    loop {
+        let number = format!("{prefix}{:0digits$}", series::next(tx, store, prefix)?);
+        if orders::by_number(tx, store, &number)?.is_none() {
+            return Ok(number);
+        }
+    }
+}
+
+fn amend(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, &Reference),
+    amendment: &Amendment,
+    means: &mut Means<'_>,
+) -> Result<ShopDone, StoreError> {
+    let document = match world.resolve(tx, store, order)? {
+        Some(id) if !amendment.document.is_empty() => {
+            Some(patched(&world.document(tx, store, id)?, &amendment.document)?)
+        }
+        Some(_) | None => None,
+    };
+    let mut no = None;
+    let changed = intake::change(tx, world, (store, order), document.as_deref(), (means.ids, means.now_ms), |facts| {
+        amended(facts, amendment).map_err(|fault| {
+            no = Some(fault);
+            ChangeFault::Refused
+        })
+    })?;
+    Ok(match (changed, no) {
+        (Ok(order), _) => Ok(order.id),
+        (Err(_), Some(fault)) => Err(ShopNo::Amend(fault)),
+        (Err(fault), None) => Err(no_of(fault)),
+    })
+}
+
+fn alter(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    named: (i64, &Reference),
+    means: &mut Means<'_>,
+    edit: impl FnOnce(&mut Order),
+) -> Result<ShopDone, StoreError> {
+    let changed = intake::change(tx, world, named, None, (means.ids, means.now_ms), |facts| {
+        let mut order = Order::clone(&facts.order);
+        edit(&mut order);
+        Ok(order)
+    })?;
+    Ok(changed.map(|order| order.id).map_err(no_of))
+}
+
+fn no_of(fault: ChangeFault) -> ShopNo {
+    match fault {
+        ChangeFault::OrderUnknown(order) => ShopNo::OrderUnknown(order),
+        ChangeFault::Intake(fault) => ShopNo::Intake(fault),
+        // Only what ships units, or was refused for a reason of its own, says these.
+        ChangeFault::LineUnknown(what) | ChangeFault::TooManyUnits { line: what, .. } => {
+            ShopNo::Intake(IntakeFault::ChangesRefunded { what })
+        }
+        ChangeFault::Refused => ShopNo::Intake(IntakeFault::ChangesRefunded { what: "the order".to_owned() }),
+    }
+}
+
+/// A document after a merge patch: keys of the patch win, objects are merged, `null` takes a key away.
+pub(crate) fn patched(document: &str, patch: &str) -> Result<String, StoreError> {
+    let read = |text: &str| -> Result<Value, StoreError> {
+        serde_json::from_str(text).map_err(|error| StoreError::defect(format!("a document is no JSON: {error}")))
+    };
+    let mut document = if document.is_empty() { Value::Null } else { read(document)? };
+    merge(&mut document, read(patch)?);
+    Ok(document.to_string())
+}
+
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Some(target) = target.as_object_mut() else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_merges_objects_and_takes_nulls_away() {
+        let merged = |document: &str, patch: &str| patched(document, patch).unwrap();
+        assert_eq!(merged(r#"{"order":{"a":1,"b":{"c":1}}}"#, r#"{"order":{"b":{"d":[2]},"a":null}}"#), {
+            r#"{"order":{"b":{"c":1,"d":[2]}}}"#
+        });
+        assert_eq!(merged("", r#"{"order":{"note":"x"}}"#), r#"{"order":{"note":"x"}}"#);
+        assert_eq!(merged(r#"{"a":[1,2]}"#, r#"{"a":[3]}"#), r#"{"a":[3]}"#);
+        assert!(patched("{", "{}").is_err());
+    }
 }

@@ -123,8 +123,7 @@ fn pack_life(life: &Life) -> Option<PackedLife> {
 }
 
 fn read_life(packed: PackedLife) -> Life {
-    let (placed_ms, fulfilled_ms, finished_ms, cancelled_ms, cancel_reason, closed_ms, deleted_ms, delivered, location) =
-        packed;
+    let (placed_ms, fulfilled_ms, finished_ms, cancelled_ms, cancel_reason, closed_ms, deleted_ms, ..) = packed;
     Life {
         placed_ms,
         fulfilled_ms,
@@ -133,8 +132,8 @@ fn read_life(packed: PackedLife) -> Life {
         cancel_reason,
         closed_ms,
         deleted_ms,
-        delivered,
-        location,
+        delivered: packed.7,
+        location: packed.8,
     }
 }
 

@@ -29,6 +29,7 @@ mod pool;
 mod postgres;
 mod recent;
 pub mod refunds;
+pub mod series;
 mod sqlite;
 pub mod stores;
 pub mod tokens;

@@ -195,12 +195,18 @@ pub fn list(tx: &mut Tx<'_>, store: i64, query: &OrderQuery) -> Result<(Vec<Fact
     Ok((found, has_more))
 }
 
+/// The newest order that people call so.
+pub fn by_number(tx: &mut Tx<'_>, store: i64, name: &str) -> Result<Option<Id>, StoreError> {
+    tx.query_one(BY_NUMBER, &[store.into(), name.into()], |row| id(row, 0))
+}
+
 /// Numbers of all orders of a store above `after`, ascending, at most `limit`: for walks over everything.
 pub fn walk(tx: &mut Tx<'_>, store: i64, after: Id, limit: i64) -> Result<Vec<Id>, StoreError> {
     tx.query(WALK, &[store.into(), number(after)?, limit.into()], |row| id(row, 0))
 }
 
 const BY_EXTERNAL_ID: &str = "SELECT id FROM orders WHERE store = ?1 AND external_id = ?2";
+const BY_NUMBER: &str = "SELECT id FROM orders WHERE store = ?1 AND number = ?2 ORDER BY id DESC LIMIT 1";
 const EXISTS: &str = "SELECT id FROM orders WHERE store = ?1 AND id = ?2";
 const FACTS: &str = "
     SELECT o.id, o.external_id, o.number, o.created_ms, o.updated_ms, o.facts, b.sums

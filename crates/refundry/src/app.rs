@@ -569,6 +569,8 @@ fn change_refused(fault: ChangeFault) -> Refusal {
             Refusal::Rejected(Box::new(Rejection::QuantityExceeded { entry: 0, line, asked, available: waiting }))
         }
         ChangeFault::Intake(fault) => Refusal::Intake(Box::new(fault)),
+        // Only what is refused for a reason of its own says so, and that was told before.
+        ChangeFault::Refused => mismatch(),
     }
 }
 

@@ -119,9 +119,10 @@ fn too_late(case: &mut Case) {
 }
 
 /// Sins of any request, before and after those of its family.
-const BEFORE: [Sin; 2] = [
+const BEFORE: [Sin; 3] = [
     ("refundable_stale", |case| case.request.refundable_before = Some(dec("999.99"))),
     ("order_disputed", |case| std::sync::Arc::make_mut(&mut case.facts.order).disputed = true),
+    ("order_deleted", |case| std::sync::Arc::make_mut(&mut case.facts.order).life.deleted_ms = Some(1)),
 ];
 const CURRENCIES: [Sin; 3] = [
     ("currency_differs", |case| case.request.currency = CurrencyAsk::Is("EUR".to_owned())),

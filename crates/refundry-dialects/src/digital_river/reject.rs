@@ -188,6 +188,7 @@ fn rejected(request: &Request<'_>, rejection: &Rejection) -> Response {
         Rejection::OrderDisputed => {
             invalid("order", "A refund cannot be performed while there is a dispute on the order.".to_owned())
         }
+        Rejection::OrderDeleted => invalid("order", "A refund cannot be performed on a deleted order.".to_owned()),
         Rejection::AmountsOnly => invalid("items", "The order can only be refunded by amounts now.".to_owned()),
         Rejection::CurrencyDiffers { given, wanted } | Rejection::PaymentCurrencyDiffers { given, wanted } => {
             let given = given.as_deref().map_or_else(|| format!("other than {wanted}"), shortened);

@@ -276,6 +276,7 @@ fn about_orders(currency: Currency) -> Vec<Rejection> {
         Rejection::KeyReused,
         Rejection::RefundableStale { expected: Decimal::from_parts(65, 0), actual: Amount::minor(9_000), currency },
         Rejection::OrderDisputed,
+        Rejection::OrderDeleted,
         Rejection::OrderUnpaid,
         Rejection::NothingLeft,
         Rejection::AmountsOnly,

@@ -24,6 +24,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("idempotency_key_reused", 422, "The idempotency key was used for another request"),
     ("refundable_stale", 409, "What is left is not what the caller believed"),
     ("order_disputed", 409, "A dispute holds the order"),
+    ("order_deleted", 409, "The order was deleted"),
     ("order_unpaid", 422, "Nothing was captured for the order"),
     ("nothing_left", 422, "Nothing is left to refund"),
     ("amounts_only", 422, "Units go no longer by themselves"),
@@ -308,6 +309,10 @@ fn order_fault(fault: &OrderFault) -> No {
     }
 }
 
+fn restock_differs(rejection: &Rejection, line: &str) -> No {
+    No::new(rejection.code(), format!("all entries of \"{line}\" must have the same restock")).with("line", line)
+}
+
 fn rejected(rejection: &Rejection) -> No {
     let no = |detail: String| No::new(rejection.code(), detail);
     match rejection {
@@ -315,6 +320,7 @@ fn rejected(rejection: &Rejection) -> No {
         Rejection::KeyReused => no("use a new Idempotency-Key for a new request".to_owned()),
         Rejection::RefundableStale { expected, actual, currency } => stale(rejection, *expected, *actual, *currency),
         Rejection::OrderDisputed => no("nothing is refunded while the dispute is open".to_owned()),
+        Rejection::OrderDeleted => no("nothing is refunded of an order that was deleted".to_owned()),
         Rejection::OrderUnpaid => no("there is no captured payment to give back".to_owned()),
         Rejection::NothingLeft => no("everything captured was refunded or is on its way back".to_owned()),
         Rejection::AmountsOnly => no("a refund without units was accepted before; ask for an amount".to_owned()),
@@ -337,9 +343,7 @@ fn rejected(rejection: &Rejection) -> No {
         Rejection::ModesMixed { line } => {
             no(format!("take units of \"{line}\" automatically or from named buckets, not both")).with("line", &**line)
         }
-        Rejection::RestockDiffers { line } => {
-            no(format!("all entries of \"{line}\" must have the same restock")).with("line", &**line)
-        }
+        Rejection::RestockDiffers { line } => restock_differs(rejection, line),
         Rejection::QuantityInvalid { entry, line, quantity } => {
             let no = no(format!("the quantity of \"{line}\" must be at least 1, not {quantity}"));
             no.entry(*entry).with("line", &**line).with("quantity", *quantity)

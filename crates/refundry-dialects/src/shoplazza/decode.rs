@@ -34,7 +34,7 @@ impl From<Malformed> for Bad {
 pub(super) fn create_record(request: &Request<'_>, order: &str) -> Result<Call, Bad> {
     let order = order_reference(order)?;
     let refundable_before = refundable_before(request)?;
-    let body = if is_blank(request.body) { Value::Null } else { body::parse(request.body)? };
+    let body = body_or_null(request)?;
     if body.is_null() {
         return Err(Malformed::at("refund", Fault::Missing).into());
     }
@@ -69,7 +69,7 @@ pub(super) fn full_refund(request: &Request<'_>, order: &str) -> Result<Call, Ba
 pub(super) fn partial_refund(request: &Request<'_>, order: &str) -> Result<Call, Bad> {
     let order = order_reference(order)?;
     let refundable_before = refundable_before(request)?;
-    let body = if is_blank(request.body) { Value::Null } else { body::parse(request.body)? };
+    let body = body_or_null(request)?;
     let either = || Fault::Value("given, or line_items".to_owned());
     if body.is_null() {
         return Err(Malformed::at("price", either()).into());
@@ -113,13 +113,24 @@ fn command(order: Reference, request: RefundRequest, note: String) -> CreateRefu
     CreateRefund { note, ..CreateRefund::new(order, Dialect::Shoplazza, request) }
 }
 
-fn order_reference(text: &str) -> Result<Reference, Bad> {
+pub(super) fn order_reference(text: &str) -> Result<Reference, Bad> {
     let text = text.trim();
     let shaped = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if text.is_empty() || !shaped || text.len() > EXTERNAL_ID_CHARS_MAX {
         return Err(Bad::OrderId(text.to_owned()));
     }
     Ok(reference(text))
+}
+
+/// The body of a call that may leave it out: `null` where it is empty.
+pub(super) fn body_or_null(request: &Request<'_>) -> Result<Value, Malformed> {
+    if is_blank(request.body) { Ok(Value::Null) } else { body::parse(request.body) }
+}
+
+/// Why an order is called off, empty where that is not said.
+pub(super) fn reason(request: &Request<'_>) -> Result<String, Malformed> {
+    let body = body_or_null(request)?;
+    if body.is_null() { Ok(String::new()) } else { Fields::root(&body)?.text_or_empty("reason", NOTE_CHARS_MAX) }
 }
 
 fn is_blank(body: &[u8]) -> bool {
@@ -133,18 +144,18 @@ fn refundable_before(request: &Request<'_>) -> Result<Option<Decimal>, Malformed
 }
 
 /// An amount, as text or as a JSON number. Clients that always send every key send `""` for what they leave out.
-fn amount(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, Malformed> {
+pub(super) fn amount(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, Malformed> {
     if fields.value(key).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
         return Ok(None);
     }
     fields.decimal(key, false)
 }
 
-fn required_amount(fields: &Fields<'_>, key: &str) -> Result<Decimal, Malformed> {
+pub(super) fn required_amount(fields: &Fields<'_>, key: &str) -> Result<Decimal, Malformed> {
     amount(fields, key)?.ok_or_else(|| fields.fault(key, Fault::Missing))
 }
 
-fn required_text<'a>(fields: &Fields<'a>, key: &str) -> Result<&'a str, Malformed> {
+pub(super) fn required_text<'a>(fields: &Fields<'a>, key: &str) -> Result<&'a str, Malformed> {
     let text = fields.text(key)?.map(str::trim).filter(|text| !text.is_empty());
     text.ok_or_else(|| fields.fault(key, Fault::Missing))
 }

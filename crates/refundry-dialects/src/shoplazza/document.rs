@@ -1,6 +1,6 @@
 //! Finds the order, its transactions and its refund records in a document, whatever they are wrapped in.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The parts of a document; absent lists are `None`.
 pub(super) struct Document<'a> {
@@ -12,6 +12,18 @@ pub(super) struct Document<'a> {
     pub(super) transactions: Option<&'a Value>,
     /// `refund_records`.
     pub(super) refund_records: Option<&'a Value>,
+}
+
+impl Document<'_> {
+    /// The document as it is kept, wherever its parts were: the order below `order`, so that changes find it.
+    pub(super) fn kept(&self) -> String {
+        let mut kept = Map::new();
+        let parts = [("transactions", self.transactions), ("refund_records", self.refund_records)];
+        for (key, part) in [("order", Some(self.order))].into_iter().chain(parts) {
+            kept.extend(part.map(|part| (key.to_owned(), part.clone())));
+        }
+        Value::Object(kept).to_string()
+    }
 }
 
 /// Reads `{"order":…}`, `{"data":{"order":…}}` (the modern envelope) or a bare order.

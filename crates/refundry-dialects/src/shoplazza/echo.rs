@@ -6,6 +6,7 @@
 use refundry_core::balances::Facts;
 use refundry_core::money::Amount;
 use refundry_core::order::{Component, ComponentKind, Dialect, Order, PaymentKind, Status};
+use refundry_core::standing::{self, Stage};
 use serde_json::{Map, Value, json};
 
 use super::document;
@@ -17,18 +18,36 @@ use crate::wire::OrderView;
 
 /// The order after its refunds.
 pub(super) fn legacy_order(view: &OrderView) -> Value {
+    let mut order = shown_order(view);
+    // Two states that came later; these are what was said before there were words for them.
+    let former = match order.get("financial_status").and_then(Value::as_str) {
+        Some("partially_paid") => Some("paying"),
+        Some("authorized") => Some("waiting"),
+        _ => None,
+    };
+    if let (Some(order), Some(former)) = (order.as_object_mut(), former) {
+        order.insert("financial_status".to_owned(), former.into());
+    }
+    order
+}
+
+/// The same with the states of all versions.
+pub(super) fn shown_order(view: &OrderView) -> Value {
     let facts = &view.facts;
     let mut order = object(of_facts(facts));
-    let stored = if facts.order.origin == Dialect::Shoplazza { stored_order(&view.document) } else { None };
-    if let Some(stored) = stored {
+    if let Some(stored) = stored_order(view) {
         overlay_stored(&mut order, &stored);
     }
     overlay_refunds(&mut order, facts);
     Value::Object(order)
 }
 
-fn stored_order(text: &str) -> Option<Map<String, Value>> {
-    let document: Value = serde_json::from_str(text).ok()?;
+/// What the document says of the order, where it came from this platform.
+pub(super) fn stored_order(view: &OrderView) -> Option<Map<String, Value>> {
+    if view.facts.order.origin != Dialect::Shoplazza {
+        return None;
+    }
+    let document: Value = serde_json::from_str(&view.document).ok()?;
     document::parts(&document).order.as_object().cloned()
 }
 
@@ -42,15 +61,15 @@ fn of_facts(facts: &Facts) -> Value {
         order.components.iter().filter(|c| kinds.contains(&c.kind)).map(part).sum()
     };
     let taxed: Amount = order.components.iter().filter(|c| c.kind != ComponentKind::Shipping).map(|c| c.tax).sum();
-    let placed = if order.captured().is_zero() { Value::Null } else { rfc3339_seconds(order.created_ms).into() };
-    let canceled =
-        if order.status == Status::Cancelled { rfc3339_seconds(order.updated_ms).into() } else { Value::Null };
+    let time = |ms: Option<i64>| ms.map_or(Value::Null, |ms| rfc3339_seconds(ms).into());
+    let placed = order.life.placed_ms.or((!order.captured().is_zero()).then_some(order.created_ms));
+    let canceled = order.life.cancelled_ms.or((order.status == Status::Cancelled).then_some(order.updated_ms));
     let gift_cards: Amount =
         order.payments.iter().filter(|p| p.kind == PaymentKind::GiftCard).map(|p| p.captured).sum();
     let mut all = object(json!({
         "id": own_or_ours(order, order.external_id.as_deref(), order.id),
         "number": order.number,
-        "status": order_status(order),
+        "status": standing::standing(facts).stage.code(),
         "payment_method": primary(order).map_or("", |p| p.method.as_str()),
         "currency": order.currency.code(),
         "total_price": money(order.charged()),
@@ -68,8 +87,8 @@ fn of_facts(facts: &Facts) -> Value {
         "total_paid": money(order.captured()),
         "additional_prices": additional_prices(order),
         "created_at": rfc3339_seconds(order.created_ms),
-        "placed_at": placed,
-        "canceled_at": canceled,
+        "placed_at": time(placed),
+        "canceled_at": time(canceled),
         "product_tax_included": order.taxes_included,
         "shipping_line": shipping_line(order),
         "payment_line": payment_line(order),
@@ -118,17 +137,8 @@ fn blanks() -> Map<String, Value> {
     }))
 }
 
-/// Opened until paid, then in progress; a full refund leaves an order `placed`.
-fn order_status(order: &Order) -> &'static str {
-    match order.status {
-        Status::Cancelled => "cancelled",
-        Status::Open if order.captured().is_zero() => "opened",
-        Status::Open => "placed",
-    }
-}
-
 /// The payment that stands for the order: the first one that is no gift card.
-fn primary(order: &Order) -> Option<&refundry_core::order::Payment> {
+pub(super) fn primary(order: &Order) -> Option<&refundry_core::order::Payment> {
     order.payments.iter().find(|p| p.kind != PaymentKind::GiftCard).or(order.payments.first())
 }
 
@@ -143,7 +153,7 @@ fn payment_line(order: &Order) -> Value {
     })
 }
 
-fn additional_prices(order: &Order) -> Vec<Value> {
+pub(super) fn additional_prices(order: &Order) -> Vec<Value> {
     let charges = order.of_kind(ComponentKind::Additional).filter_map(|i| order.components.get(i));
     charges.map(|c| json!({ "name": c.name, "price": price(order, c.net) })).collect()
 }
@@ -154,7 +164,7 @@ fn shipping_line(order: &Order) -> Value {
     json!({ "id": "", "name": "", "desc": "", "support_cod": 0, "shipping_price": price(order, charged) })
 }
 
-fn config(order: &Order) -> Value {
+pub(super) fn config(order: &Order) -> Value {
     json!({
         "page_type": "",
         "requires_shipping": true,
@@ -244,7 +254,6 @@ pub(super) fn legacy_line(order: &Order, index: usize, refunded: (u32, Amount)) 
 
 /// Lays what the stored document says over what the facts say, key by key, in the legacy shape.
 fn overlay_stored(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
-    let modern = is_modern(stored);
     for (key, value) in stored {
         let (key, value) = match key.as_str() {
             "cancelled_at" => ("canceled_at", or_null(value)),
@@ -255,10 +264,11 @@ fn overlay_stored(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
             "billing_address" => (key.as_str(), address(Some(value), false)),
             "shipping_line" | "payment_line" => (key.as_str(), with_defaults(order.get(key), value)),
             "config" => (key.as_str(), config_of(order.get(key), value)),
+            "additional_prices" => (key.as_str(), charges(order.get(key), value)),
             "line_items" => continue,
             "fulfillments" => (key.as_str(), fulfillments(value)),
-            // Keys that only the modern shape has would be strangers here.
-            other if modern && !order.contains_key(other) => continue,
+            // Keys that only the modern shape has, and those of nobody, would be strangers here.
+            other if !order.contains_key(other) => continue,
             // Clients declare most keys as texts, and have no room for a null that the facts can fill.
             other if value.is_null() && order.get(other).is_some_and(|ours| !ours.is_null()) => continue,
             other => (other, value.clone()),
@@ -268,9 +278,16 @@ fn overlay_stored(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
     overlay_lines(order, stored);
 }
 
-/// Only the modern shape has a list of payment lines, or spells its cancel time with two l.
-fn is_modern(stored: &Map<String, Value>) -> bool {
-    stored.contains_key("payment_lines") || stored.contains_key("cancelled_at")
+/// Additional prices as the books know them, with what else is stored of them.
+fn charges(known: Option<&Value>, stored: &Value) -> Value {
+    let mut known = known.cloned().unwrap_or_default();
+    for charge in known.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let same = stored.as_array().into_iter().flatten().find(|s| s.get("name") == charge.get("name"));
+        for (key, value) in same.and_then(Value::as_object).into_iter().flatten() {
+            charge.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    known
 }
 
 /// Modern orders say `""` for a time that is not set, legacy ones `null`.
@@ -360,8 +377,10 @@ fn config_of(shape: Option<&Value>, stored: &Value) -> Value {
 fn overlay_lines(order: &mut Map<String, Value>, stored: &Map<String, Value>) {
     let Some(Value::Array(lines)) = order.get_mut("line_items") else { return };
     let Some(Value::Array(stored)) = stored.get("line_items") else { return };
-    for line in lines.iter_mut().filter_map(Value::as_object_mut) {
-        let Some(stored) = stored.iter().find(|s| s.get("id") == line.get("id")) else { continue };
+    for (place, line) in lines.iter_mut().filter_map(Value::as_object_mut).enumerate() {
+        let of_line = stored.iter().find(|s| s.get("id") == line.get("id"));
+        // What was stored before the line had an id is found by its place.
+        let Some(stored) = of_line.or_else(|| stored.get(place).filter(|s| s.get("id").is_none())) else { continue };
         for (key, value) in texts_of_line(line, stored) {
             line.insert(key, value);
         }
@@ -487,6 +506,25 @@ fn overlay_refunds(object: &mut Map<String, Value>, facts: &Facts) {
     });
     object.extend(self::object(moved));
     keep_delivery(object, stored_shipping.as_ref());
+    overlay_life(object, facts);
+}
+
+/// What happened to the order here. That it is finished may be known from the document alone.
+fn overlay_life(object: &mut Map<String, Value>, facts: &Facts) {
+    let (stage, life) = (standing::standing(facts).stage, &facts.order.life);
+    let finished = stage == Stage::Placed && object.get("status").and_then(Value::as_str) == Some("finished");
+    if !finished {
+        object.insert("status".to_owned(), stage.code().into());
+    }
+    let times = [("placed_at", life.placed_ms), ("canceled_at", life.cancelled_ms), ("deleted_at", life.deleted_ms)];
+    for (key, ms) in times {
+        if let Some(ms) = ms {
+            object.insert(key.to_owned(), rfc3339_seconds(ms).into());
+        }
+    }
+    if !life.cancel_reason.is_empty() {
+        object.insert("cancel_reason".to_owned(), life.cancel_reason.as_str().into());
+    }
 }
 
 /// Before any money came, the platform knows more states than the books do.

@@ -25,12 +25,14 @@ mod encode;
 pub mod hooks;
 mod list;
 mod order;
+mod order_modern;
 pub mod orders;
 pub mod parcels;
 mod past;
 mod payments;
 mod rate;
 mod reject;
+mod shape;
 mod state;
 pub mod stock;
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     order.shop = rate::shop_money(&reader, &order)?;
     order.validate().map_err(IntakeFault::Fault)?;
     let refunds = past::read(&reader, &order, parts.refund_records)?;
-    let document = serde_json::to_string(document).unwrap_or_default();
+    let document = parts.kept();
     Ok(Intake { order, refunds, document })
 }
 

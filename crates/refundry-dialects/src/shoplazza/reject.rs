@@ -147,7 +147,9 @@ fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
 fn kind_of(rejection: &Rejection) -> Kind {
     match rejection {
         Rejection::OrderUnknown { .. } => Kind::NotFound,
-        Rejection::OrderDisputed | Rejection::OrderUnpaid | Rejection::NothingLeft => Kind::NotInAfterSales,
+        Rejection::OrderDisputed | Rejection::OrderDeleted | Rejection::OrderUnpaid | Rejection::NothingLeft => {
+            Kind::NotInAfterSales
+        }
         Rejection::KeyReused
         | Rejection::AmountsOnly
         | Rejection::RefundableStale { .. }
@@ -185,6 +187,7 @@ fn sentence(rejection: &Rejection, keys: &Keys) -> String {
             format!("{actual} {currency} is refundable now, not the {expected} that Refundable-Before states")
         }
         Rejection::OrderDisputed => "a dispute holds the order; it can be refunded once that is closed".to_owned(),
+        Rejection::OrderDeleted => "the order was deleted".to_owned(),
         Rejection::OrderUnpaid => "the order is not paid, so there is nothing to refund".to_owned(),
         Rejection::NothingLeft => "everything that was paid has been refunded or is on its way back".to_owned(),
         Rejection::AmountsOnly => {
@@ -235,7 +238,7 @@ fn sentence(rejection: &Rejection, keys: &Keys) -> String {
     }
 }
 
-fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
+pub(super) fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
     match why {
         AmountError::TooManyDecimals(decimals) => format!("{key} must have at most {decimals} decimals, not {amount}"),
         AmountError::TooLarge => format!("{key} is too large: {amount}"),
@@ -291,18 +294,28 @@ fn intake_sentence(fault: &IntakeFault) -> String {
         IntakeFault::Unreadable { field, reason } | IntakeFault::Contradictory { field, reason } => {
             format!("{field}: {reason}")
         }
-        IntakeFault::Fault(fault) => match fault {
-            OrderFault::TooMany(what, max) => format!("an order has at most {max} {what}"),
-            OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
-            OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
-            OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
-            OrderFault::BadId(id) => format!("id {id} must be 1 to 64 characters"),
-            OrderFault::ComponentsOutOfPlace => "the order's parts do not fit its line items".to_owned(),
-            OrderFault::CapturedPairDiffers(index) => format!("payment_lines[{index}] has two different amounts"),
-        },
+        IntakeFault::Fault(fault) => order_fault(fault),
         IntakeFault::Clash { order } => format!("the id belongs to another order, {order}"),
         IntakeFault::ChangesRefunded { what } => format!("{what} was refunded and must not change"),
     }
+}
+
+/// What no order can be.
+pub(super) fn order_fault(fault: &OrderFault) -> String {
+    match fault {
+        OrderFault::TooMany(what, max) => format!("an order has at most {max} {what}"),
+        OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
+        OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
+        OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
+        OrderFault::BadId(id) => format!("id {id} must be 1 to 64 characters"),
+        OrderFault::ComponentsOutOfPlace => "the order's parts do not fit its line items".to_owned(),
+        OrderFault::CapturedPairDiffers(index) => format!("payment_lines[{index}] has two different amounts"),
+    }
+}
+
+/// What is asked cannot be had: what to change.
+pub(super) fn invalid(modern: bool, message: &str) -> Response {
+    say(modern, Kind::Invalid, message)
 }
 
 fn scope_name(scope: Scope) -> &'static str {

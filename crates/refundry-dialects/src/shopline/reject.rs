@@ -103,6 +103,7 @@ fn rejected(rejection: &Rejection) -> Response {
         Rejection::KeyReused
         | Rejection::RefundableStale { .. }
         | Rejection::OrderDisputed
+        | Rejection::OrderDeleted
         | Rejection::OrderUnpaid
         | Rejection::NothingLeft
         | Rejection::AmountsOnly
@@ -139,6 +140,7 @@ fn text(rejection: &Rejection) -> String {
             format!("Refundable-Before is {expected}, but {actual} {currency} can be refunded")
         }
         Rejection::OrderDisputed => "the order is in dispute and does not support refund".to_owned(),
+        Rejection::OrderDeleted => "the order was deleted and does not support refund".to_owned(),
         Rejection::AmountsOnly => "the order can only be refunded by amounts now".to_owned(),
         Rejection::OrderUnpaid | Rejection::NothingLeft => NOT_REFUNDABLE.to_owned(),
         Rejection::CurrencyDiffers { wanted, .. } => format!("currency must be {wanted}"),

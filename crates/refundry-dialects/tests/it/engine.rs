@@ -26,6 +26,8 @@ use refundry_dialects::{
 use crate::payouts::Till;
 use crate::{intake, lists};
 
+mod shop;
+
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
 /// The first number given to a refund, leg, order, …; each one after it is one higher.
@@ -183,7 +185,7 @@ impl Engine {
             Call::CancelRefund { refund, reason } => self.cancel(&refund, &reason),
             Call::RetryRefund { refund, to } => self.retry(&refund, &to, request),
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
-            Call::Shop(call) => match *call {},
+            Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => match *call {},
             Call::Cases(call) => match *call {},
             Call::Hooks(call) => match *call {},

@@ -9,6 +9,7 @@ use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
 use refundry_dialects::payouts::{LegView, PayoutReply};
+use refundry_dialects::shop::ShopReply;
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
 
 use crate::engine::Answer;
@@ -78,6 +79,10 @@ fn reply(reply: &Reply) -> String {
             format!("reply orders: {}{}\n{numbers}", orders.len(), more(*has_more))
         }
         Reply::Payouts(reply) => payouts(reply),
+        Reply::Shop(reply) => match &**reply {
+            ShopReply::Order(view) => format!("reply order: {}", order(&view.facts)),
+            other => format!("reply shop: {}", debug(other)),
+        },
         other => format!("reply {}", debug(other)),
     }
 }

@@ -28,6 +28,7 @@ mod deliveries;
 mod imports;
 mod last_units;
 mod lists;
+mod made;
 mod pairs;
 mod payouts;
 mod shop;

@@ -361,6 +361,11 @@ pub(crate) fn dec(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
 }
 
+/// An order by our number of it.
+pub(crate) fn number(id: Id) -> Reference {
+    Reference { text: String::new(), ours: Some(id) }
+}
+
 pub(crate) fn named(name: &str) -> Reference {
     Reference { text: name.to_owned(), ours: None }
 }

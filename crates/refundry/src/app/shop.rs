@@ -1,15 +1,64 @@
-//! Calls about orders themselves: create, read, change, call off, list.
+//! Calls about orders themselves.
 
 use std::sync::Arc;
 
-use refundry_dialects::Refusal;
-use refundry_dialects::shop::{ShopCall, ShopReply};
+use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
+use refundry_dialects::{OrderView, Refusal};
+use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::read;
+use refundry_engine::shop::{ShopAsk, ShopNo};
 use refundry_engine::tenants::Caller;
 
-use super::App;
+use super::{App, by_number, mismatch, order_view, written};
 
 impl App {
-    pub(super) async fn run_on_shop(&self, _caller: &Arc<Caller>, call: ShopCall) -> Result<ShopReply, Refusal> {
-        match call {}
+    pub(super) async fn run_on_shop(&self, caller: &Arc<Caller>, call: ShopCall) -> Result<ShopReply, Refusal> {
+        let store = caller.store.id;
+        let ask = match call {
+            ShopCall::Get { order } => {
+                let text = order.text.clone();
+                let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
+                return Ok(ShopReply::Order(shown(order_view(found, text.clone())?, text)?));
+            }
+            ShopCall::ByNumber { number } => {
+                let text = number.clone();
+                let found = self.read(caller, move |e| read::order_by_number(e.store(), store, &number)).await?;
+                return Ok(ShopReply::Order(shown(order_view(found, text.clone())?, text)?));
+            }
+            ShopCall::List(_) | ShopCall::Count(_) => return Err(mismatch()),
+            ShopCall::Create { draft, document, numbering } => {
+                let Numbering { prefix, digits } = numbering;
+                ShopAsk::Create { draft, document, numbering: (prefix, digits) }
+            }
+            ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
+            ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
+            ShopCall::Archive { order, closed } => ShopAsk::Archive { order, closed },
+            ShopCall::Delete { order } => ShopAsk::Delete { order },
+        };
+        let deletes = matches!(ask, ShopAsk::Delete { .. });
+        match self.write(caller, Job::Shop { store, ask: Box::new(ask) }).await? {
+            Outcome::Shop(Ok(_)) if deletes => Ok(ShopReply::Deleted),
+            Outcome::Shop(Ok(order)) => {
+                Ok(ShopReply::Order(self.order(store, by_number(order)).await.map_err(written)?))
+            }
+            Outcome::Shop(Err(no)) => Err(refused(no)),
+            _ => Err(mismatch()),
+        }
     }
+}
+
+/// An order that was deleted is shown to nobody.
+fn shown(view: Box<OrderView>, named: String) -> Result<Box<OrderView>, Refusal> {
+    if view.facts.order.life.deleted_ms.is_some() { Err(Refusal::OrderUnknown(named)) } else { Ok(view) }
+}
+
+fn refused(no: ShopNo) -> Refusal {
+    let fault = match no {
+        ShopNo::OrderUnknown(order) => return Refusal::OrderUnknown(order),
+        ShopNo::Intake(fault) => return Refusal::Intake(Box::new(fault)),
+        ShopNo::Draft(fault) => ShopFault::Draft(fault),
+        ShopNo::Currency { given, wanted } => ShopFault::Currency { given, wanted },
+        ShopNo::Amend(fault) => ShopFault::Amend(fault),
+    };
+    Refusal::Shop(Box::new(fault))
 }

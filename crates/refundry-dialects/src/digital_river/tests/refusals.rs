@@ -30,6 +30,10 @@ fn rules_are_refused_in_known_words() {
              A refund cannot be performed while there is a dispute on the order.",
         ),
         (
+            Rejection::OrderDeleted,
+            "400 bad_request | invalid_parameter order: A refund cannot be performed on a deleted order.",
+        ),
+        (
             Rejection::NothingLeft,
             "400 bad_request | invalid_parameter amountRequested: \
              The requested refund amount is greater than the available amount.",

@@ -1,0 +1,168 @@
+//! Endpoints about orders themselves: make, read, change, call off, put away, delete.
+
+use refundry_core::amend::AmendFault;
+use refundry_core::draft::DraftFault;
+use refundry_core::money::AmountError;
+use serde_json::{Value, json};
+
+use super::decode::{Bad, order_reference, reason};
+use super::echo::legacy_order;
+use super::encode::envelope;
+use super::order_modern::modern_order;
+use super::{Version, reject};
+use crate::shop::{ShopCall, ShopFault, ShopReply};
+use crate::text::percent_decode;
+use crate::wire::{OrderView, Request, Response, Routed, Scope};
+
+mod change;
+mod create;
+
+/// The endpoints, with their path parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Create Order: `POST /orders`.
+    Create,
+    /// Order Details: `GET /orders/{id}`.
+    Get(String),
+    /// Order Details by Number: `GET /orders/number/{number}`.
+    ByNumber(String),
+    /// Update Order: `PUT /orders/{id}`.
+    Update(String),
+    /// Delete Order: `DELETE /orders/{id}`.
+    Delete(String),
+    /// Cancel Order: `POST /orders/{id}/cancel`.
+    Cancel(String),
+    /// Close Order: `POST /orders/{id}/close`, legacy versions only.
+    Close(String),
+    /// Open Order: `POST /orders/{id}/open`, legacy versions only.
+    Open(String),
+}
+
+/// The endpoint of a method and a path below the version; `None` where the path is none of these.
+pub(super) fn route(version: Version, method: &str, path: &[&str]) -> Option<Routed<Endpoint>> {
+    let legacy = !version.is_modern();
+    let only = |wanted: &str, allow, endpoint| {
+        if method == wanted { Routed::To(endpoint) } else { Routed::MethodNotAllowed(allow) }
+    };
+    Some(match path {
+        ["orders"] => only("POST", "GET, POST", Endpoint::Create),
+        ["orders", "number", number] => only("GET", "GET", Endpoint::ByNumber(percent_decode(number))),
+        // Literal names are no ids, and where they lead to something, that was found before.
+        ["orders", "count" | "number" | "refund_records" | "post_sales" | "after_sales_list"] => return None,
+        ["orders", order] => {
+            let order = percent_decode(order);
+            match method {
+                "GET" => Routed::To(Endpoint::Get(order)),
+                "PUT" => Routed::To(Endpoint::Update(order)),
+                "DELETE" => Routed::To(Endpoint::Delete(order)),
+                _ => Routed::MethodNotAllowed("GET, PUT, DELETE"),
+            }
+        }
+        ["orders", order, "cancel"] => only("POST", "POST", Endpoint::Cancel(percent_decode(order))),
+        ["orders", order, "close"] if legacy => only("POST", "POST", Endpoint::Close(percent_decode(order))),
+        ["orders", order, "open"] if legacy => only("POST", "POST", Endpoint::Open(percent_decode(order))),
+        _ => return None,
+    })
+}
+
+/// What a token must allow.
+pub(super) const fn scope(endpoint: &Endpoint) -> Scope {
+    match endpoint {
+        Endpoint::Get(_) | Endpoint::ByNumber(_) => Scope::ReadOrders,
+        Endpoint::Create
+        | Endpoint::Update(_)
+        | Endpoint::Delete(_)
+        | Endpoint::Cancel(_)
+        | Endpoint::Close(_)
+        | Endpoint::Open(_) => Scope::WriteOrders,
+    }
+}
+
+/// Makes a call of a request.
+pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_>) -> Result<ShopCall, Bad> {
+    Ok(match endpoint {
+        Endpoint::Create => create::decode(version, request)?,
+        Endpoint::Get(order) => ShopCall::Get { order: order_reference(order)? },
+        Endpoint::ByNumber(number) => ShopCall::ByNumber { number: number.trim().to_owned() },
+        Endpoint::Update(order) => change::decode(version, request, order_reference(order)?)?,
+        Endpoint::Delete(order) => ShopCall::Delete { order: order_reference(order)? },
+        Endpoint::Cancel(order) => ShopCall::Cancel { order: order_reference(order)?, reason: reason(request)? },
+        Endpoint::Close(order) => ShopCall::Archive { order: order_reference(order)?, closed: true },
+        Endpoint::Open(order) => ShopCall::Archive { order: order_reference(order)?, closed: false },
+    })
+}
+
+/// Writes the answer; `None` if it is to another question.
+pub(super) fn encode(
+    endpoint: &Endpoint,
+    version: Version,
+    _request: &Request<'_>,
+    reply: &ShopReply,
+) -> Option<Response> {
+    let written = match reply {
+        ShopReply::Order(view) => {
+            let mut order = order(version, view);
+            if matches!(endpoint, Endpoint::Create) && !version.is_modern() {
+                // Only the answer that made it has this.
+                order["invoice_url"] = order["checkout_url"].clone();
+            }
+            whole(version, &json!({ "order": order }))
+        }
+        ShopReply::Deleted => whole(version, &json!({})),
+        ShopReply::Orders { .. } | ShopReply::Counted(_) => return None,
+    };
+    Some(Response::json(200, &written))
+}
+
+/// An order in the shape of the version.
+pub(super) fn order(version: Version, view: &OrderView) -> Value {
+    if version.is_modern() { modern_order(version, view) } else { legacy_order(view) }
+}
+
+/// A bare object in legacy versions, the data of an envelope in modern ones.
+pub(super) fn whole(version: Version, data: &Value) -> Value {
+    if version.is_modern() { envelope(version, "success", data) } else { data.clone() }
+}
+
+/// Writes why not.
+pub(super) fn refuse(modern: bool, fault: &ShopFault) -> Response {
+    reject::invalid(modern, &sentence(fault))
+}
+
+fn sentence(fault: &ShopFault) -> String {
+    match fault {
+        ShopFault::Currency { given, wanted } => {
+            format!("currency_code must be {wanted}, which the store sells in, not {given}")
+        }
+        ShopFault::Draft(fault) => match fault {
+            DraftFault::NoLines => "line_items is required".to_owned(),
+            DraftFault::PriceUnknown(line) => {
+                format!("line_items[{line}].price is required: its variant has no price here")
+            }
+            DraftFault::LineTotal(line) => {
+                format!("line_items[{line}].total_price must not be above price times quantity")
+            }
+            DraftFault::Discount => {
+                "discount must be an amount or percentage that is not above what the line items cost".to_owned()
+            }
+            DraftFault::TaxOnNothing => "tax_total must be 0.00 where the line items cost nothing".to_owned(),
+            DraftFault::Order(fault) => reject::order_fault(fault),
+        },
+        ShopFault::Amend(fault) => match fault {
+            AmendFault::Amount { what, amount, why } => {
+                let key = if what == "shipping" {
+                    "shipping_line.shipping_price".to_owned()
+                } else {
+                    format!("price of additional price {what}")
+                };
+                match why {
+                    AmountError::NotPositive => format!("{key} must not be negative: {amount}"),
+                    AmountError::TooManyDecimals(_) | AmountError::TooLarge => {
+                        reject::amount_sentence(&key, *amount, *why)
+                    }
+                }
+            }
+            AmendFault::ChargeName(name) => format!("additional_prices names \"{name}\" twice"),
+        },
+    }
+}

@@ -1,0 +1,172 @@
+//! Orders made and changed here, on both databases.
+
+use refundry_core::amend::{AmendFault, Amendment};
+use refundry_core::draft::{Draft, DraftFault, DraftLine};
+use refundry_core::intake::IntakeFault;
+use refundry_core::money::{Amount, Currency};
+use refundry_core::order::{ComponentKind, Dialect, Id, Status};
+use refundry_core::rejection::Rejection;
+use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::read;
+use refundry_engine::shop::{ShopAsk, ShopDone, ShopNo};
+
+use crate::shop::{Backend, Build, Shop, amount, dec, everything, number, order};
+
+on_both!(
+    orders_are_numbered_one_after_the_other,
+    a_draft_that_is_no_order_uses_up_no_number,
+    charges_change_until_they_are_refunded,
+    texts_of_an_order_are_merged_into_its_document,
+    an_order_is_called_off_and_put_away_once,
+    an_order_that_was_deleted_is_unknown_and_its_books_stay,
+);
+
+fn draft(price: Option<i64>) -> Box<Draft> {
+    let line =
+        DraftLine { title: "Cup".to_owned(), quantity: 2, price: price.map(Amount::minor), ..DraftLine::default() };
+    Box::new(Draft {
+        origin: Dialect::Shoplazza,
+        number: String::new(),
+        currency: Currency::parse("USD").unwrap(),
+        lines: vec![line],
+        discount: None,
+        tax: Amount::ZERO,
+        shipping: Amount::minor(500),
+        charges: Vec::new(),
+        on_delivery: false,
+    })
+}
+
+fn making(draft: Box<Draft>) -> ShopAsk {
+    ShopAsk::Create { draft, document: r#"{"order":{"note":"a"}}"#.to_owned(), numbering: ("SPZ", 8) }
+}
+
+fn ask(shop: &Shop, ask: ShopAsk) -> ShopDone {
+    match shop.call(Job::Shop { store: shop.tenant, ask: Box::new(ask) }) {
+        Outcome::Shop(done) => done,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn orders_are_numbered_one_after_the_other(on: Backend) {
+    let shop = Shop::new(on);
+    let taken = order("SPZ00000003", "USD").line("cap", 1, 100, 0).pay("card", "simulated", 100);
+    shop.put(refundry_core::order::Order { number: "SPZ00000003".to_owned(), ..taken });
+    let job = || Job::Shop { store: shop.tenant, ask: Box::new(making(draft(Some(1_000)))) };
+    let outcomes = shop.together(&[job(), job(), job()]);
+    let numbers = outcomes.into_iter().map(|outcome| match outcome.unwrap() {
+        Outcome::Shop(Ok(id)) => shop.facts(id).order.number.clone(),
+        other => panic!("{other:?}"),
+    });
+    // The third is somebody's already.
+    assert_eq!(numbers.collect::<Vec<_>>(), ["SPZ00000001", "SPZ00000002", "SPZ00000004"]);
+    let found = read::order_by_number(shop.engine.store(), shop.tenant, "SPZ00000002").unwrap();
+    let (facts, document) = found.unwrap();
+    assert_eq!((facts.order.charged().get(), facts.order.captured()), (2_500, Amount::ZERO));
+    assert_eq!(document, r#"{"order":{"note":"a"}}"#);
+    assert_eq!(shop.create(facts.order.id, everything()).err(), Some(Rejection::OrderUnpaid));
+    shop.assert_clean();
+}
+
+fn a_draft_that_is_no_order_uses_up_no_number(on: Backend) {
+    let shop = Shop::new(on);
+    let unpriced = ask(&shop, making(draft(None)));
+    assert_eq!(unpriced, Err(ShopNo::Draft(DraftFault::PriceUnknown(0))));
+    let foreign = Draft { currency: Currency::parse("EUR").unwrap(), ..*draft(Some(1)) };
+    let (given, wanted) = ("EUR".to_owned(), "USD".to_owned());
+    assert_eq!(ask(&shop, making(Box::new(foreign))), Err(ShopNo::Currency { given, wanted }));
+    let made = ask(&shop, making(draft(Some(1)))).unwrap();
+    assert_eq!(shop.facts(made).order.number, "SPZ00000001");
+    shop.assert_clean();
+}
+
+fn charged(shop: &Shop, id: Id) -> i64 {
+    shop.facts(id).order.charged().get()
+}
+
+fn charges(shop: &Shop, id: Id, charges: &[(&str, &str)]) -> ShopDone {
+    let charges = charges.iter().map(|(name, price)| ((*name).to_owned(), dec(price))).collect();
+    let amendment = Box::new(Amendment { charges: Some(charges), ..Amendment::default() });
+    ask(shop, ShopAsk::Amend { order: number(id), amendment })
+}
+
+fn charges_change_until_they_are_refunded(on: Backend) {
+    let shop = Shop::new(on);
+    let sold = order("a", "USD").line("cap", 1, 1_000, 0).pay("card", "simulated", 2_000);
+    let id = shop.put(sold);
+    charges(&shop, id, &[("Wrap", "5.00"), ("Card", "5.00")]).unwrap();
+    assert_eq!(charged(&shop, id), 2_000);
+    shop.assert_clean();
+    charges(&shop, id, &[("Wrap", "5.00")]).unwrap();
+    assert_eq!(charged(&shop, id), 1_500);
+    let amendment = Box::new(Amendment { shipping: Some(dec("1.00")), ..Amendment::default() });
+    ask(&shop, ShopAsk::Amend { order: number(id), amendment }).unwrap();
+    assert_eq!(charged(&shop, id), 1_600);
+    // All open parts bear a share of this, so none of them can change or go any more; one more can come.
+    shop.create(id, amount("8.00")).unwrap();
+    for changed in [&[][..], &[("Wrap", "5.01")]] {
+        let refused = charges(&shop, id, changed);
+        assert!(matches!(refused, Err(ShopNo::Intake(IntakeFault::ChangesRefunded { .. }))), "{refused:?}");
+    }
+    charges(&shop, id, &[("Wrap", "5.00"), ("Late", "0.50")]).unwrap();
+    assert_eq!(charged(&shop, id), 1_650);
+    assert_eq!(
+        charges(&shop, id, &[("Wrap", "5.00"), ("Wrap", "5.00")]),
+        Err(ShopNo::Amend(AmendFault::ChargeName("Wrap".to_owned())))
+    );
+    let kinds: Vec<ComponentKind> = shop.facts(id).order.components.iter().map(|c| c.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == ComponentKind::Additional).count(), 2);
+    shop.assert_clean();
+}
+
+fn texts_of_an_order_are_merged_into_its_document(on: Backend) {
+    let shop = Shop::new(on);
+    let id = ask(&shop, making(draft(Some(1_000)))).unwrap();
+    let patch = |document: &str| ShopAsk::Amend {
+        order: number(id),
+        amendment: Box::new(Amendment { document: document.to_owned(), ..Amendment::default() }),
+    };
+    let job = |document: &str| Job::Shop { store: shop.tenant, ask: Box::new(patch(document)) };
+    // Both of one batch count.
+    for outcome in shop.together(&[job(r#"{"order":{"tags":"x"}}"#), job(r#"{"order":{"note":null,"by":{"a":1}}}"#)]) {
+        assert!(matches!(outcome.unwrap(), Outcome::Shop(Ok(_))));
+    }
+    let (facts, document) = read::order(shop.engine.store(), shop.tenant, &number(id)).unwrap().unwrap();
+    assert_eq!(document, r#"{"order":{"by":{"a":1},"tags":"x"}}"#);
+    assert_eq!(facts.balances.refunds, 0);
+    shop.assert_clean();
+}
+
+fn an_order_is_called_off_and_put_away_once(on: Backend) {
+    let shop = Shop::new(on);
+    let id = ask(&shop, making(draft(Some(1_000)))).unwrap();
+    let archive = |closed| ShopAsk::Archive { order: number(id), closed };
+    let cancel = |reason: &str| ShopAsk::Cancel { order: number(id), reason: reason.to_owned() };
+    ask(&shop, archive(true)).unwrap();
+    let closed = shop.facts(id).order.life.closed_ms;
+    shop.tick(1_000);
+    ask(&shop, archive(true)).unwrap();
+    assert_eq!((shop.facts(id).order.life.closed_ms, closed.is_some()), (closed, true));
+    ask(&shop, archive(false)).unwrap();
+    assert_eq!(shop.facts(id).order.life.closed_ms, None);
+    ask(&shop, cancel("too late")).unwrap();
+    shop.tick(1_000);
+    ask(&shop, cancel("again")).unwrap();
+    let order = shop.facts(id).order;
+    assert_eq!((order.status, order.life.cancel_reason.as_str()), (Status::Cancelled, "too late"));
+    assert_eq!(order.life.cancelled_ms, Some(shop.now_ms() - 1_000));
+    shop.assert_clean();
+}
+
+fn an_order_that_was_deleted_is_unknown_and_its_books_stay(on: Backend) {
+    let shop = Shop::new(on);
+    let id = shop.put(order("a", "USD").line("cap", 1, 1_000, 0).pay("card", "simulated", 1_000));
+    shop.create(id, amount("4.00")).unwrap();
+    let delete = || ask(&shop, ShopAsk::Delete { order: number(id) });
+    delete().unwrap();
+    assert!(matches!(delete(), Err(ShopNo::OrderUnknown(_))));
+    assert_eq!(shop.create(id, amount("1.00")).err(), Some(Rejection::OrderDeleted));
+    let facts = shop.facts(id);
+    assert_eq!((facts.balances.refunds, facts.order.life.deleted_ms), (1, Some(shop.now_ms())));
+    shop.assert_clean();
+}
