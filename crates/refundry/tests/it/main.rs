@@ -32,4 +32,5 @@ mod limits;
 mod payouts;
 mod readme;
 mod reconcile;
+mod shoplazza_worked;
 mod together;
