@@ -15,7 +15,8 @@
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
-//! 13. [`limits`]: every bound in the system
+//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
+//! 14. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -39,7 +40,9 @@ pub mod life;
 pub mod limits;
 pub mod money;
 pub mod order;
+pub mod parcels;
 mod parts;
+pub mod paying;
 pub mod payouts;
 mod plan;
 pub mod query;
