@@ -215,6 +215,12 @@ impl World {
         Ok(Arc::clone(&self.facts(tx, store, order)?.order))
     }
 
+    /// The document that an order was read from, as the jobs so far left it; empty where there is none.
+    pub(crate) fn document(&self, tx: &mut Tx<'_>, store: i64, order: Id) -> Result<String, StoreError> {
+        let in_hand = self.facts.get(&(store, order)).and_then(|kept| kept.document.clone());
+        in_hand.map_or_else(|| orders::document(tx, store, order), Ok)
+    }
+
     /// A refund and its order as the jobs so far left them.
     pub(crate) fn refund(&mut self, tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Option<Found>, StoreError> {
         let known = self.refunds.get(&(store, refund)).map(|kept| Arc::clone(&kept.value));

@@ -29,6 +29,7 @@ mod imports;
 mod last_units;
 mod lists;
 mod pairs;
+mod parcels;
 mod payouts;
 mod shop;
 mod told_twice;
