@@ -113,7 +113,7 @@ fn command(order: Reference, request: RefundRequest, note: String) -> CreateRefu
     CreateRefund { note, ..CreateRefund::new(order, Dialect::Shoplazza, request) }
 }
 
-fn order_reference(text: &str) -> Result<Reference, Bad> {
+pub(super) fn order_reference(text: &str) -> Result<Reference, Bad> {
     let text = text.trim();
     let shaped = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if text.is_empty() || !shaped || text.len() > EXTERNAL_ID_CHARS_MAX {
@@ -122,7 +122,7 @@ fn order_reference(text: &str) -> Result<Reference, Bad> {
     Ok(reference(text))
 }
 
-fn is_blank(body: &[u8]) -> bool {
+pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
@@ -133,7 +133,7 @@ fn refundable_before(request: &Request<'_>) -> Result<Option<Decimal>, Malformed
 }
 
 /// An amount, as text or as a JSON number. Clients that always send every key send `""` for what they leave out.
-fn amount(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, Malformed> {
+pub(super) fn amount(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, Malformed> {
     if fields.value(key).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
         return Ok(None);
     }

@@ -17,7 +17,7 @@ use crate::wire::{Refusal, Response, Scope};
 
 /// What kind of no it is; each has one status and, in modern versions, one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// The request cannot be read.
     Malformed,
     /// It can be read, and asks for what is not to be had.
@@ -30,6 +30,9 @@ enum Kind {
 
 /// The seed's text for an order that cannot go through after-sales.
 const NOT_IN_AFTER_SALES: &str = "After-sales is not included in current order.";
+
+/// The documented text for what the state of an order or parcel does not allow.
+pub(super) const NOT_NOW: &str = "Operation not allowed in current state";
 
 /// Writes a refusal; without an endpoint, the version in the path decides the shape.
 pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal) -> Response {
@@ -62,8 +65,11 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
         Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => {
-            let text = "Operation not allowed in current state";
-            if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
+            if modern {
+                say(modern, Kind::Invalid, NOT_NOW)
+            } else {
+                plain(modern, 406, NOT_NOW, "", NOT_NOW)
+            }
         }
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
@@ -235,7 +241,7 @@ fn sentence(rejection: &Rejection, keys: &Keys) -> String {
     }
 }
 
-fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
+pub(super) fn amount_sentence(key: &str, amount: Decimal, why: AmountError) -> String {
     match why {
         AmountError::TooManyDecimals(decimals) => format!("{key} must have at most {decimals} decimals, not {amount}"),
         AmountError::TooLarge => format!("{key} is too large: {amount}"),
@@ -266,7 +272,7 @@ fn payment_limited(payment: &str, limit: PaymentLimit, asked: Amount, currency: 
     }
 }
 
-fn print(amount: Amount, currency: Currency) -> String {
+pub(super) fn print(amount: Amount, currency: Currency) -> String {
     amount.to_decimal(currency, currency.exponent().max(2))
 }
 
@@ -291,17 +297,22 @@ fn intake_sentence(fault: &IntakeFault) -> String {
         IntakeFault::Unreadable { field, reason } | IntakeFault::Contradictory { field, reason } => {
             format!("{field}: {reason}")
         }
-        IntakeFault::Fault(fault) => match fault {
-            OrderFault::TooMany(what, max) => format!("an order has at most {max} {what}"),
-            OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
-            OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
-            OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
-            OrderFault::BadId(id) => format!("id {id} must be 1 to 64 characters"),
-            OrderFault::ComponentsOutOfPlace => "the order's parts do not fit its line items".to_owned(),
-            OrderFault::CapturedPairDiffers(index) => format!("payment_lines[{index}] has two different amounts"),
-        },
+        IntakeFault::Fault(fault) => order_fault_sentence(fault),
         IntakeFault::Clash { order } => format!("the id belongs to another order, {order}"),
         IntakeFault::ChangesRefunded { what } => format!("{what} was refunded and must not change"),
+    }
+}
+
+/// What a rule of all orders says, in the words of the request's own keys.
+pub(super) fn order_fault_sentence(fault: &OrderFault) -> String {
+    match fault {
+        OrderFault::TooMany(what, max) => format!("an order has at most {max} {what}"),
+        OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
+        OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
+        OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
+        OrderFault::BadId(id) => format!("id {id} must be 1 to 64 characters"),
+        OrderFault::ComponentsOutOfPlace => "the order's parts do not fit its line items".to_owned(),
+        OrderFault::CapturedPairDiffers(index) => format!("payment_lines[{index}] has two different amounts"),
     }
 }
 
@@ -314,7 +325,7 @@ fn scope_name(scope: Scope) -> &'static str {
 }
 
 /// What is asked is refused as a whole, in the shape and with the status of the generation.
-fn say(modern: bool, kind: Kind, message: &str) -> Response {
+pub(super) fn say(modern: bool, kind: Kind, message: &str) -> Response {
     match (modern, kind) {
         (true, Kind::NotFound) => enveloped(404, "NotFound", message),
         (true, Kind::Malformed | Kind::Invalid | Kind::NotInAfterSales) => enveloped(400, "InvalidParameter", message),
@@ -326,11 +337,11 @@ fn say(modern: bool, kind: Kind, message: &str) -> Response {
     }
 }
 
-fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
+pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
 }
 
-fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
+pub(super) fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
     if modern { enveloped(status, code, message) } else { errors(status, legacy) }
 }
 

@@ -23,6 +23,8 @@ use refundry_dialects::{
     TokenView, Wait, rate, refuse, route, token,
 };
 
+mod parcels;
+
 use crate::payouts::Till;
 use crate::{intake, lists};
 
@@ -48,6 +50,7 @@ pub(crate) struct Engine {
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
+    yard: parcels::Yard,
 }
 
 /// What became of a request.
@@ -73,6 +76,7 @@ impl Engine {
             stores: Vec::new(),
             tokens: Vec::new(),
             till: Till::default(),
+            yard: parcels::Yard::default(),
         }
     }
 
@@ -184,7 +188,7 @@ impl Engine {
             Call::RetryRefund { refund, to } => self.retry(&refund, &to, request),
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => match *call {},
-            Call::Parcels(call) => match *call {},
+            Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
             Call::Cases(call) => match *call {},
             Call::Hooks(call) => match *call {},
             Call::Stock(call) => match *call {},
