@@ -16,7 +16,8 @@
 //! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
-//! 13. [`limits`]: every bound in the system
+//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
+//! 14. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -42,7 +43,9 @@ pub mod life;
 pub mod limits;
 pub mod money;
 pub mod order;
+pub mod parcels;
 mod parts;
+pub mod paying;
 pub mod payouts;
 mod plan;
 pub mod query;

@@ -9,6 +9,7 @@ use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{MetaValue, Refund};
@@ -410,6 +411,15 @@ pub struct OrderView {
     pub facts: Facts,
     /// The document it was read from (JSON), empty where there is none.
     pub document: String,
+    /// Its parcels, newest first; empty where nobody asked for them.
+    pub parcels: Vec<Parcel>,
+}
+
+impl OrderView {
+    /// An order of which nothing but the facts is known.
+    pub const fn bare(facts: Facts) -> Self {
+        Self { facts, document: String::new(), parcels: Vec::new() }
+    }
 }
 
 /// A page of refunds.

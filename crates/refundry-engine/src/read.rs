@@ -8,6 +8,7 @@ use refundry_core::command::RefundRequest;
 use refundry_core::decide::decide;
 use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::payouts::Terms;
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote, alternatives};
@@ -18,7 +19,7 @@ use refundry_store::evidence::{self, Evidence};
 use refundry_store::inbox::{self, InboxRow};
 use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::refunds::CursorUnknown;
-use refundry_store::{Store, StoreError, Tx, orders, refunds, stores};
+use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds, stores};
 
 use crate::hear::unpack;
 use crate::{Engine, settings};
@@ -61,44 +62,56 @@ pub fn count_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<
     store.read(|tx| refunds::count(tx, tenant, query))
 }
 
-/// An order with its balances, and the document it was read from.
-pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Facts, String)>, StoreError> {
-    store.read(|tx| {
-        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
-        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-        Ok(Some((facts, orders::document(tx, tenant, id)?)))
+/// An order with all that is shown of it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The order and its balances.
+    pub facts: Facts,
+    /// The document it was read from, empty where there is none.
+    pub document: String,
+    /// Its parcels, newest first.
+    pub parcels: Vec<Parcel>,
+}
+
+/// One order.
+pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Shown>, StoreError> {
+    store.read(|tx| match orders::resolve(tx, tenant, reference)? {
+        Some(id) => shown(tx, tenant, id),
+        None => Ok(None),
     })
 }
 
-/// The newest order that people call so, as [`order`] gives it.
-pub fn order_by_number(store: &Store, tenant: i64, number: &str) -> Result<Option<(Facts, String)>, StoreError> {
-    store.read(|tx| {
-        let Some(id) = orders::by_number(tx, tenant, number)? else { return Ok(None) };
-        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-        Ok(Some((facts, orders::document(tx, tenant, id)?)))
+/// The newest order that people call so.
+pub fn order_by_number(store: &Store, tenant: i64, number: &str) -> Result<Option<Shown>, StoreError> {
+    store.read(|tx| match orders::by_number(tx, tenant, number)? {
+        Some(id) => shown(tx, tenant, id),
+        None => Ok(None),
     })
 }
 
-/// An order as [`order`] gives it, with its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
+/// An order with its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
 pub fn order_with_refunds(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Refunded>, StoreError> {
     store.read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
-        let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-        let document = orders::document(tx, tenant, id)?;
+        let Some(order) = shown(tx, tenant, id)? else { return Ok(None) };
         let refunds = refunds::first_of_order(tx, tenant, id, i64::from(REFUNDS_LISTED_MAX))?;
-        Ok(Some(Refunded { facts, document, refunds }))
+        Ok(Some(Refunded { order, refunds }))
     })
 }
 
 /// An order with its refunds.
 #[derive(Clone, Debug)]
 pub struct Refunded {
-    /// The order and its balances.
-    pub facts: Facts,
-    /// The document it was read from, empty where there is none.
-    pub document: String,
+    /// The order.
+    pub order: Shown,
     /// Its refunds, oldest first.
     pub refunds: Vec<Refund>,
+}
+
+pub(crate) fn shown(tx: &mut Tx<'_>, tenant: i64, id: Id) -> Result<Option<Shown>, StoreError> {
+    let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+    let document = orders::document(tx, tenant, id)?;
+    Ok(Some(Shown { facts, document, parcels: parcels::all(tx, tenant, id)? }))
 }
 
 /// A page of orders, newest first, and whether more follow.

@@ -12,6 +12,8 @@ use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{
     Capture, Component, ComponentKind, Dialect, Id, Line, Order, Payment, PaymentKind, ShopMoney, Status,
 };
+use refundry_core::parcels::{Parcel, ParcelUnits, Track, Tracking};
+use refundry_core::paying::{Card, Transaction};
 use refundry_core::refund::{
     Allocation, Bucket, Cap, CapKind, Class, Leg, LegState, MetaValue, Refund, Restock, Route, Shape, UnitMove, Why,
 };
@@ -629,6 +631,46 @@ pub(crate) fn read_postings(packed: &str) -> Result<Vec<Posting>, StoreError> {
         Ok(Posting { account, amount: Amount::minor(amount) })
     };
     postings.into_iter().map(posting).collect()
+}
+
+/// Line and units of each line; number, company, its code and address of each track; telephone number.
+type PackedParcel = (Vec<(Id, u32)>, Vec<(String, String, String, String)>, String);
+
+pub(crate) fn pack_parcel(parcel: &Parcel) -> String {
+    let units: Vec<(Id, u32)> = parcel.units.iter().map(|units| (units.line, units.quantity)).collect();
+    let track = |track: &Track| {
+        let Track { number, company, company_code, url } = track.clone();
+        (number, company, company_code, url)
+    };
+    let packed: PackedParcel =
+        (units, parcel.tracking.tracks.iter().map(track).collect(), parcel.tracking.phone.clone());
+    write(&packed)
+}
+
+pub(crate) fn read_parcel(packed: &str) -> Result<(Vec<ParcelUnits>, Tracking), StoreError> {
+    let (units, tracks, phone): PackedParcel = read("parcels.body", packed)?;
+    let units = units.into_iter().map(|(line, quantity)| ParcelUnits { line, quantity });
+    let track = |(number, company, company_code, url)| Track { number, company, company_code, url };
+    Ok((units.collect(), Tracking { tracks: tracks.into_iter().map(track).collect(), phone }))
+}
+
+/// Channel, name, the provider's id, message and error code; whether it was a test; number, month, year, first and
+/// last name and both answers of a card, left out where nothing is known of one.
+type PackedTransaction = ([String; 5], bool, Option<[String; 7]>);
+
+pub(crate) fn pack_transaction(transaction: &Transaction) -> String {
+    let Transaction { channel, name, trade_id, message, error_code, test, card, .. } = transaction.clone();
+    let Card { number, month, year, first_name, last_name, avs, cvv } = card;
+    let card = [number, month, year, first_name, last_name, avs, cvv];
+    let card = Some(card).filter(|texts| texts.iter().any(|text| !text.is_empty()));
+    let packed: PackedTransaction = ([channel, name, trade_id, message, error_code], test, card);
+    write(&packed)
+}
+
+pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card), StoreError> {
+    let (texts, test, card): PackedTransaction = read("transactions.body", packed)?;
+    let [number, month, year, first_name, last_name, avs, cvv] = card.unwrap_or_default();
+    Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }))
 }
 
 fn write(value: &impl Serialize) -> String {

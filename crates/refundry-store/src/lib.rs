@@ -25,6 +25,7 @@ mod migrate;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;
+pub mod parcels;
 mod pool;
 mod postgres;
 mod recent;
@@ -33,6 +34,7 @@ pub mod series;
 mod sqlite;
 pub mod stores;
 pub mod tokens;
+pub mod transactions;
 mod tx;
 
 use std::path::PathBuf;

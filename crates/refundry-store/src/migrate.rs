@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
         then: Some(|tx| orders::index_payments(tx).and_then(|()| refunds::adopt_parked(tx))),
     },
     Migration { version: 5, name: "series", sql: include_str!("../migrations/0005_series.sql"), then: None },
+    Migration { version: 6, name: "parcels", sql: include_str!("../migrations/0006_parcels.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use refundry_core::balances::Facts;
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
@@ -19,7 +18,7 @@ use refundry_dialects::{
 use refundry_engine::accept::{Accepted, AnnotateFault, Job, Outcome, Pass, RequestKey};
 use refundry_engine::by_hand::{HandFault, RetryAsk};
 use refundry_engine::intake::{ChangeFault, How, Taken};
-use refundry_engine::read::{Quoted, Refunded};
+use refundry_engine::read::{Quoted, Refunded, Shown};
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{LaneError, StoreError, refunds, stores, tokens};
@@ -147,10 +146,10 @@ impl App {
             Call::OrderWithRefunds { order } => {
                 let text = order.text.clone();
                 let found = self.read(caller, move |e| read::order_with_refunds(e.store(), store, &order)).await?;
-                let Refunded { facts, document, refunds } = found.ok_or(Refusal::OrderUnknown(text))?;
-                let seen = |refund| view(caller, refund, Arc::clone(&facts.order));
+                let Refunded { order, refunds } = found.ok_or(Refusal::OrderUnknown(text))?;
+                let seen = |refund| view(caller, refund, Arc::clone(&order.facts.order));
                 let refunds = refunds.into_iter().map(seen).collect();
-                Ok(Reply::OrderWithRefunds { order: Box::new(OrderView { facts, document }), refunds })
+                Ok(Reply::OrderWithRefunds { order: Box::new(order_view(order)), refunds })
             }
             Call::AnnotateRefund { refund, metadata } => {
                 let text = refund.text.clone();
@@ -183,11 +182,11 @@ impl App {
             Call::GetOrder { order } => {
                 let text = order.text.clone();
                 let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
-                Ok(Reply::Order { order: order_view(found, text)?, created: false })
+                Ok(Reply::Order { order: known_order(found, text)?, created: false })
             }
             Call::ListOrders(query) => {
                 let (found, has_more) = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
-                let orders = found.into_iter().map(|facts| OrderView { facts, document: String::new() }).collect();
+                let orders = found.into_iter().map(|facts| OrderView::bare(facts)).collect();
                 Ok(Reply::Orders { orders, has_more })
             }
             Call::PutOrder(intake) => {
@@ -291,7 +290,7 @@ impl App {
                 Ok((order, e.store().read(|tx| refunds::get(tx, store, id))?))
             })
             .await?;
-        Ok((settled.unwrap_or_else(|| refund.clone()), order_view(order, String::new())?))
+        Ok((settled.unwrap_or_else(|| refund.clone()), known_order(order, String::new())?))
     }
 
     /// Waits until a refund is settled, or time is up.
@@ -353,7 +352,7 @@ impl App {
     async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {
         let text = reference.text.clone();
         let found = self.blocking(move |e| read::order(e.store(), store, &reference)).await?;
-        order_view(found, text)
+        known_order(found, text)
     }
 
     async fn changed(&self, store: i64, outcome: Outcome) -> Result<Reply, Refusal> {
@@ -574,9 +573,13 @@ fn change_refused(fault: ChangeFault) -> Refusal {
     }
 }
 
-fn order_view(found: Option<(Facts, String)>, named: String) -> Result<Box<OrderView>, Refusal> {
-    let (facts, document) = found.ok_or(Refusal::OrderUnknown(named))?;
-    Ok(Box::new(OrderView { facts, document }))
+fn known_order(found: Option<Shown>, named: String) -> Result<Box<OrderView>, Refusal> {
+    found.map(|order| Box::new(order_view(order))).ok_or(Refusal::OrderUnknown(named))
+}
+
+fn order_view(order: Shown) -> OrderView {
+    let Shown { facts, document, parcels } = order;
+    OrderView { facts, document, parcels }
 }
 
 fn by_number(id: Id) -> Reference {

@@ -4,6 +4,7 @@ mod book;
 mod edges;
 mod last_units;
 mod limited;
+mod parcels;
 mod properties;
 mod random;
 mod rank;

@@ -449,7 +449,7 @@ fn send(facts: &mut Facts, body: &str) -> (u16, Value) {
 fn vector(rest: &str, expected: Result<(&str, &str, &str), (&str, &str)>) {
     let mut facts = published();
     let (status, body) = send(&mut facts, &format!(r#"{{"orderId":"5823594809","currency":"USD",{rest}}}"#));
-    let order = OrderView { facts, document: String::new() };
+    let order = OrderView::bare(facts);
     let get = Endpoint::GetOrder { order: "5823594809".to_owned() };
     let answer = encode(&get, &request(&[], "", b""), &Reply::Order { order: Box::new(order), created: false });
     let order: Value = serde_json::from_slice(&answer.body).expect("JSON");

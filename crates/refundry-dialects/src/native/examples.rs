@@ -134,7 +134,7 @@ pub(super) fn quote() -> Value {
 
 /// The order after the refund.
 pub(super) fn order() -> Value {
-    value(&orders::order(&OrderView { facts: refunded().1, document: ORDER.to_owned() }))
+    value(&orders::order(&OrderView { facts: refunded().1, document: ORDER.to_owned(), parcels: Vec::new() }))
 }
 
 /// A page of orders.

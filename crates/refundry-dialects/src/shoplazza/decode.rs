@@ -133,7 +133,7 @@ pub(super) fn reason(request: &Request<'_>) -> Result<String, Malformed> {
     if body.is_null() { Ok(String::new()) } else { Fields::root(&body)?.text_or_empty("reason", NOTE_CHARS_MAX) }
 }
 
-fn is_blank(body: &[u8]) -> bool {
+pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 

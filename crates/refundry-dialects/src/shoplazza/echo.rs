@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::document;
 use super::encode::{object, price, times};
-use super::own_or_ours;
+use super::parcels::of_order as parcels_of_order;
 use super::state::{financial_status, fulfillment_status, line_fulfillment_status, refund_status};
+use super::{Version, own_or_ours};
 use crate::text::rfc3339_seconds;
 use crate::wire::OrderView;
 
@@ -25,13 +26,16 @@ pub(super) fn legacy_order(view: &OrderView) -> Value {
         Some("authorized") => Some("waiting"),
         _ => None,
     };
+    if let Some(Value::Array(parcels)) = order.get_mut("fulfillments") {
+        parcels.extend(parcels_of_order(Version::V202201, view));
+    }
     if let (Some(order), Some(former)) = (order.as_object_mut(), former) {
         order.insert("financial_status".to_owned(), former.into());
     }
     order
 }
 
-/// The same with the states of all versions.
+/// The same with the states of all versions, and without the parcels that were made here.
 pub(super) fn shown_order(view: &OrderView) -> Value {
     let facts = &view.facts;
     let mut order = object(of_facts(facts));
@@ -521,6 +525,11 @@ fn overlay_life(object: &mut Map<String, Value>, facts: &Facts) {
         if let Some(ms) = ms {
             object.insert(key.to_owned(), rfc3339_seconds(ms).into());
         }
+    }
+    if let Some(payment) = primary(&facts.order).filter(|payment| payment.external_id.is_none()) {
+        // It was made here, so the document knows nothing of it, or only what was meant to be.
+        object.insert("payment_method".to_owned(), payment.method.as_str().into());
+        object.insert("payment_line".to_owned(), payment_line(&facts.order));
     }
     if !life.cancel_reason.is_empty() {
         object.insert("cancel_reason".to_owned(), life.cancel_reason.as_str().into());

@@ -116,7 +116,7 @@ fn alone(refund: &Refund, order: &Arc<Order>) -> OrderView {
             }
         }
     }
-    OrderView { facts: Facts::new(Arc::clone(order), balances), document: String::new() }
+    OrderView::bare(Facts::new(Arc::clone(order), balances))
 }
 
 /// Prints an amount of the order's currency: two decimals, or as many as the currency has.

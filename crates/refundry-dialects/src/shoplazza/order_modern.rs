@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::echo::{additional_prices, config, primary, shown_order, stored_order};
 use super::encode::{object, price};
+use super::parcels::of_order as parcels_of_order;
 use super::shape::{fit, fit_any};
 use super::state::line_fulfillment_status;
 use super::{Version, own_or_ours, print_id};
@@ -55,7 +56,7 @@ pub(super) fn modern_order(version: Version, view: &OrderView) -> Value {
         "location_line": location_line(facts, &stored),
         "additional_prices": charges(facts, &stored),
         "line_items": (0..facts.order.lines.len()).map(|i| line(version, facts, i, &stored)).collect::<Vec<_>>(),
-        "fulfillments": parcels(version, facts, &stored),
+        "fulfillments": parcels(version, view, &stored),
         "config": config_of(&facts.order, &stored),
     });
     order.extend(object(own));
@@ -244,8 +245,14 @@ fn charges(facts: &Facts, stored: &Value) -> Vec<Value> {
     charges.collect()
 }
 
+/// All line items as they are now.
+pub(super) fn lines(version: Version, view: &OrderView) -> Vec<Value> {
+    let stored = stored_order(view).map_or(Value::Null, Value::Object);
+    (0..view.facts.order.lines.len()).map(|index| line(version, &view.facts, index, &stored)).collect()
+}
+
 /// A line item as it is now.
-pub(super) fn line(version: Version, facts: &Facts, index: usize, stored: &Value) -> Value {
+fn line(version: Version, facts: &Facts, index: usize, stored: &Value) -> Value {
     let order = &facts.order;
     let Some(sold) = order.lines.get(index) else { return Value::Null };
     let goods = order.goods(index);
@@ -298,10 +305,11 @@ fn stored_line<'a>(stored: &'a Value, id: &str, index: usize) -> Option<&'a Valu
     lines.iter().find(same).or_else(|| lines.get(index).filter(|line| line.get("id").is_none()))
 }
 
-/// Parcels that came with the document.
-fn parcels(version: Version, facts: &Facts, stored: &Value) -> Vec<Value> {
-    let parcels = stored.get("fulfillments").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    parcels.iter().map(|parcel| stored_parcel(version, facts, stored, parcel)).collect()
+/// Parcels that came with the document, and those that were made here.
+fn parcels(version: Version, view: &OrderView, stored: &Value) -> Vec<Value> {
+    let known = stored.get("fulfillments").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let known = known.iter().map(|parcel| stored_parcel(version, &view.facts, stored, parcel));
+    known.chain(parcels_of_order(version, view)).collect()
 }
 
 fn stored_parcel(version: Version, facts: &Facts, stored: &Value, parcel: &Value) -> Value {

@@ -81,14 +81,19 @@ fn payment_lines<'a>(reader: &Reader<'a>) -> Result<Vec<Reader<'a>>, IntakeFault
 }
 
 fn kind_of(line: &Reader<'_>) -> Result<PaymentKind, IntakeFault> {
-    let names = [line.text("payment_channel")?.to_lowercase(), line.text("payment_method")?.to_lowercase()];
+    Ok(kind_named(&line.text("payment_channel")?, &line.text("payment_method")?))
+}
+
+/// What a payment is, by its channel and method.
+pub(super) fn kind_named(channel: &str, method: &str) -> PaymentKind {
+    let names = [channel.to_lowercase(), method.to_lowercase()];
     let is = |wanted: &[&str]| names.iter().any(|name| wanted.contains(&name.as_str()));
-    Ok(match () {
+    match () {
         () if is(&["gift_card", "giftcard"]) => PaymentKind::GiftCard,
         () if is(&["cod", "cash_on_delivery"]) => PaymentKind::CashOnDelivery,
         () if is(&OUTSIDE) => PaymentKind::Custom,
         () => PaymentKind::Online,
-    })
+    }
 }
 
 fn payment(reader: &Reader<'_>, order: &Order, line: &Reader<'_>) -> Result<Payment, IntakeFault> {

@@ -17,7 +17,7 @@ use crate::wire::{Refusal, Response, Scope};
 
 /// What kind of no it is; each has one status and, in modern versions, one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// The request cannot be read.
     Malformed,
     /// It can be read, and asks for what is not to be had.
@@ -30,6 +30,9 @@ enum Kind {
 
 /// The seed's text for an order that cannot go through after-sales.
 const NOT_IN_AFTER_SALES: &str = "After-sales is not included in current order.";
+
+/// The documented text for what the state of an order or parcel does not allow.
+pub(super) const NOT_NOW: &str = "Operation not allowed in current state";
 
 /// Writes a refusal; without an endpoint, the version in the path decides the shape.
 pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal) -> Response {
@@ -62,8 +65,11 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
         Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => {
-            let text = "Operation not allowed in current state";
-            if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
+            if modern {
+                say(modern, Kind::Invalid, NOT_NOW)
+            } else {
+                plain(modern, 406, NOT_NOW, "", NOT_NOW)
+            }
         }
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
@@ -269,7 +275,7 @@ fn payment_limited(payment: &str, limit: PaymentLimit, asked: Amount, currency: 
     }
 }
 
-fn print(amount: Amount, currency: Currency) -> String {
+pub(super) fn print(amount: Amount, currency: Currency) -> String {
     amount.to_decimal(currency, currency.exponent().max(2))
 }
 
@@ -327,7 +333,7 @@ fn scope_name(scope: Scope) -> &'static str {
 }
 
 /// What is asked is refused as a whole, in the shape and with the status of the generation.
-fn say(modern: bool, kind: Kind, message: &str) -> Response {
+pub(super) fn say(modern: bool, kind: Kind, message: &str) -> Response {
     match (modern, kind) {
         (true, Kind::NotFound) => enveloped(404, "NotFound", message),
         (true, Kind::Malformed | Kind::Invalid | Kind::NotInAfterSales) => enveloped(400, "InvalidParameter", message),
@@ -339,11 +345,11 @@ fn say(modern: bool, kind: Kind, message: &str) -> Response {
     }
 }
 
-fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
+pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
 }
 
-fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
+pub(super) fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
     if modern { enveloped(status, code, message) } else { errors(status, legacy) }
 }
 

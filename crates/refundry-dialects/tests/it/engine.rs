@@ -23,6 +23,8 @@ use refundry_dialects::{
     TokenView, Wait, rate, refuse, route, token,
 };
 
+mod parcels;
+
 use crate::payouts::Till;
 use crate::{intake, lists};
 
@@ -50,6 +52,7 @@ pub(crate) struct Engine {
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
+    yard: parcels::Yard,
 }
 
 /// What became of a request.
@@ -75,12 +78,13 @@ impl Engine {
             stores: Vec::new(),
             tokens: Vec::new(),
             till: Till::default(),
+            yard: parcels::Yard::default(),
         }
     }
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
-        self.orders.push(OrderView { facts: Facts::fresh(order), document: String::new() });
+        self.orders.push(OrderView::bare(Facts::fresh(order)));
     }
 
     pub(crate) fn next_id(&mut self) -> Id {
@@ -186,7 +190,7 @@ impl Engine {
             Call::RetryRefund { refund, to } => self.retry(&refund, &to, request),
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
-            Call::Parcels(call) => match *call {},
+            Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
             Call::Cases(call) => match *call {},
             Call::Hooks(call) => match *call {},
             Call::Stock(call) => match *call {},

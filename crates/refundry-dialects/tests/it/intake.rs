@@ -46,7 +46,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
         refunds_added = true;
     }
 
-    let view = OrderView { facts, document };
+    let view = OrderView { facts, document, parcels: Vec::new() };
     match known {
         None => {
             engine.orders.push(view);

@@ -83,7 +83,7 @@ fn everything(shop: &Shop) -> Vec<(Refund, Arc<Order>)> {
         let order = shop.facts(id).order;
         let of_order = store.read(|tx| refunds::of_order(tx, shop.tenant, id)).unwrap();
         let seen = read::order_with_refunds(store, shop.tenant, &named_order(&order)).unwrap().unwrap();
-        assert_eq!((seen.facts.order.id, &seen.refunds), (id, &of_order));
+        assert_eq!((seen.order.facts.order.id, &seen.refunds), (id, &of_order));
         let first = store.read(|tx| refunds::first_of_order(tx, shop.tenant, id, 2)).unwrap();
         assert_eq!(first, of_order[..of_order.len().min(2)]);
         all.extend(of_order.into_iter().map(|refund| (refund, Arc::clone(&order))));

@@ -7,7 +7,7 @@ use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Status};
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::read;
+use refundry_engine::read::{self, Shown};
 use refundry_engine::shop::{ShopAsk, ShopDone, ShopNo};
 
 use crate::shop::{Backend, Build, Shop, amount, dec, everything, number, order};
@@ -61,7 +61,7 @@ fn orders_are_numbered_one_after_the_other(on: Backend) {
     // The third is somebody's already.
     assert_eq!(numbers.collect::<Vec<_>>(), ["SPZ00000001", "SPZ00000002", "SPZ00000004"]);
     let found = read::order_by_number(shop.engine.store(), shop.tenant, "SPZ00000002").unwrap();
-    let (facts, document) = found.unwrap();
+    let Shown { facts, document, .. } = found.unwrap();
     assert_eq!((facts.order.charged().get(), facts.order.captured()), (2_500, Amount::ZERO));
     assert_eq!(document, r#"{"order":{"note":"a"}}"#);
     assert_eq!(shop.create(facts.order.id, everything()).err(), Some(Rejection::OrderUnpaid));
@@ -131,7 +131,7 @@ fn texts_of_an_order_are_merged_into_its_document(on: Backend) {
     for outcome in shop.together(&[job(r#"{"order":{"tags":"x"}}"#), job(r#"{"order":{"note":null,"by":{"a":1}}}"#)]) {
         assert!(matches!(outcome.unwrap(), Outcome::Shop(Ok(_))));
     }
-    let (facts, document) = read::order(shop.engine.store(), shop.tenant, &number(id)).unwrap().unwrap();
+    let Shown { facts, document, .. } = read::order(shop.engine.store(), shop.tenant, &number(id)).unwrap().unwrap();
     assert_eq!(document, r#"{"order":{"by":{"a":1},"tags":"x"}}"#);
     assert_eq!(facts.balances.refunds, 0);
     shop.assert_clean();

@@ -30,6 +30,7 @@ mod last_units;
 mod lists;
 mod made;
 mod pairs;
+mod parcels;
 mod payouts;
 mod shop;
 mod told_twice;

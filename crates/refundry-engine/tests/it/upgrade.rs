@@ -80,6 +80,9 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.execute(update, &[store.into(), order.into(), older.into()])?;
     }
     for sql in [
+        "DROP TABLE series",
+        "DROP TABLE parcels",
+        "DROP TABLE transactions",
         "DROP TABLE disputes",
         "DROP TABLE payment_references",
         "DROP TABLE inbox",

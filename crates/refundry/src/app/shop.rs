@@ -9,7 +9,7 @@ use refundry_engine::read;
 use refundry_engine::shop::{ShopAsk, ShopNo};
 use refundry_engine::tenants::Caller;
 
-use super::{App, by_number, mismatch, order_view, written};
+use super::{App, by_number, known_order, mismatch, written};
 
 impl App {
     pub(super) async fn run_on_shop(&self, caller: &Arc<Caller>, call: ShopCall) -> Result<ShopReply, Refusal> {
@@ -18,12 +18,12 @@ impl App {
             ShopCall::Get { order } => {
                 let text = order.text.clone();
                 let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
-                return Ok(ShopReply::Order(shown(order_view(found, text.clone())?, text)?));
+                return Ok(ShopReply::Order(shown(known_order(found, text.clone())?, text)?));
             }
             ShopCall::ByNumber { number } => {
                 let text = number.clone();
                 let found = self.read(caller, move |e| read::order_by_number(e.store(), store, &number)).await?;
-                return Ok(ShopReply::Order(shown(order_view(found, text.clone())?, text)?));
+                return Ok(ShopReply::Order(shown(known_order(found, text.clone())?, text)?));
             }
             ShopCall::List(_) | ShopCall::Count(_) => return Err(mismatch()),
             ShopCall::Create { draft, document, numbering } => {

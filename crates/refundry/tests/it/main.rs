@@ -29,6 +29,7 @@ mod faults;
 mod harness;
 mod import;
 mod limits;
+mod parcels;
 mod payouts;
 mod readme;
 mod reconcile;

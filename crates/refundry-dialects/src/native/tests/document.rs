@@ -188,7 +188,7 @@ fn answers_stand_in_the_order_of_the_alphabet() {
     let allocation = refund.allocations.first_mut().expect("an allocation");
     allocation.shop = Some(answers::ShopNetTax { currency: "USD", net: zero(), tax: zero() });
     check(&answers::Page { data: vec![refund], next_cursor: Some("cd_1_2".to_owned()) });
-    let mut order = orders::order(&OrderView { facts: facts.clone(), document: String::new() });
+    let mut order = orders::order(&OrderView::bare(facts.clone()));
     order.shop = Some(answers::ShopMoney { currency: "USD".to_owned(), rate: "1".to_owned() });
     order.tip = Some(answers::Tip { left: answers::NetTax { net: zero(), tax: zero() }, net: zero(), tax: zero() });
     let own = answers::OwnMoney { captured: zero(), currency: "USD".to_owned(), left: zero() };

@@ -29,7 +29,7 @@ impl Engine {
                 let number = format!("{}{:0width$}", numbering.prefix, self.orders.len() + 1, width = numbering.digits);
                 let put = Intake { order: Order { number, ..order }, refunds: Vec::new(), document };
                 let (index, _) = intake::take_in(self, put).map_err(|fault| Refusal::Intake(Box::new(fault)))?;
-                Ok(ShopReply::Order(Box::new(self.orders[index].clone())))
+                Ok(ShopReply::Order(self.view_of(index)))
             }
             ShopCall::Get { order } => Ok(self.shown(self.living(&order)?)),
             ShopCall::ByNumber { number } => {
@@ -78,7 +78,7 @@ impl Engine {
     }
 
     fn shown(&self, index: usize) -> ShopReply {
-        ShopReply::Order(Box::new(self.orders[index].clone()))
+        ShopReply::Order(self.view_of(index))
     }
 }
 
@@ -86,7 +86,8 @@ fn refused(fault: ShopFault) -> Refusal {
     Refusal::Shop(Box::new(fault))
 }
 
-fn patch(view: &mut OrderView, patch: &str) {
+/// Merges a patch into the document.
+pub(super) fn patch(view: &mut OrderView, patch: &str) {
     let read = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
     let mut document = read(&view.document);
     merge(&mut document, read(patch));

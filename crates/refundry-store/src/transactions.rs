@@ -1,0 +1,68 @@
+//! Transactions: what happened to the payments of an order, as it was told.
+
+use refundry_core::money::{Amount, Currency};
+use refundry_core::order::Id;
+use refundry_core::paying::{Transaction, TransactionKind, TransactionState};
+
+use crate::codec;
+use crate::orders::id;
+use crate::{Row, StoreError, Tx, Value, number};
+
+/// Adds transactions.
+pub fn insert(tx: &mut Tx<'_>, store: i64, rows: &[Transaction]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 10]> = Vec::with_capacity(rows.len());
+    for row in rows {
+        params.push([
+            store.into(),
+            number(row.order)?,
+            number(row.id)?,
+            row.payment.map(number).transpose()?.into(),
+            row.kind.code().into(),
+            row.state.code().into(),
+            row.amount.get().into(),
+            row.currency.code().into(),
+            row.created_ms.into(),
+            codec::pack_transaction(row).into(),
+        ]);
+    }
+    tx.write_many(INSERT, &params)
+}
+
+/// The transactions of an order, oldest first.
+pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Transaction>, StoreError> {
+    tx.query(OF_ORDER, &[store.into(), number(order)?], |row| transaction(order, row))
+}
+
+fn transaction(order: Id, row: &Row<'_>) -> Result<Transaction, StoreError> {
+    let broken = |wanted: &str| StoreError::defect(format!("a column of transactions should hold {wanted}"));
+    let payment = match row.opt_int(1)? {
+        Some(_) => Some(id(row, 1)?),
+        None => None,
+    };
+    let (texts, test, card) = codec::read_transaction(&row.text(7)?)?;
+    let [channel, name, trade_id, message, error_code] = texts;
+    Ok(Transaction {
+        id: id(row, 0)?,
+        order,
+        payment,
+        kind: TransactionKind::parse(&row.text(2)?).ok_or_else(|| broken("a kind"))?,
+        state: TransactionState::parse(&row.text(3)?).ok_or_else(|| broken("a state"))?,
+        amount: Amount::minor(row.int(4)?),
+        currency: Currency::parse(&row.text(5)?).ok_or_else(|| broken("a currency"))?,
+        channel,
+        name,
+        trade_id,
+        message,
+        error_code,
+        test,
+        card,
+        created_ms: row.int(6)?,
+    })
+}
+
+const INSERT: &str = "
+    INSERT INTO transactions (store, order_id, id, payment_id, kind, state, amount, currency, created_ms, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const OF_ORDER: &str = "
+    SELECT id, payment_id, kind, state, amount, currency, created_ms, body FROM transactions
+    WHERE store = ?1 AND order_id = ?2 ORDER BY id";
