@@ -1,4 +1,5 @@
-//! A list of every key that a platform documents, read and asked: what a call takes and how it is answered, per version.
+//! A list of every key that a platform documents, read and asked: what a call takes and how it is answered, in each
+//! version.
 //!
 //! The list is a file beside the dialect, whose head says how it is read. Answers are checked against it, and the
 //! platform's OpenAPI documents are made of it, so that there is one place where a key stands.
@@ -146,7 +147,8 @@ impl List {
         self.trees(method, path, version, kind).into_iter().next()
     }
 
-    /// As [`Self::tree`], with what is listed for all calls behind what is listed for this one: a refusal may be either.
+    /// As [`Self::tree`], with what is listed for all calls behind what is listed for this one: a refusal may be
+    /// either.
     pub fn trees(&self, method: &str, path: &str, version: &str, kind: Kind) -> Vec<Tree> {
         let fits = |title: &str| {
             let (known, pattern) = title.split_once(' ').unwrap_or((title, ""));

@@ -13,8 +13,8 @@ use crate::keys::{Kind, Tree};
 use crate::wire::Response;
 
 /// What every document says of the API as a whole.
-const DESCRIPTION: &str = "Orders and their refunds, as Shoplazza's Open API has them. Amounts are decimal texts. A key \
-    or a parameter that is not known is read over, `null` counts as left out.";
+const DESCRIPTION: &str = "Orders and their refunds, as Shoplazza's Open API has them. Amounts are decimal texts. A \
+    key or a parameter that is not known is read over, `null` counts as left out.";
 
 /// Schemas that operations share, by name, as they are met.
 type Shared = Map<String, Value>;
@@ -24,8 +24,12 @@ pub fn document(version: &str) -> Value {
     let mut shared = Shared::new();
     let mut paths = Map::new();
     for operation in OPERATIONS.iter().filter(|operation| operation.is_routed(version)) {
-        let item = paths.entry(operation.path).or_insert_with(|| json!({}));
-        item[operation.method.to_lowercase()] = described(operation, version, &mut shared);
+        // Paths that differ in the names of their parameters only are one; the first row names them.
+        let is_same = |first: &&Operation| first.path_with("", "{}") == operation.path_with("", "{}");
+        let first = OPERATIONS.iter().filter(|first| first.is_routed(version)).find(is_same);
+        let path = first.map_or(operation.path, |first| first.path);
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[operation.method.to_lowercase()] = described(operation, path, version, &mut shared);
     }
     let name = if version.is_empty() { "none" } else { version };
     let security = json!({"type": "apiKey", "in": "header", "name": "Access-Token"});
@@ -44,7 +48,7 @@ pub(super) fn response(version: Version) -> Response {
     Response::json(200, &document(version.code()))
 }
 
-fn described(operation: &Operation, version: &str, shared: &mut Shared) -> Value {
+fn described(operation: &Operation, shown: &str, version: &str, shared: &mut Shared) -> Value {
     let Operation { method, path, scope, about, .. } = operation;
     let words = path.split(['/', '{', '}']).filter(|word| !word.is_empty());
     let id: Vec<String> = std::iter::once(method.to_lowercase()).chain(words.map(str::to_owned)).collect();
@@ -55,7 +59,7 @@ fn described(operation: &Operation, version: &str, shared: &mut Shared) -> Value
         "description": format!("Needs {needs}."),
         "responses": responses(operation, version, shared),
     });
-    let mut parameters: Vec<Value> = path.split('/').filter_map(path_parameter).collect();
+    let mut parameters: Vec<Value> = shown.split('/').filter_map(path_parameter).collect();
     if let Some(asked) = keys().tree(method, path, version, Kind::Request) {
         if matches!(*method, "GET" | "DELETE") {
             let is_modern = Version::parse(version).is_some_and(Version::is_modern);
@@ -110,7 +114,10 @@ fn responses(operation: &Operation, version: &str, shared: &mut Shared) -> Value
     };
     let (answer, refusal) = (trees(Kind::Answer), trees(Kind::Refusal));
     let headers = json!({"Request-Id": {"required": true, "schema": {"type": "string"}}});
-    let response = |about: &str, schema: &Value| json!({"description": about, "headers": headers, "content": {"application/json": {"schema": schema}}});
+    let response = |about: &str, schema: &Value| {
+        let content = json!({"application/json": {"schema": schema}});
+        json!({"description": about, "headers": headers, "content": content})
+    };
     let mut responses = Map::new();
     responses.insert("200".to_owned(), response("Done", &answer));
     for status in operation.refusals(version) {

@@ -32,4 +32,6 @@ mod limits;
 mod payouts;
 mod readme;
 mod reconcile;
+mod schemathesis;
+mod shoplazza_keys;
 mod together;
