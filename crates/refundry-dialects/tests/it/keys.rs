@@ -6,7 +6,7 @@ use std::path::Path;
 
 use refundry_dialects::keys::{self, Kind, List};
 use refundry_dialects::shoplazza;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::golden::{Section, parse};
 
@@ -111,4 +111,30 @@ fn a_list_tells_what_an_answer_lacks_and_has_too_much() {
         let found = List::read(wrong).map(|_| ()).unwrap_err();
         assert!(found.contains(told), "{wrong:?}: {found}");
     }
+}
+
+#[test]
+fn an_answer_is_checked_as_what_its_status_says() {
+    let list = List::read(
+        "# POST /things · L · answer\nid string\n\n# POST /things · L · refusal\nerrors object\n\n\
+         # GET /things/{id} · L · answer\nid string\n\n# * * · L · refusal\nerror string\n",
+    )
+    .unwrap();
+    let faults = |call: &str, status, body: Value| {
+        let (method, path) = call.split_once(' ').unwrap();
+        list.check("2022-01", method, path, status, &body).join("; ")
+    };
+    assert_eq!(faults("POST /things", 200, json!({"id": "1"})), "");
+    assert_eq!(faults("POST /things", 200, json!({"errors": {}})), "id is missing; errors is not listed");
+    // A refusal of its own, or one that any call may be given.
+    assert_eq!(faults("POST /things", 422, json!({"errors": {}})), "");
+    assert_eq!(faults("POST /things", 401, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /things/7", 401, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /things/7", 401, json!({"errors": {}})), "error is missing; errors is not listed");
+    assert_eq!(faults("GET /nothing", 404, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /nothing", 200, json!({"id": "1"})), "GET /nothing of `2022-01` is not listed");
+    assert_eq!(keys::version_of("/openapi"), None);
+    assert_eq!(keys::version_of("/openapi/2099-01/things"), None);
+    assert_eq!(keys::version_of("/openapi/things.json"), Some(("", "/things")));
+    assert_eq!(keys::version_of("/openapi/2022-01/things/"), Some(("2022-01", "/things")));
 }
