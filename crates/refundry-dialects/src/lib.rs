@@ -19,6 +19,7 @@ pub mod body;
 pub mod cases;
 pub mod digital_river;
 pub mod hooks;
+pub mod keys;
 pub mod native;
 pub mod parcels;
 pub mod payouts;

@@ -9,10 +9,13 @@
 //! <https://www.shoplazza.dev/reference/refund-record-list> (Refund List),
 //! <https://www.shoplazza.dev/api/202506/order-refund-record-create> (Create Order's Refund Record).
 
+use std::sync::LazyLock;
+
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::order::{Id, Order, Reference};
 use serde_json::Value;
 
+use crate::keys::List;
 use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
@@ -24,6 +27,8 @@ mod echo;
 mod encode;
 pub mod hooks;
 mod list;
+mod openapi;
+pub mod operations;
 mod order;
 mod order_modern;
 pub mod orders;
@@ -38,7 +43,14 @@ pub mod stock;
 #[cfg(test)]
 mod tests;
 
+pub use openapi::document;
 pub use state::{financial_status, fully_refunded, refund_status};
+
+/// The list of all keys of this API, `keys.txt`.
+pub fn keys() -> &'static List {
+    static LIST: LazyLock<List> = LazyLock::new(|| List::read(include_str!("keys.txt")).unwrap_or_default());
+    &LIST
+}
 
 /// What the platform takes: two calls a second from an app, 20 from all apps of a store, after a burst.
 pub const RATE: Rate = Rate {
@@ -98,6 +110,8 @@ pub enum Endpoint {
     Hooks(Version, hooks::Endpoint),
     /// Goods in stock, and the shop.
     Stock(Version, stock::Endpoint),
+    /// The OpenAPI document: `GET /openapi/{version}/openapi.json`. The platform has no such path.
+    Document(Version),
 }
 
 impl Endpoint {
@@ -113,7 +127,8 @@ impl Endpoint {
             | Self::Parcels(version, _)
             | Self::Cases(version, _)
             | Self::Hooks(version, _)
-            | Self::Stock(version, _) => *version,
+            | Self::Stock(version, _)
+            | Self::Document(version) => *version,
         }
     }
 }
@@ -157,6 +172,21 @@ impl Version {
         }
     }
 
+    /// As the path names it; empty for a path without.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unversioned => "",
+            Self::V202001 => "2020-01",
+            Self::V202007 => "2020-07",
+            Self::V202107 => "2021-07",
+            Self::V202201 => "2022-01",
+            Self::V202407 => "2024-07",
+            Self::V202506 => "2025-06",
+            Self::V202601 => "2026-01",
+            Self::V202607 => "2026-07",
+        }
+    }
+
     /// Whether answers come in an envelope.
     pub fn is_modern(self) -> bool {
         self >= Self::V202407
@@ -171,6 +201,9 @@ impl Version {
 
 /// Names the endpoint of a method and path (without query).
 pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
+    if let Some(version) = document_of(path) {
+        return if method == "GET" { Routed::To(Endpoint::Document(version)) } else { Routed::MethodNotAllowed("GET") };
+    }
     let Some((version, path)) = below(path) else { return Routed::NotFound };
     let path: Vec<&str> = path.split('/').collect();
     // Literal names win over an order that happens to have one as its id, so orders themselves come last.
@@ -181,6 +214,14 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
         .or_else(|| stock::route(version, method, &path).map(|to| to.map(|e| Endpoint::Stock(version, e))))
         .or_else(|| orders::route(version, method, &path).map(|to| to.map(|e| Endpoint::Orders(version, e))))
         .unwrap_or(Routed::NotFound)
+}
+
+/// The version whose document a path names.
+fn document_of(path: &str) -> Option<Version> {
+    match path.strip_prefix("/openapi/")?.strip_suffix("openapi.json")? {
+        "" => Some(Version::Unversioned),
+        version => Version::parse(version.strip_suffix('/')?),
+    }
 }
 
 /// The version of a path, and what is below it.
@@ -238,6 +279,7 @@ pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
         Endpoint::Cases(_, endpoint) => Some(cases::scope(endpoint)),
         Endpoint::Hooks(_, endpoint) => Some(hooks::scope(endpoint)),
         Endpoint::Stock(_, endpoint) => Some(stock::scope(endpoint)),
+        Endpoint::Document(_) => None,
     }
 }
 
@@ -265,6 +307,7 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
         Endpoint::Stock(version, endpoint) => {
             stock::decode(endpoint, *version, request).map(|call| Call::Stock(Box::new(call)))
         }
+        Endpoint::Document(version) => Ok(Call::Ready(openapi::response(*version))),
     };
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }
@@ -285,7 +328,8 @@ pub fn warning(endpoint: &Endpoint, request: &Request<'_>) -> Option<&'static st
         | Endpoint::Parcels(..)
         | Endpoint::Cases(..)
         | Endpoint::Hooks(..)
-        | Endpoint::Stock(..) => None,
+        | Endpoint::Stock(..)
+        | Endpoint::Document(_) => None,
     }
 }
 

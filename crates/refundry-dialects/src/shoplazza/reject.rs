@@ -144,7 +144,8 @@ fn order_unknown(endpoint: Option<&Endpoint>, modern: bool) -> Response {
             | Endpoint::Parcels(..)
             | Endpoint::Cases(..)
             | Endpoint::Hooks(..)
-            | Endpoint::Stock(..),
+            | Endpoint::Stock(..)
+            | Endpoint::Document(_),
         )
         | None => not_found(modern, "Unable to find resource", "Order not found"),
     }
@@ -324,7 +325,8 @@ pub(super) fn invalid(modern: bool, message: &str) -> Response {
     say(modern, Kind::Invalid, message)
 }
 
-fn scope_name(scope: Scope) -> &'static str {
+/// The platform's word for a scope.
+pub(super) fn scope_name(scope: Scope) -> &'static str {
     match scope {
         Scope::ReadOrders => "read_order",
         Scope::WriteOrders => "write_order",

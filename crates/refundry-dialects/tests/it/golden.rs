@@ -23,6 +23,7 @@ use std::fmt::Write;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use refundry_core::decide::News;
 use refundry_core::order::Dialect;
@@ -36,20 +37,27 @@ use crate::{fixtures, words};
 const WRITE: &str = "REFUNDRY_GOLDEN";
 const RECORDED: &[&str] = &["call", "outcome", "response"];
 
-#[test]
-fn golden_files_tell_what_happens() {
-    let write = match std::env::var(WRITE) {
+/// Whether this run rewrites files.
+pub(crate) fn writes() -> bool {
+    match std::env::var(WRITE) {
         Ok(value) if value == "write" => true,
         Ok(value) => panic!("{WRITE} is `{value}`; the only value it can have is `write`"),
         Err(_) => false,
-    };
-    let mut faults = Vec::new();
-    for path in golden_paths() {
-        match path.and_then(|path| check(&path, write)) {
-            Ok(()) => {}
-            Err(fault) => faults.push(fault),
-        }
     }
+}
+
+/// What differs, once all files were played. Whoever reads goldens asks this first, and so reads what was written.
+pub(crate) fn played() -> &'static [String] {
+    static FAULTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let write = writes();
+        golden_paths().into_iter().filter_map(|path| path.and_then(|path| check(&path, write)).err()).collect()
+    });
+    &FAULTS
+}
+
+#[test]
+fn golden_files_tell_what_happens() {
+    let faults = played();
     let update = "to accept what the code does now: cargo xtask golden";
     assert!(faults.is_empty(), "golden files that differ: {}\n\n{}\n{update}", faults.len(), faults.join("\n"));
 }
@@ -248,7 +256,7 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
 pub(crate) struct Section<'a> {
     pub(crate) line: usize,
     pub(crate) word: &'a str,
-    rest: &'a str,
+    pub(crate) rest: &'a str,
     pub(crate) body: &'a str,
     text: &'a str,
 }

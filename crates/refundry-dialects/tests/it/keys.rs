@@ -1,15 +1,14 @@
 //! What goldens answer, against the list of every key that the platform documents: none missing, none renamed, none of
-//! another type, none beside them. The lists are `tests/keys/*.txt`; the head of each says how it is read.
-
-mod list;
+//! another type, none beside them. The list is `src/shoplazza/keys.txt`; its head says how it is read.
 
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use refundry_dialects::keys::{self, Kind, List};
+use refundry_dialects::shoplazza;
+use serde_json::{Value, json};
 
 use crate::golden::{Section, parse};
-use list::{Kind, List};
 
 /// The answers of a dialect's goldens: where, method, path, status, body.
 fn answers(dialect: &str) -> Vec<(String, String, String, u16, Value)> {
@@ -45,21 +44,15 @@ fn answer<'a>(section: &Section<'a>) -> (u16, Option<&'a str>) {
 
 #[test]
 fn shoplazzas_answers_have_the_documented_keys() {
-    let list = List::read(include_str!("../keys/shoplazza.txt")).unwrap();
+    crate::golden::played();
+    let list = shoplazza::keys();
     let (mut checked, mut faults) = (0, Vec::new());
     for (place, method, path, status, body) in answers("shoplazza") {
-        let kind = if status == 200 { Kind::Answer } else { Kind::Refusal };
         // No list is of a version that is not supported.
-        let Some((version, path)) = list::version_of(&path) else { continue };
-        match list.tree(&method, path, version, kind) {
-            Some(tree) => {
-                checked += 1;
-                tree.check(&body, "", &mut |fault| faults.push(format!("{place}: {fault}")));
-            }
-            // A path that leads nowhere has no answer; one that leads somewhere is listed.
-            None if kind == Kind::Refusal => {}
-            None => faults.push(format!("{place}: {method} {path} of `{version}` is not listed")),
-        }
+        let Some((version, path)) = keys::version_of(&path) else { continue };
+        checked += 1;
+        let found = list.check(version, &method, path, status, &body);
+        faults.extend(found.into_iter().map(|fault| format!("{place}: {fault}")));
     }
     assert!(faults.is_empty(), "{} of {checked} answers:\n{}", faults.len(), faults.join("\n"));
     assert!(checked > 100, "only {checked} answers were looked at");
@@ -118,4 +111,30 @@ fn a_list_tells_what_an_answer_lacks_and_has_too_much() {
         let found = List::read(wrong).map(|_| ()).unwrap_err();
         assert!(found.contains(told), "{wrong:?}: {found}");
     }
+}
+
+#[test]
+fn an_answer_is_checked_as_what_its_status_says() {
+    let list = List::read(
+        "# POST /things · L · answer\nid string\n\n# POST /things · L · refusal\nerrors object\n\n\
+         # GET /things/{id} · L · answer\nid string\n\n# * * · L · refusal\nerror string\n",
+    )
+    .unwrap();
+    let faults = |call: &str, status, body: Value| {
+        let (method, path) = call.split_once(' ').unwrap();
+        list.check("2022-01", method, path, status, &body).join("; ")
+    };
+    assert_eq!(faults("POST /things", 200, json!({"id": "1"})), "");
+    assert_eq!(faults("POST /things", 200, json!({"errors": {}})), "id is missing; errors is not listed");
+    // A refusal of its own, or one that any call may be given.
+    assert_eq!(faults("POST /things", 422, json!({"errors": {}})), "");
+    assert_eq!(faults("POST /things", 401, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /things/7", 401, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /things/7", 401, json!({"errors": {}})), "error is missing; errors is not listed");
+    assert_eq!(faults("GET /nothing", 404, json!({"error": "no"})), "");
+    assert_eq!(faults("GET /nothing", 200, json!({"id": "1"})), "GET /nothing of `2022-01` is not listed");
+    assert_eq!(keys::version_of("/openapi"), None);
+    assert_eq!(keys::version_of("/openapi/2099-01/things"), None);
+    assert_eq!(keys::version_of("/openapi/things.json"), Some(("", "/things")));
+    assert_eq!(keys::version_of("/openapi/2022-01/things/"), Some(("2022-01", "/things")));
 }

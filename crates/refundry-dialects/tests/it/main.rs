@@ -8,5 +8,6 @@ mod golden;
 mod intake;
 mod keys;
 mod lists;
+mod page;
 mod payouts;
 mod words;

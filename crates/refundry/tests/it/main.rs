@@ -33,5 +33,7 @@ mod parcels;
 mod payouts;
 mod readme;
 mod reconcile;
+mod schemathesis;
+mod shoplazza_keys;
 mod shoplazza_worked;
 mod together;

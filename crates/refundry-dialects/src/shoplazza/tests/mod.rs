@@ -16,6 +16,7 @@ use super::*;
 use crate::wire::{OrderView, RefundAnswer, RefundPage, RefundView};
 
 mod intake;
+mod operations;
 
 const FILES: [&str; 6] = [
     "two-lines-discount-added-tax",

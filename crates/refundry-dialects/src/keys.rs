@@ -1,4 +1,8 @@
-//! A list of keys, read and asked.
+//! A list of every key that a platform documents, read and asked: what a call takes and how it is answered, in each
+//! version.
+//!
+//! The list is a file beside the dialect, whose head says how it is read. Answers are checked against it, and the
+//! platform's OpenAPI documents are made of it, so that there is one place where a key stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -11,12 +15,18 @@ const MODERN: [&str; 4] = ["2024-07", "2025-06", "2026-01", "2026-07"];
 
 /// What a block is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// What is sent: the query of GET, HEAD and DELETE, the body of all others.
     Request,
+    /// The body of a success.
     Answer,
+    /// The body of a refusal.
     Refusal,
+    /// The body of a webhook.
     Delivery,
+    /// An object that stands in several places.
     Object,
+    /// What a text may be.
     Words,
 }
 
@@ -35,6 +45,7 @@ impl Kind {
 }
 
 /// A block.
+#[derive(Debug)]
 struct Block {
     /// `GET /orders/{id}`, a topic, or `@name`.
     title: String,
@@ -44,6 +55,7 @@ struct Block {
     words: BTreeSet<String>,
 }
 
+#[derive(Debug)]
 struct Line {
     number: usize,
     path: String,
@@ -54,37 +66,52 @@ struct Line {
 }
 
 /// All keys of a dialect.
-pub(super) struct List {
+#[derive(Debug, Default)]
+pub struct List {
     blocks: Vec<Block>,
 }
 
 /// What a value has to be.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tree {
-    shape: String,
-    optional: bool,
-    nullable: bool,
-    words: Option<BTreeSet<String>>,
-    keys: BTreeMap<String, Tree>,
+pub struct Tree {
+    /// The type as the list writes it: `string money`, `array`, `object free`, `@order`.
+    pub shape: String,
+    /// May be left out, or be missing.
+    pub optional: bool,
+    /// May be `null`.
+    pub nullable: bool,
+    /// All that a text may be.
+    pub words: Option<BTreeSet<String>>,
+    /// What stands below an object.
+    pub keys: BTreeMap<String, Tree>,
     /// Of an array, or of an object with keys of the merchant's own.
-    entry: Option<Box<Tree>>,
+    pub entry: Option<Box<Tree>>,
+    /// The block this is, key by key, without its `@`; `None` where anything was added.
+    pub name: Option<String>,
 }
 
-/// Version and path of a call, as lists have them.
-pub(super) fn version_of(path: &str) -> Option<(&'static str, &str)> {
-    let path = path.strip_prefix("/openapi")?;
+/// All versions, oldest first; the empty one is a path without.
+pub fn versions() -> impl Iterator<Item = &'static str> {
+    LEGACY.into_iter().chain(MODERN)
+}
+
+/// Version and path of a call, as lists have them; `None` for a path that is not below `/openapi`, or of an unknown
+/// version.
+pub fn version_of(path: &str) -> Option<(&'static str, &str)> {
+    let path = path.strip_prefix("/openapi").filter(|path| path.starts_with('/'))?;
     let path = path.trim_end_matches('/');
     let path = path.strip_suffix(".json").unwrap_or(path);
-    let (first, _) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+    let first = path.split('/').nth(1).unwrap_or_default();
     if !first.starts_with(|c: char| c.is_ascii_digit()) {
         return Some(("", path));
     }
-    let version = LEGACY.iter().chain(&MODERN).skip(1).find(|version| **version == first)?;
-    Some((*version, &path[1 + version.len()..]))
+    let version = versions().skip(1).find(|version| *version == first)?;
+    Some((version, path.strip_prefix('/')?.strip_prefix(version)?))
 }
 
 impl List {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    /// Reads a list; a fault names its line.
+    pub fn read(text: &str) -> Result<Self, String> {
         let mut blocks: Vec<Block> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
@@ -115,17 +142,47 @@ impl List {
         Ok(list)
     }
 
-    /// What a call is answered, or refused, in a version; `None` where it is not listed.
-    pub(super) fn tree(&self, method: &str, path: &str, version: &str, kind: Kind) -> Option<Tree> {
+    /// What a call takes, is answered, or is refused with, in a version; `None` where it is not listed.
+    pub fn tree(&self, method: &str, path: &str, version: &str, kind: Kind) -> Option<Tree> {
+        self.trees(method, path, version, kind).into_iter().next()
+    }
+
+    /// As [`Self::tree`], with what is listed for all calls behind what is listed for this one: a refusal may be
+    /// either.
+    pub fn trees(&self, method: &str, path: &str, version: &str, kind: Kind) -> Vec<Tree> {
         let fits = |title: &str| {
             let (known, pattern) = title.split_once(' ').unwrap_or((title, ""));
             title == "* *" || (known == method && is_of(pattern, path))
         };
         let of = |block: &&Block| block.kind == kind && block.versions.contains(version) && fits(&block.title);
-        // A block of its own before one of all calls, and a literal before a variable.
-        let weight = |block: &&Block| (block.title == "* *", block.title.matches('{').count());
-        let block = self.blocks.iter().filter(of).min_by_key(weight)?;
-        Some(self.grow(block, version).expect("it grew when the list was read"))
+        let mut blocks: Vec<&Block> = self.blocks.iter().filter(of).collect();
+        // A block of its own before one of all calls, and a literal before a variable, which then hides the others.
+        blocks.sort_by_key(|block| (block.title == "* *", block.title.matches('{').count()));
+        let hidden = |(index, block): &(usize, &&Block)| *index > 0 && block.title != "* *";
+        let blocks = blocks.iter().enumerate().filter(|block| !hidden(block));
+        blocks.filter_map(|(_, block)| self.grow(block, version).ok()).collect()
+    }
+
+    /// Tells what of an answer is not as it is listed. `version` and `path` are those of [`version_of`].
+    pub fn check(&self, version: &str, method: &str, path: &str, status: u16, body: &Value) -> Vec<String> {
+        let kind = if (200..300).contains(&status) { Kind::Answer } else { Kind::Refusal };
+        let trees = self.trees(method, path, version, kind);
+        if trees.is_empty() && kind == Kind::Answer {
+            return vec![format!("{method} {path} of `{version}` is not listed")];
+        }
+        let told = trees.iter().map(|tree| {
+            let mut faults = Vec::new();
+            tree.check(body, "", &mut |fault| faults.push(fault));
+            faults
+        });
+        // The one that it is nearest to.
+        told.min_by_key(Vec::len).unwrap_or_default()
+    }
+
+    /// The calls that are answered: method, path, and the versions in which.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, &str, &BTreeSet<&'static str>)> {
+        let answers = self.blocks.iter().filter(|block| block.kind == Kind::Answer);
+        answers.filter_map(|block| block.title.split_once(' ').map(|(method, path)| (method, path, &block.versions)))
     }
 
     fn named(&self, name: &str, version: &str) -> Option<(&Block, &'static str)> {
@@ -160,15 +217,16 @@ impl List {
         let Some(name) = shape.strip_prefix("string ").unwrap_or(shape).strip_prefix('@') else { return Ok(plain) };
         let missing = || format!("there is no @{name} in `{version}`");
         let (block, version) = self.named(&format!("@{name}"), version).ok_or_else(missing)?;
+        let name = Some(name.to_owned());
         if block.kind == Kind::Words {
-            return Ok(Tree { words: Some(block.words.clone()), ..plain });
+            return Ok(Tree { words: Some(block.words.clone()), name, ..plain });
         }
-        self.grow(block, version)
+        Ok(Tree { name, ..self.grow(block, version)? })
     }
 }
 
-/// Whether a path is of a pattern.
-fn is_of(pattern: &str, path: &str) -> bool {
+/// Whether a path is of a pattern: `{…}` stands for any one segment.
+pub fn is_of(pattern: &str, path: &str) -> bool {
     let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
     let fits = |(known, given): (&&str, &&str)| known.starts_with('{') || known == given;
     pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
@@ -182,7 +240,8 @@ fn block(title: &str) -> Option<Block> {
     parts.next().is_none().then(|| Block { title, versions, kind, lines: Vec::new(), words: BTreeSet::new() })
 }
 
-fn versions_of(text: &str) -> Option<BTreeSet<&'static str>> {
+/// The versions that a list, or a row of a table, writes as `L`, `M`, `2025-06` or `2026-01+`, joined by commas.
+pub fn versions_of(text: &str) -> Option<BTreeSet<&'static str>> {
     let all = || LEGACY.into_iter().chain(MODERN);
     let mut versions = BTreeSet::new();
     for word in text.split(',') {
@@ -233,6 +292,8 @@ fn key(number: usize, line: &str, all: &BTreeSet<&'static str>) -> Result<Line, 
 impl Tree {
     /// Puts what belongs at a path there; `None` where nothing is above it.
     fn put(&mut self, path: &str, tree: Tree) -> Option<()> {
+        // It is no longer what its name says.
+        self.name = None;
         let end = path.find(['.', '[', '{']).unwrap_or(path.len());
         let (key, rest) = path.split_at(end);
         if key.is_empty() {
@@ -254,7 +315,7 @@ impl Tree {
     }
 
     /// Tells what of a value is not as it should be.
-    pub(super) fn check(&self, value: &Value, path: &str, tell: &mut dyn FnMut(String)) {
+    pub fn check(&self, value: &Value, path: &str, tell: &mut dyn FnMut(String)) {
         if value.is_null() && self.nullable {
             return;
         }
