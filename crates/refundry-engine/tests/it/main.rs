@@ -31,6 +31,7 @@ mod lists;
 mod pairs;
 mod payouts;
 mod shop;
+mod stock;
 mod told_twice;
 mod twins;
 mod upgrade;
