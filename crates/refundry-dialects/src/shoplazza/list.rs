@@ -122,7 +122,7 @@ pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
 }
 
 /// Query parameters; `key[]` is the same as `key`.
-struct Params(Vec<(String, String)>);
+pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
     fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
@@ -130,12 +130,12 @@ impl Params {
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
     }
 
-    fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
+    pub(super) fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
         self.values(keys).next()
     }
 
     /// Comma lists and repeated keys, in every version.
-    fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
+    pub(super) fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
         self.values(keys).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
     }
 

@@ -17,7 +17,7 @@ use crate::wire::{Refusal, Response, Scope};
 
 /// What kind of no it is; each has one status and, in modern versions, one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// The request cannot be read.
     Malformed,
     /// It can be read, and asks for what is not to be had.
@@ -309,12 +309,14 @@ fn scope_name(scope: Scope) -> &'static str {
     match scope {
         Scope::ReadOrders => "read_order",
         Scope::WriteOrders => "write_order",
+        Scope::ReadProducts => "read_product",
+        Scope::WriteProducts => "write_product",
         Scope::Admin => "admin",
     }
 }
 
 /// What is asked is refused as a whole, in the shape and with the status of the generation.
-fn say(modern: bool, kind: Kind, message: &str) -> Response {
+pub(super) fn say(modern: bool, kind: Kind, message: &str) -> Response {
     match (modern, kind) {
         (true, Kind::NotFound) => enveloped(404, "NotFound", message),
         (true, Kind::Malformed | Kind::Invalid | Kind::NotInAfterSales) => enveloped(400, "InvalidParameter", message),
@@ -326,7 +328,7 @@ fn say(modern: bool, kind: Kind, message: &str) -> Response {
     }
 }
 
-fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
+pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
 }
 

@@ -26,6 +26,8 @@ use refundry_dialects::{
 use crate::payouts::Till;
 use crate::{intake, lists};
 
+mod stock;
+
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
 /// The first number given to a refund, leg, order, …; each one after it is one higher.
@@ -48,6 +50,7 @@ pub(crate) struct Engine {
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
+    shelves: stock::Shelves,
 }
 
 /// What became of a request.
@@ -73,6 +76,7 @@ impl Engine {
             stores: Vec::new(),
             tokens: Vec::new(),
             till: Till::default(),
+            shelves: stock::Shelves::default(),
         }
     }
 
@@ -128,7 +132,7 @@ impl Engine {
             if let (Some(retry_after_ms), Some(_)) = (self.full_ms, rate(endpoint.dialect(), false)) {
                 return Err(Refusal::TooMany { retry_after_ms });
             }
-            if !allowed.contains(&scope) {
+            if !endpoint.takes_any_token() && !allowed.contains(&scope) {
                 return Err(Refusal::Forbidden(scope));
             }
         }
@@ -187,7 +191,7 @@ impl Engine {
             Call::Parcels(call) => match *call {},
             Call::Cases(call) => match *call {},
             Call::Hooks(call) => match *call {},
-            Call::Stock(call) => match *call {},
+            Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
     }

@@ -32,4 +32,5 @@ mod limits;
 mod payouts;
 mod readme;
 mod reconcile;
+mod stock;
 mod together;
