@@ -63,7 +63,11 @@ pub enum StockAsk {
 impl StockAsk {
     /// What it names, so that the order is held before anything is read: no order, which none of this decides on.
     pub(crate) const fn named(&self) -> Named<'_> {
-        Named::Nothing
+        match self {
+            Self::Open | Self::Adjust { .. } | Self::Set { .. } | Self::Connect { .. } | Self::Disconnect { .. } => {
+                Named::Nothing
+            }
+        }
     }
 }
 
@@ -304,7 +308,7 @@ pub(crate) fn settle(
     }
     let sold = goods.sold.iter().filter_map(|key| Some((key.0, orders.get(key)?)));
     let born = sold.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
-    bear(tx, born.collect(), ids, now_ms)?;
+    bear(tx, &born.collect::<Vec<_>>(), ids, now_ms)?;
     let mut moves = put_back(tx, &goods.put_back, &orders, ids, now_ms)?;
     take_back(tx, &goods.failed, &mut moves)?;
     let rows: Vec<MoveRow> = moves
@@ -330,11 +334,11 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Makes the variants and locations of order lines known that nobody knew.
-fn bear(tx: &mut Tx<'_>, lines: Vec<(i64, &Order, &Line)>, ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+fn bear(tx: &mut Tx<'_>, lines: &[(i64, &Order, &Line)], ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
     let places = lines.iter().map(|(store, _, line)| (*store, line.location_id.as_str()));
     let places: BTreeSet<(i64, &str)> = places.filter(|(_, place)| is_name(place)).collect();
     let mut first: BTreeMap<(i64, &str), (&Order, &Line)> = BTreeMap::new();
-    for (store, order, line) in &lines {
+    for (store, order, line) in lines {
         if let Some(key) = key_of(line) {
             first.entry((*store, key)).or_insert((order, line));
         }
@@ -464,7 +468,7 @@ fn variants_of<'k>(
         let of_refund = |(store, refund): &(i64, Arc<Refund>)| Some((*store, orders.get(&(*store, refund.order))?));
         let all = refunds.iter().filter_map(of_refund);
         let lines = all.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
-        bear(tx, lines.collect(), ids, now_ms)?;
+        bear(tx, &lines.collect::<Vec<_>>(), ids, now_ms)?;
         found = variants::find_many(tx, &keys)?;
     }
     Ok(keys.into_iter().zip(found).filter_map(|(key, id)| Some((key, id?))).collect())

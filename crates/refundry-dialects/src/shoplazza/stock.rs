@@ -68,10 +68,13 @@ pub(super) fn route(_version: Version, method: &str, path: &[&str]) -> Option<Ro
         (["inventory_levels", "set"], "POST") => to(Endpoint::Set),
         (["variants", id], "GET") => to(Endpoint::Variant(percent_decode(id))),
         (["variants", id], "PUT") => to(Endpoint::SetVariant(percent_decode(id))),
-        (["shop" | "locations" | "inventory_items"], _)
-        | (["locations", "default"] | ["inventory_items", _] | ["locations", _, "inventory_levels"], _) => {
-            Some(Routed::MethodNotAllowed("GET"))
-        }
+        (
+            ["shop" | "locations" | "inventory_items"]
+            | ["locations", "default"]
+            | ["inventory_items", _]
+            | ["locations", _, "inventory_levels"],
+            _,
+        ) => Some(Routed::MethodNotAllowed("GET")),
         (["inventory_levels"], _) => Some(Routed::MethodNotAllowed("GET, PUT, POST, DELETE")),
         (["inventory_levels", "set"], _) => Some(Routed::MethodNotAllowed("POST")),
         (["variants", _], _) => Some(Routed::MethodNotAllowed("GET, PUT")),

@@ -47,7 +47,7 @@ fn taxes_and_two_payments(shop: &Shop) {
         .part(ComponentKind::Fee, Some(1), 97, 0)
         .pay("card", "simulated", 12_000)
         .pay("wallet", "simulated", 5_776);
-    order.lines[1].location_id = "attic".to_owned();
+    "attic".clone_into(&mut order.lines[1].location_id);
     let id = shop.put(order);
     settle(shop, id, units("shirt", 1), done_all);
     settle(shop, id, units("mug", 2), done_all);

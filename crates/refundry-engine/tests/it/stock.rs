@@ -172,7 +172,7 @@ fn a_refund_that_is_tried_again_puts_them_back_again(on: Backend) {
 fn units_go_where_the_refund_then_the_line_then_the_order_says(on: Backend) {
     let shop = Shop::new(on);
     let mut sold = order("a", "USD").line("hat", 4, 4_000, 0).line("cap", 4, 4_000, 0).pay("card", "simulated", 8_000);
-    sold.lines[0].location_id = "cellar".to_owned();
+    "cellar".clone_into(&mut sold.lines[0].location_id);
     let first = shop.put(sold);
     shop.create(first, to_place("hat", "attic")).unwrap();
     shop.create(first, units("hat", 1)).unwrap();
@@ -213,13 +213,13 @@ fn variants_are_born_with_the_first_order_that_names_them(on: Backend) {
     let shop = Shop::new(on);
     let mut sold: Order =
         order("a", "EUR").line("hat", 2, 4_000, 0).line("cap", 1, 500, 0).pay("card", "simulated", 4_500);
-    sold.lines[0].variant_id = "v-1".to_owned();
-    sold.lines[0].product_id = "p-1".to_owned();
-    sold.lines[0].variant_title = "Red".to_owned();
+    "v-1".clone_into(&mut sold.lines[0].variant_id);
+    "p-1".clone_into(&mut sold.lines[0].product_id);
+    "Red".clone_into(&mut sold.lines[0].variant_title);
     sold.lines[1].sku = String::new();
     let first = shop.put(sold.clone());
     sold.external_id = Some("b".to_owned());
-    sold.lines[0].variant_title = "Blue".to_owned();
+    "Blue".clone_into(&mut sold.lines[0].variant_title);
     shop.put(sold);
     let find = |name: &str| stock::variants(shop.engine.store(), shop.tenant, &[named(name)]).unwrap().pop();
     let red = find("v-1").unwrap();

@@ -83,7 +83,9 @@ fn walk<T: Keyed>(
         let limit = run.options.rows_per_read * 16;
         let params = [after.0.into(), after.1.into(), after.2.into(), limit.into()];
         let rows = store.read(|tx: &mut Tx<'_>| tx.query(sql, &params, decode))?;
-        rows.iter().for_each(|row| look(run, row));
+        for row in &rows {
+            look(run, row);
+        }
         match rows.last() {
             Some(last) => after = last.key(),
             None => return Ok(()),

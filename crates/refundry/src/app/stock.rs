@@ -109,7 +109,7 @@ impl App {
     /// Changes stock; `names` are those of variant and location, for refusals.
     async fn moved(&self, caller: &Arc<Caller>, ask: StockAsk, names: (String, String)) -> Result<StockReply, Refusal> {
         match self.write(caller, Job::Stock { store: caller.store.id, ask: Box::new(ask) }).await? {
-            Outcome::Stock(StockDone::Level(shelf)) => Ok(StockReply::Level(level_view(&shelf))),
+            Outcome::Stock(StockDone::Level(level)) => Ok(StockReply::Level(level_view(&level))),
             Outcome::Stock(StockDone::Done) => Ok(StockReply::Disconnected),
             Outcome::Stock(StockDone::Refused(fault)) => Err(refused(match fault {
                 stock::StockFault::VariantUnknown => StockFault::VariantUnknown(names.0),
