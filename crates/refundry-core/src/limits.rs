@@ -53,5 +53,16 @@ pub const STATEMENT_LINES_MAX: usize = 1_000_000;
 /// Refunds that one answer lists where its API has no pages: the oldest of the order. An order with more is read in the
 /// list of refunds, page by page.
 pub const REFUNDS_LISTED_MAX: u32 = 1_000;
+/// Units of a variant that may be counted at one location, or missing there: sums over all locations stay inside `i64`.
+pub const STOCK_UNITS_MAX: i64 = 1_000_000_000;
+/// Places of variants that one answer lists where its API has no pages. What is asked for by id fits.
+pub const STOCK_LEVELS_LISTED_MAX: i64 = 1_000;
+/// Locations that one answer lists where its API has no pages: more than a shop has.
+pub const LOCATIONS_LISTED_MAX: i64 = 1_000;
+/// Characters of a name by which a variant or location is known; every database can index that many. Goods with longer
+/// ones are sold and refunded, but not counted.
+pub const STOCK_NAME_CHARS_MAX: usize = 255;
+/// Variants or locations named in one query.
+pub const STOCK_IDS_MAX: usize = 100;
 /// Entries of one page of a list.
 pub const PAGE_MAX: u32 = 100;

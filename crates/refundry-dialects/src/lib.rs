@@ -138,6 +138,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether a token that works is enough, whatever it allows: the platform asks for no scope.
+    pub fn takes_any_token(&self) -> bool {
+        match self {
+            Self::Shoplazza(e) => shoplazza::takes_any_token(e),
+            Self::Native(_) | Self::Shopline(_) | Self::DigitalRiver(_) => false,
+        }
+    }
+
     /// What the operator should know of a request that is served to the letter although its caller probably meant
     /// something else; `None` for almost all.
     pub fn warning(&self, request: &Request<'_>) -> Option<&'static str> {

@@ -108,19 +108,26 @@ pub enum Scope {
     ReadOrders,
     /// Write orders, create refunds (Shoplazza `write_order`, SHOPLINE `write_orders`).
     WriteOrders,
+    /// Read locations, variants and their stock (Shoplazza `read_product`).
+    ReadProducts,
+    /// Change stock (Shoplazza `write_product`).
+    WriteProducts,
     /// Stores and tokens.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ReadOrders, Self::WriteOrders, Self::Admin];
+    pub const ALL: [Self; 5] =
+        [Self::ReadOrders, Self::WriteOrders, Self::ReadProducts, Self::WriteProducts, Self::Admin];
 
-    /// Stable code: `read_orders`, `write_orders`, `admin`.
+    /// Stable code: `read_orders`, `write_orders`, `read_products`, `write_products`, `admin`.
     pub const fn code(self) -> &'static str {
         match self {
             Self::ReadOrders => "read_orders",
             Self::WriteOrders => "write_orders",
+            Self::ReadProducts => "read_products",
+            Self::WriteProducts => "write_products",
             Self::Admin => "admin",
         }
     }

@@ -541,7 +541,11 @@ impl Batch for Writer {
         for job in jobs {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
         }
+        let goods = stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
         self.recent = world.write(tx)?;
+        if let Some(moved) = goods {
+            moved.write(tx)?;
+        }
         Ok(outcomes)
     }
 

@@ -161,6 +161,7 @@ fn update(
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;
+    world.goods().sold(store, id);
     for (past, twin) in news.iter().zip(twins) {
         match twin {
             Some(twin) => replace(tx, world, (store, id), past, twin.id, ids, now_ms)?,

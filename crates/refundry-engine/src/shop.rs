@@ -1,10 +1,13 @@
 //! Orders themselves: making one, changing it, calling it off, putting it away. None of it moves money.
 
+use std::collections::BTreeMap;
+
 use refundry_core::amend::{AmendFault, Amendment, amended};
-use refundry_core::draft::{self, Draft, DraftFault};
+use refundry_core::draft::{self, Draft, DraftFault, DraftLine};
 use refundry_core::intake::{Intake, IntakeFault};
+use refundry_core::money::Amount;
 use refundry_core::order::{Id, Order, Reference, Status};
-use refundry_store::{StoreError, Tx, orders, series, stores};
+use refundry_store::{StoreError, Tx, orders, series, stores, variants};
 use serde_json::Value;
 
 use crate::accept::{Means, Named};
@@ -128,7 +131,9 @@ fn create(
         let (given, wanted) = (draft.currency.code().to_owned(), record.currency);
         return Ok(Err(ShopNo::Currency { given, wanted }));
     }
-    let mut order = match draft::order(draft, |_| None, means.now_ms) {
+    let prices = prices(tx, store, draft)?;
+    let price = |line: &DraftLine| prices.get(&line.variant_id).copied();
+    let mut order = match draft::order(draft, price, means.now_ms) {
         Ok(order) => order,
         Err(fault) => return Ok(Err(ShopNo::Draft(fault))),
     };
@@ -138,6 +143,20 @@ fn create(
     let intake = Intake { order, refunds: Vec::new(), document: document.to_owned() };
     let taken = intake::put(tx, world, store, &intake, means.ids, means.now_ms)?;
     Ok(taken.map(|taken| taken.order).map_err(ShopNo::Intake))
+}
+
+/// What the variants cost, in the draft's currency, that lines without a price name.
+fn prices(tx: &mut Tx<'_>, store: i64, draft: &Draft) -> Result<BTreeMap<String, Amount>, StoreError> {
+    let unpriced = draft.lines.iter().filter(|line| line.price.is_none() && !line.variant_id.is_empty());
+    let named: Vec<Reference> = unpriced.map(|line| Reference::plain(&line.variant_id)).collect();
+    let mut prices = BTreeMap::new();
+    for variant in variants::find_all(tx, store, &named)? {
+        if variant.currency == draft.currency {
+            prices.insert(variant.id.to_string(), variant.price);
+            prices.insert(variant.external_id, variant.price);
+        }
+    }
+    Ok(prices)
 }
 
 /// The next number of the series that no order has, wherever that came from.

@@ -1,31 +1,517 @@
-//! What a refund client reads of goods: locations, variants, their stock, the shop.
+//! What a refund client reads of goods: locations, variants, their stock, the shop; and what refunds make of it.
+//!
+//! A refund that puts units back raises their stock in the transaction that accepts it; where it fails as a whole, they
+//! are taken from where they were put. Refunds made elsewhere move nothing: who made them counted their units already.
 
-use refundry_store::{StoreError, Tx};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
+use refundry_core::order::{Id, Line, Order, Reference};
+use refundry_core::refund::{Refund, Restock, Shape, UnitMove};
+use refundry_store::locations::{self, LocationRecord};
+use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
+use refundry_store::variants::{self, VariantRecord};
+use refundry_store::{Store, StoreError, Tx};
 
 use crate::accept::{Means, Named};
+use crate::ids::Ids;
 use crate::world::World;
+
+/// What a store calls its default location until somebody names it.
+const DEFAULT_NAME: &str = "Default location";
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
-pub enum StockAsk {}
+pub enum StockAsk {
+    /// Make the default location, unless it is there.
+    Open,
+    /// Count so many more (or fewer) units of a variant at a location.
+    Adjust {
+        /// The variant, by our number or the platform's id.
+        variant: Reference,
+        /// The location, by our number or the platform's id.
+        location: Reference,
+        /// Units, at most [`STOCK_UNITS_MAX`] either way.
+        by: i64,
+    },
+    /// Count exactly so many.
+    Set {
+        /// The variant.
+        variant: Reference,
+        /// The location; the default one where absent.
+        location: Option<Reference>,
+        /// Units.
+        units: i64,
+    },
+    /// Have a variant at a location, with none if it was not there.
+    Connect {
+        /// The variant.
+        variant: Reference,
+        /// The location.
+        location: Reference,
+    },
+    /// Have it there no more; what there was of it is gone.
+    Disconnect {
+        /// The variant.
+        variant: Reference,
+        /// The location.
+        location: Reference,
+    },
+}
 
 impl StockAsk {
-    /// What it names, so that the order is held before anything is read.
+    /// What it names, so that the order is held before anything is read: no order, which none of this decides on.
     pub(crate) const fn named(&self) -> Named<'_> {
-        match *self {}
+        match self {
+            Self::Open | Self::Adjust { .. } | Self::Set { .. } | Self::Connect { .. } | Self::Disconnect { .. } => {
+                Named::Nothing
+            }
+        }
     }
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub enum StockDone {}
+pub enum StockDone {
+    /// To `Open` and `Disconnect`.
+    Done,
+    /// To `Adjust`, `Set` and `Connect`: what is there now.
+    Level(Box<Shelf>),
+    /// Nothing was done.
+    Refused(StockFault),
+}
+
+/// Why stock cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StockFault {
+    /// No such variant.
+    VariantUnknown,
+    /// No such location.
+    LocationUnknown,
+    /// There would be more than [`STOCK_UNITS_MAX`], or more than that below zero.
+    TooMany,
+}
+
+/// The number of a store's default location: the store's own.
+pub fn default_location(tenant: i64) -> Result<Id, StoreError> {
+    Id::try_from(tenant).map_err(|_| StoreError::defect("the number of a store is not negative"))
+}
+
+/// Whether the default location is there.
+pub fn is_open(store: &Store, tenant: i64) -> Result<bool, StoreError> {
+    let id = default_location(tenant)?;
+    store.read(|tx| Ok(locations::get(tx, tenant, id)?.is_some()))
+}
+
+/// The oldest locations of a store, at most [`LOCATIONS_LISTED_MAX`]; the default one, once it is there, comes first.
+pub fn locations(store: &Store, tenant: i64) -> Result<Vec<LocationRecord>, StoreError> {
+    store.read(|tx| locations::list(tx, tenant, LOCATIONS_LISTED_MAX))
+}
+
+/// A location by a name of it.
+pub fn location(store: &Store, tenant: i64, named: &Reference) -> Result<Option<LocationRecord>, StoreError> {
+    store.read(|tx| locations::find(tx, tenant, named))
+}
+
+/// Variants by name, in the order asked for; nothing stands for one that nobody knows.
+pub fn variants(store: &Store, tenant: i64, named: &[Reference]) -> Result<Vec<VariantRecord>, StoreError> {
+    store.read(|tx| variants::find_all(tx, tenant, named))
+}
+
+/// A variant and its units at all locations together.
+pub fn variant(store: &Store, tenant: i64, named: &Reference) -> Result<Option<(VariantRecord, i64)>, StoreError> {
+    store.read(|tx| {
+        let Some(variant) = variants::find_all(tx, tenant, std::slice::from_ref(named))?.pop() else {
+            return Ok(None);
+        };
+        let total = stock::total(tx, tenant, variant.id)?;
+        Ok(Some((variant, total)))
+    })
+}
+
+/// A place where a variant is, as a list shows it.
+pub type Shelf = (Level, LocationRecord);
+
+/// Stock by variant and location, at most [`STOCK_LEVELS_LISTED_MAX`] places; an empty list of names leaves nothing
+/// out, and a name that nobody knows finds nothing.
+pub fn levels(
+    store: &Store,
+    tenant: i64,
+    of_variants: &[Reference],
+    at_locations: &[Reference],
+) -> Result<Vec<Shelf>, StoreError> {
+    let default = default_location(tenant)?;
+    store.read(|tx| {
+        let known: Vec<Id> = variants::find_all(tx, tenant, of_variants)?.iter().map(|v| v.id).collect();
+        let named: Vec<(i64, &Reference)> = at_locations.iter().map(|reference| (tenant, reference)).collect();
+        let places: Vec<Id> = locations::find_many(tx, &named)?.into_iter().flatten().collect();
+        if (known.is_empty() && !of_variants.is_empty()) || (places.is_empty() && !at_locations.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let found = stock::list(tx, tenant, (&known, &places), default, STOCK_LEVELS_LISTED_MAX)?;
+        let mut read: BTreeMap<Id, LocationRecord> = BTreeMap::new();
+        let mut shelves = Vec::with_capacity(found.len());
+        for level in found {
+            let place = match read.get(&level.location) {
+                Some(place) => place.clone(),
+                None => locations::get(tx, tenant, level.location)?
+                    .ok_or_else(|| StoreError::defect("a location that stock names is not there"))?,
+            };
+            read.insert(place.id, place.clone());
+            shelves.push((level, place));
+        }
+        Ok(shelves)
+    })
+}
 
 pub(crate) fn run(
-    _tx: &mut Tx<'_>,
-    _world: &mut World,
-    _store: i64,
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
     ask: &StockAsk,
-    _means: Means<'_>,
+    means: Means<'_>,
 ) -> Result<StockDone, StoreError> {
-    match *ask {}
+    let Means { ids, now_ms, .. } = means;
+    // What the jobs before this one moved comes first.
+    if let Some(moved) = settle(tx, world, ids, now_ms)? {
+        moved.write(tx)?;
+    }
+    open(tx, [store].into(), now_ms)?;
+    let (variant, place) = match ask {
+        StockAsk::Open => return Ok(StockDone::Done),
+        StockAsk::Adjust { variant, location, .. }
+        | StockAsk::Connect { variant, location }
+        | StockAsk::Disconnect { variant, location } => (variant, Some(location)),
+        StockAsk::Set { variant, location, .. } => (variant, location.as_ref()),
+    };
+    let Some(variant) = variants::find_all(tx, store, std::slice::from_ref(variant))?.pop() else {
+        return Ok(StockDone::Refused(StockFault::VariantUnknown));
+    };
+    let location = match place {
+        None => locations::get(tx, store, default_location(store)?)?,
+        Some(named) => locations::find(tx, store, named)?,
+    };
+    let Some(location) = location else { return Ok(StockDone::Refused(StockFault::LocationUnknown)) };
+    let shelf = (store, variant.id, location.id);
+    let level = match ask {
+        StockAsk::Disconnect { .. } => {
+            clear(tx, shelf, ids, now_ms)?;
+            return Ok(StockDone::Done);
+        }
+        _ => stock::hold(tx, store, variant.id, location.id, now_ms)?,
+    };
+    let (by, why) = match ask {
+        StockAsk::Adjust { by, .. } => (*by, MoveWhy::Adjusted),
+        StockAsk::Set { units, .. } => (units.saturating_sub(level.quantity), MoveWhy::Set),
+        _ => (0, MoveWhy::Set),
+    };
+    let quantity = level.quantity.saturating_add(by);
+    if quantity.saturating_abs() > STOCK_UNITS_MAX {
+        return Ok(StockDone::Refused(StockFault::TooMany));
+    }
+    if by == 0 {
+        return Ok(StockDone::Level(Box::new((level, location))));
+    }
+    Moved::one(shelf, by, why, ids, now_ms).write(tx)?;
+    Ok(StockDone::Level(Box::new((Level { quantity, updated_ms: now_ms, ..level }, location))))
+}
+
+/// Takes a variant off a location.
+fn clear(tx: &mut Tx<'_>, shelf: (i64, Id, Id), ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+    let (store, variant, location) = shelf;
+    let Some(level) = stock::hold_known(tx, store, variant, location)? else { return Ok(()) };
+    if level.quantity != 0 {
+        Moved::one(shelf, level.quantity.saturating_neg(), MoveWhy::Set, ids, now_ms).write(tx)?;
+    }
+    stock::disconnect(tx, store, variant, location)
+}
+
+/// What the jobs of a batch did that concerns goods: noted as it happens, worked out once.
+#[derive(Default)]
+pub(crate) struct Goods {
+    /// Orders that came in: store, order.
+    sold: BTreeSet<(i64, Id)>,
+    /// Refunds that put units back.
+    put_back: Vec<(i64, Arc<Refund>)>,
+    /// Refunds that had put units back, and failed as a whole.
+    failed: Vec<(i64, Id)>,
+}
+
+impl Goods {
+    /// An order came in, or was brought up to date.
+    pub(crate) fn sold(&mut self, store: i64, order: Id) {
+        self.sold.insert((store, order));
+    }
+
+    /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
+    pub(crate) fn refunded(&mut self, store: i64, before: Option<&Refund>, refund: &Arc<Refund>) {
+        if refund.shape == Shape::Imported || refund.units.iter().all(|units| units.restock == Restock::No) {
+            return;
+        }
+        let is_open_again = |refund: &Refund| refund.units.iter().any(|units| units.reopened);
+        match before {
+            None => self.put_back.push((store, Arc::clone(refund))),
+            Some(before) if is_open_again(refund) && !is_open_again(before) => self.failed.push((store, refund.id)),
+            Some(_) => {}
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sold.is_empty() && self.put_back.is_empty() && self.failed.is_empty()
+    }
+}
+
+/// Moves that are worked out and not written yet.
+pub(crate) struct Moved {
+    rows: Vec<MoveRow>,
+    now_ms: i64,
+}
+
+impl Moved {
+    fn one((store, variant, location): (i64, Id, Id), moved: i64, why: MoveWhy, ids: &mut Ids, at_ms: i64) -> Self {
+        let row = MoveRow { store, id: ids.next(at_ms), variant, location, moved, why, refund: None, at_ms };
+        Self { rows: vec![row], now_ms: at_ms }
+    }
+
+    /// Writes them, in the order of their keys, as everything that two writers may both want.
+    pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let mut sums: BTreeMap<(i64, Id, Id), i64> = BTreeMap::new();
+        for row in &self.rows {
+            let sum = sums.entry((row.store, row.variant, row.location)).or_default();
+            *sum = sum.saturating_add(row.moved);
+        }
+        let sums = sums.into_iter().map(|((store, variant, place), units)| (store, variant, place, units));
+        stock::write(tx, &self.rows, &sums.collect::<Vec<_>>(), self.now_ms)
+    }
+}
+
+/// One kind of move of one refund, so that its units of one variant make one row.
+type Kind = (i64, Id, Id, Id, MoveWhy);
+
+/// Works out what a batch did to goods, and makes variants and locations known that it named first. `None` where
+/// nothing moved.
+pub(crate) fn settle(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Option<Moved>, StoreError> {
+    let goods = std::mem::take(world.goods());
+    if goods.is_empty() {
+        return Ok(None);
+    }
+    let mut orders: BTreeMap<(i64, Id), Arc<Order>> = BTreeMap::new();
+    let of_refunds = goods.put_back.iter().map(|(store, refund)| (*store, refund.order));
+    for key in goods.sold.iter().copied().chain(of_refunds) {
+        orders.insert(key, world.order(tx, key.0, key.1)?);
+    }
+    let sold = goods.sold.iter().filter_map(|key| Some((key.0, orders.get(key)?)));
+    let born = sold.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
+    bear(tx, &born.collect::<Vec<_>>(), ids, now_ms)?;
+    let mut moves = put_back(tx, &goods.put_back, &orders, ids, now_ms)?;
+    take_back(tx, &goods.failed, &mut moves)?;
+    let rows: Vec<MoveRow> = moves
+        .into_iter()
+        .filter(|(_, moved)| *moved != 0)
+        .map(|((store, variant, location, refund, why), moved)| {
+            let (id, refund) = (ids.next(now_ms), Some(refund));
+            MoveRow { store, id, variant, location, moved, why, refund, at_ms: now_ms }
+        })
+        .collect();
+    Ok((!rows.is_empty()).then_some(Moved { rows, now_ms }))
+}
+
+/// What a line's goods are known by: the platform's id of the variant, else the stock keeping unit. Goods without
+/// either are not counted.
+fn key_of(line: &Line) -> Option<&str> {
+    [&line.variant_id, &line.sku].into_iter().map(String::as_str).find(|key| is_name(key))
+}
+
+/// Whether goods or a place can be known by this.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0') && text.chars().count() <= STOCK_NAME_CHARS_MAX
+}
+
+/// Makes the variants and locations of order lines known that nobody knew.
+fn bear(tx: &mut Tx<'_>, lines: &[(i64, &Order, &Line)], ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+    let places = lines.iter().map(|(store, _, line)| (*store, line.location_id.as_str()));
+    let places: BTreeSet<(i64, &str)> = places.filter(|(_, place)| is_name(place)).collect();
+    let mut first: BTreeMap<(i64, &str), (&Order, &Line)> = BTreeMap::new();
+    for (store, order, line) in lines {
+        if let Some(key) = key_of(line) {
+            first.entry((*store, key)).or_insert((order, line));
+        }
+    }
+    let born = first.into_iter().map(|((store, key), (order, line))| {
+        let title = if line.variant_title.is_empty() { &line.title } else { &line.variant_title };
+        VariantRecord {
+            store,
+            id: ids.next(now_ms),
+            external_id: key.to_owned(),
+            product_id: line.product_id.clone(),
+            sku: line.sku.clone(),
+            title: title.clone(),
+            price: line.unit_price,
+            currency: order.currency,
+            tracked: true,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        }
+    });
+    variants::insert(tx, &born.collect::<Vec<_>>())?;
+    name_places(tx, places, ids, now_ms)
+}
+
+/// Makes locations known under the platform's ids of them; their names are not known yet.
+fn name_places(tx: &mut Tx<'_>, places: BTreeSet<(i64, &str)>, ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+    let rows = places.into_iter().map(|(store, place)| LocationRecord {
+        store,
+        id: ids.next(now_ms),
+        external_id: Some(place.to_owned()),
+        name: place.to_owned(),
+        active: true,
+        address: String::new(),
+        created_ms: now_ms,
+        updated_ms: now_ms,
+    });
+    locations::insert(tx, &rows.collect::<Vec<_>>())
+}
+
+/// Makes the default locations of stores, unless they are there.
+fn open(tx: &mut Tx<'_>, stores: BTreeSet<i64>, now_ms: i64) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(stores.len());
+    for store in stores {
+        rows.push(LocationRecord {
+            store,
+            id: default_location(store)?,
+            external_id: None,
+            name: DEFAULT_NAME.to_owned(),
+            active: true,
+            address: String::new(),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        });
+    }
+    locations::insert(tx, &rows)
+}
+
+/// Units of one line that a refund puts back.
+struct Returned<'r> {
+    store: i64,
+    refund: Id,
+    key: &'r str,
+    /// Where to; `None` for the default location.
+    place: Option<Reference>,
+    units: i64,
+}
+
+/// The moves of refunds that put units back.
+fn put_back(
+    tx: &mut Tx<'_>,
+    refunds: &[(i64, Arc<Refund>)],
+    orders: &BTreeMap<(i64, Id), Arc<Order>>,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<BTreeMap<Kind, i64>, StoreError> {
+    let mut returned = Vec::new();
+    for (store, refund) in refunds {
+        let order = orders.get(&(*store, refund.order)).expect("the orders of all refunds were read");
+        for units in refund.units.iter().filter(|units| units.restock != Restock::No) {
+            let line = order.lines.get(units.line).expect("units are of a line of their order");
+            let Some(key) = key_of(line) else { continue };
+            let place = place_of(units, line, order);
+            returned.push(Returned { store: *store, refund: refund.id, key, place, units: units.quantity.into() });
+        }
+    }
+    if returned.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let keys: BTreeSet<(i64, &str)> = returned.iter().map(|r| (r.store, r.key)).collect();
+    let known = variants_of(tx, keys, refunds, orders, ids, now_ms)?;
+    let places = places_of(tx, &returned, ids, now_ms)?;
+    let mut moves: BTreeMap<Kind, i64> = BTreeMap::new();
+    for (returned, place) in returned.iter().zip(places) {
+        let Returned { store, refund, key, units, .. } = returned;
+        let variant = known.get(&(*store, *key)).copied();
+        let variant = variant.ok_or_else(|| StoreError::defect("a variant that was just made known is not there"))?;
+        let sum = moves.entry((*store, variant, place, *refund, MoveWhy::Refund)).or_default();
+        *sum = sum.saturating_add(*units);
+    }
+    Ok(moves)
+}
+
+/// Where units go: to the place that the refund names, else to that of their line, else to that of their order.
+fn place_of(units: &UnitMove, line: &Line, order: &Order) -> Option<Reference> {
+    let named = [&units.location, &line.location_id].into_iter().find(|place| is_name(place));
+    match named {
+        Some(text) => {
+            let ours = text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
+            Some(Reference { text: text.clone(), ours: ours.then(|| text.parse().ok()).flatten() })
+        }
+        None => order.life.location.map(|id| Reference { text: String::new(), ours: Some(id) }),
+    }
+}
+
+/// Our numbers of variants. Orders from before variants were known bring them along now.
+fn variants_of<'k>(
+    tx: &mut Tx<'_>,
+    keys: BTreeSet<(i64, &'k str)>,
+    refunds: &[(i64, Arc<Refund>)],
+    orders: &BTreeMap<(i64, Id), Arc<Order>>,
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<BTreeMap<(i64, &'k str), Id>, StoreError> {
+    let keys: Vec<(i64, &str)> = keys.into_iter().collect();
+    let mut found = variants::find_many(tx, &keys)?;
+    if found.iter().any(Option::is_none) {
+        let of_refund = |(store, refund): &(i64, Arc<Refund>)| Some((*store, orders.get(&(*store, refund.order))?));
+        let all = refunds.iter().filter_map(of_refund);
+        let lines = all.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
+        bear(tx, &lines.collect::<Vec<_>>(), ids, now_ms)?;
+        found = variants::find_many(tx, &keys)?;
+    }
+    Ok(keys.into_iter().zip(found).filter_map(|(key, id)| Some((key, id?))).collect())
+}
+
+/// Our numbers of the places where units go, one for each. A place that a platform names and nobody knows is made.
+fn places_of(tx: &mut Tx<'_>, returned: &[Returned<'_>], ids: &mut Ids, now_ms: i64) -> Result<Vec<Id>, StoreError> {
+    let named = |found: &[Option<Id>]| returned.iter().filter(|r| r.place.is_some()).zip(found.to_vec());
+    let wanted: Vec<(i64, &Reference)> = returned.iter().filter_map(|r| Some((r.store, r.place.as_ref()?))).collect();
+    let mut found = locations::find_many(tx, &wanted)?;
+    let new: BTreeSet<(i64, &str)> = wanted
+        .iter()
+        .zip(&found)
+        .filter(|((_, reference), found)| found.is_none() && !reference.text.is_empty())
+        .map(|((store, reference), _)| (*store, reference.text.as_str()))
+        .collect();
+    if !new.is_empty() {
+        name_places(tx, new, ids, now_ms)?;
+        found = locations::find_many(tx, &wanted)?;
+    }
+    let unplaced = returned.iter().filter(|r| r.place.is_none()).map(|r| r.store);
+    let lost = named(&found).filter(|(_, place)| place.is_none()).map(|(r, _)| r.store);
+    open(tx, unplaced.chain(lost).collect(), now_ms)?;
+    let mut found = found.into_iter();
+    returned
+        .iter()
+        .map(|r| match r.place.as_ref().and_then(|_| found.next()).flatten() {
+            Some(place) => Ok(place),
+            None => default_location(r.store),
+        })
+        .collect()
+}
+
+/// Takes what failed refunds had put back from where they had put it. Those from before stock was counted put nothing.
+fn take_back(tx: &mut Tx<'_>, failed: &[(i64, Id)], moves: &mut BTreeMap<Kind, i64>) -> Result<(), StoreError> {
+    for (store, refund) in failed {
+        let of_batch = moves.iter().filter(|((s, _, _, r, _), _)| (s, r) == (store, refund));
+        let mut put: Vec<(Id, Id, i64)> = of_batch.map(|((_, v, l, ..), moved)| (*v, *l, *moved)).collect();
+        put.extend(stock::put_by(tx, *store, *refund)?);
+        for (variant, location, units) in put {
+            let sum = moves.entry((*store, variant, location, *refund, MoveWhy::Reopened)).or_default();
+            *sum = sum.saturating_sub(units);
+        }
+    }
+    Ok(())
 }

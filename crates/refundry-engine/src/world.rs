@@ -20,6 +20,7 @@ use crate::accept::{Job, Named, Pass};
 use crate::by_hand::RetryAsk;
 use crate::hear::{self, Ruling};
 use crate::settings;
+use crate::stock::Goods;
 
 /// What the jobs of one batch see and leave behind.
 #[derive(Default)]
@@ -41,6 +42,7 @@ pub(crate) struct World {
     settings: BTreeMap<i64, String>,
     payouts: BTreeMap<i64, Arc<Payouts>>,
     recent: Recent,
+    goods: Goods,
 }
 
 /// A refund and its order, shared with answers.
@@ -312,6 +314,8 @@ impl World {
             let refund = Some(refund.id);
             self.entries.push(Entry { store, order, id: entry, refund, happened_ms: now_ms, happening, postings });
         }
+        let before = self.refunds.get(&(store, refund.id)).filter(|_| !new);
+        self.goods.refunded(store, before.map(|kept| &*kept.value), &refund);
         let slot = self.refunds.entry((store, refund.id));
         let kept = slot.or_insert_with(|| Kept { value: Arc::clone(&refund), state: Row::Same });
         kept.value = Arc::clone(&refund);
@@ -320,6 +324,11 @@ impl World {
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
         Ok((refund, shared))
+    }
+
+    /// What happened to goods so far.
+    pub(crate) fn goods(&mut self) -> &mut Goods {
+        &mut self.goods
     }
 
     /// Folds a movement of an order that belongs to no refund. `entry` numbers its journal entry.
@@ -386,7 +395,10 @@ impl World {
         }
         let document = document.filter(|document| !document.is_empty()).map(str::to_owned);
         let kept = match self.facts.remove(&(store, order)) {
-            None => KeptFacts { facts, balances: Row::New, order: Row::New, document },
+            None => {
+                self.goods.sold(store, order);
+                KeptFacts { facts, balances: Row::New, order: Row::New, document }
+            }
             Some(known) => KeptFacts {
                 facts,
                 balances: known.balances.changed(),

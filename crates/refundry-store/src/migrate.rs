@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 5, name: "series", sql: include_str!("../migrations/0005_series.sql"), then: None },
     Migration { version: 6, name: "parcels", sql: include_str!("../migrations/0006_parcels.sql"), then: None },
+    Migration { version: 7, name: "stock", sql: include_str!("../migrations/0007_stock.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

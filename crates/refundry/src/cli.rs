@@ -97,7 +97,7 @@ pub(crate) enum TokenCommand {
         /// Name for people
         #[arg(long, default_value = "")]
         label: String,
-        /// What it may do: `read_orders`, `write_orders`, `admin`
+        /// What it may do: `read_orders`, `write_orders`, `read_products`, `write_products`, `admin`
         #[arg(long, value_delimiter = ',', default_value = "read_orders,write_orders")]
         scopes: Vec<String>,
         /// A live token (`sk_live_…`), which Digital River's API reports as live mode

@@ -10,13 +10,16 @@ use crate::tenants::{add_store, add_token, store_called};
 
 /// Handle of the demo store.
 const HANDLE: &str = "demo";
+/// What the demo tokens may do.
+const ALL: &str = "read_orders write_orders read_products write_products admin";
+const READING: &str = "read_orders read_products";
 
 /// Makes the demo store, its tokens and orders, unless they are there.
 pub(crate) fn seed(engine: &Engine) -> anyhow::Result<()> {
     add_store(engine, HANDLE, "Demo store", "USD")?;
     let store = store_called(engine, HANDLE)?;
-    add_token(engine, store.id, "sk_test_demo", "demo, everything", "read_orders write_orders admin")?;
-    add_token(engine, store.id, "sk_test_demo_read", "demo, reading", "read_orders")?;
+    add_token(engine, store.id, "sk_test_demo", "demo, everything", ALL)?;
+    add_token(engine, store.id, "sk_test_demo_read", "demo, reading", READING)?;
     for (from, name, text) in EXAMPLES {
         take(engine, store.id, *from, text).with_context(|| format!("example order {name}"))?;
     }

@@ -103,7 +103,7 @@ pub struct Token {
     pub id: String,
     /// Name for people.
     pub label: String,
-    /// What it may do: `read_orders`, `write_orders`, `admin`.
+    /// What it may do: `read_orders`, `write_orders`, `read_products`, `write_products`, `admin`.
     #[schema(value_type = Vec<codes::Scope>)]
     pub scopes: Vec<String>,
     /// The secret to send as `Authorization: Bearer …`. Only in the answer that made the token; it is not kept.

@@ -257,6 +257,10 @@ pub enum Scope {
     ReadOrders,
     /// Write orders, create refunds.
     WriteOrders,
+    /// Read locations, variants and their stock.
+    ReadProducts,
+    /// Change stock.
+    WriteProducts,
     /// Stores, tokens, gateways and routes.
     Admin,
 }

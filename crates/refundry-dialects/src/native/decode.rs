@@ -103,7 +103,8 @@ fn create_store(body: &Value) -> Result<Call, No> {
 fn create_token(body: &Value) -> Result<Call, No> {
     let fields = Fields::root(body)?;
     only(&fields, TOKEN_KEYS)?;
-    let wrong = || fields.fault("scopes", Fault::Value("a list of read_orders, write_orders, admin".to_owned()));
+    let known = || Scope::ALL.map(Scope::code).join(", ");
+    let wrong = || fields.fault("scopes", Fault::Value(format!("a list of {}", known())));
     let listed = fields.value("scopes").ok_or_else(|| fields.fault("scopes", Fault::Missing))?;
     let read = |value: &Value| value.as_str().and_then(Scope::parse).ok_or_else(wrong);
     let mut scopes =

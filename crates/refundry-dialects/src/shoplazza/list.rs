@@ -135,7 +135,7 @@ impl Params {
     }
 
     /// Comma lists and repeated keys, in every version.
-    fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
+    pub(super) fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
         self.values(keys).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
     }
 

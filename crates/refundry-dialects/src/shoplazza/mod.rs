@@ -283,6 +283,11 @@ pub fn scope(endpoint: &Endpoint) -> Option<Scope> {
     }
 }
 
+/// Whether a token that works is enough, whatever it allows.
+pub fn takes_any_token(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Stock(_, endpoint) if stock::takes_any_token(endpoint))
+}
+
 /// Makes a call of a request, or the finished refusal.
 pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Response> {
     let call = match endpoint {

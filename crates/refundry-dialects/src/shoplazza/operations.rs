@@ -3,7 +3,7 @@
 //! Method, path and versions are those of `keys.txt`, which has the keys of each. A row that does not lead to an
 //! endpoint yet is in no document.
 
-use super::{Version, reject, route, scope};
+use super::{Version, reject, route, scope, takes_any_token};
 use crate::keys;
 use crate::wire::Routed;
 
@@ -68,6 +68,7 @@ impl Operation {
     /// The scope that its endpoint asks for, in the platform's word.
     pub fn routed_scope(&self, version: &str) -> Option<&'static str> {
         match route(self.method, &self.path_with(version, "1")) {
+            Routed::To(endpoint) if takes_any_token(&endpoint) => Some(""),
             Routed::To(endpoint) => Some(scope(&endpoint).map_or("", reject::scope_name)),
             Routed::MethodNotAllowed(_) | Routed::NotFound => None,
         }
@@ -169,9 +170,15 @@ pub const OPERATIONS: &[Operation] = &[
     // Goods in stock, and the shop.
     row(("GET", "/locations"), "L,M", READ_GOODS, "Location List", NONE),
     row(("GET", "/locations/default"), "L,M", READ_GOODS, "Default Location", NONE),
-    row(("GET", "/locations/{id}/inventory_levels"), "L,M", READ_GOODS, "Inventory Levels of a Location", ONE),
+    row(
+        ("GET", "/locations/{id}/inventory_levels"),
+        "L,M",
+        READ_GOODS,
+        "Inventory Levels of a Location",
+        &[No::NotFound],
+    ),
     row(("GET", "/inventory_items"), "L,M", READ_GOODS, "Inventory Items", LIST),
-    row(("GET", "/inventory_items/{id}"), "L,M", READ_GOODS, "Inventory Item", ONE),
+    row(("GET", "/inventory_items/{id}"), "L,M", READ_GOODS, "Inventory Item", &[No::NotFound]),
     row(("GET", "/inventory_items/variant"), "L,M", READ_GOODS, "Inventory Items of Variants", LIST),
     row(("GET", "/inventory_levels"), "L,M", READ_GOODS, "Inventory Levels", LIST),
     row(("PUT", "/inventory_levels"), "L,M", WRITE_GOODS, "Adjust an Inventory Level", ONE_BODY),

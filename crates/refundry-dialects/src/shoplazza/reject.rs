@@ -330,6 +330,8 @@ pub(super) fn scope_name(scope: Scope) -> &'static str {
     match scope {
         Scope::ReadOrders => "read_order",
         Scope::WriteOrders => "write_order",
+        Scope::ReadProducts => "read_product",
+        Scope::WriteProducts => "write_product",
         Scope::Admin => "admin",
     }
 }

@@ -29,6 +29,7 @@ use crate::payouts::Till;
 use crate::{intake, lists};
 
 mod shop;
+mod stock;
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
@@ -53,6 +54,7 @@ pub(crate) struct Engine {
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
     yard: parcels::Yard,
+    shelves: stock::Shelves,
 }
 
 /// What became of a request.
@@ -79,6 +81,7 @@ impl Engine {
             tokens: Vec::new(),
             till: Till::default(),
             yard: parcels::Yard::default(),
+            shelves: stock::Shelves::default(),
         }
     }
 
@@ -134,7 +137,7 @@ impl Engine {
             if let (Some(retry_after_ms), Some(_)) = (self.full_ms, rate(endpoint.dialect(), false)) {
                 return Err(Refusal::TooMany { retry_after_ms });
             }
-            if !allowed.contains(&scope) {
+            if !endpoint.takes_any_token() && !allowed.contains(&scope) {
                 return Err(Refusal::Forbidden(scope));
             }
         }
@@ -193,7 +196,7 @@ impl Engine {
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
             Call::Cases(call) => match *call {},
             Call::Hooks(call) => match *call {},
-            Call::Stock(call) => match *call {},
+            Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn fill(shop: &Shop) {
 }
 
 fn taxes_and_two_payments(shop: &Shop) {
-    let order = order("mixed", "USD")
+    let mut order = order("mixed", "USD")
         .line("shirt", 3, 10_000, 1_900)
         .line("mug", 7, 4_321, 333)
         .part(ComponentKind::Shipping, None, 799, 76)
@@ -47,6 +47,7 @@ fn taxes_and_two_payments(shop: &Shop) {
         .part(ComponentKind::Fee, Some(1), 97, 0)
         .pay("card", "simulated", 12_000)
         .pay("wallet", "simulated", 5_776);
+    "attic".clone_into(&mut order.lines[1].location_id);
     let id = shop.put(order);
     settle(shop, id, units("shirt", 1), done_all);
     settle(shop, id, units("mug", 2), done_all);

@@ -15,6 +15,7 @@ use crate::shop::{Backend, Build, Shop, amount, dec, everything, number, order};
 on_both!(
     orders_are_numbered_one_after_the_other,
     a_draft_that_is_no_order_uses_up_no_number,
+    a_line_without_price_costs_what_its_variant_does,
     charges_change_until_they_are_refunded,
     texts_of_an_order_are_merged_into_its_document,
     an_order_is_called_off_and_put_away_once,
@@ -65,6 +66,21 @@ fn orders_are_numbered_one_after_the_other(on: Backend) {
     assert_eq!((facts.order.charged().get(), facts.order.captured()), (2_500, Amount::ZERO));
     assert_eq!(document, r#"{"order":{"note":"a"}}"#);
     assert_eq!(shop.create(facts.order.id, everything()).err(), Some(Rejection::OrderUnpaid));
+    shop.assert_clean();
+}
+
+fn a_line_without_price_costs_what_its_variant_does(on: Backend) {
+    let shop = Shop::new(on);
+    let mut sold = order("a", "USD").line("cap", 2, 2_400, 0).pay("card", "simulated", 2_400);
+    sold.lines[0].variant_id = "v-1".to_owned();
+    let price = sold.lines[0].unit_price.get();
+    shop.put(sold);
+    let mut unpriced = draft(None);
+    unpriced.lines[0].variant_id = "v-1".to_owned();
+    let id = ask(&shop, making(unpriced.clone())).unwrap();
+    assert_eq!(charged(&shop, id), 2 * price + 500);
+    unpriced.lines[0].variant_id = "v-2".to_owned();
+    assert_eq!(ask(&shop, making(unpriced)), Err(ShopNo::Draft(DraftFault::PriceUnknown(0))));
     shop.assert_clean();
 }
 

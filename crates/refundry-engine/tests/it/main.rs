@@ -33,6 +33,7 @@ mod pairs;
 mod parcels;
 mod payouts;
 mod shop;
+mod stock;
 mod told_twice;
 mod twins;
 mod upgrade;

@@ -43,6 +43,10 @@ fn the_second_schema_becomes_the_newest_and_the_books_agree(on: Backend) {
     // What was heard of legs was not kept, nor where each stands on its way out.
     columns.remove("evidence");
     columns.get_mut("outbox").unwrap().retain(|c| !["stage", "taken_ms", "before_ms", "rung"].contains(&c.as_str()));
+    // Stock was not counted, so refunds from then have moved none.
+    for table in ["locations", "variants", "stock", "stock_moves"] {
+        columns.remove(table);
+    }
     // A new process has a number of its own.
     columns.remove("nodes");
     columns.remove("schema_migrations");
@@ -83,6 +87,10 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         "DROP TABLE series",
         "DROP TABLE parcels",
         "DROP TABLE transactions",
+        "DROP TABLE stock_moves",
+        "DROP TABLE stock",
+        "DROP TABLE variants",
+        "DROP TABLE locations",
         "DROP TABLE disputes",
         "DROP TABLE payment_references",
         "DROP TABLE inbox",

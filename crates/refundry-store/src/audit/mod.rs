@@ -8,11 +8,12 @@
 //! holding it up: each order is seen as of one moment, and memory never holds more than one order.
 //!
 //! Reading order: [`audit`], then `order.rs` (one order), `replay.rs` (its journal, entry by entry), `strays.rs` (rows
-//! that belong to nothing), `rows.rs` (what is read), `sums.rs` (arithmetic).
+//! that belong to nothing), `stock.rs` (goods), `rows.rs` (what is read), `sums.rs` (arithmetic).
 
 mod order;
 mod replay;
 mod rows;
+mod stock;
 mod strays;
 mod sums;
 
@@ -100,6 +101,7 @@ pub fn audit(store: &Store, options: &AuditOptions) -> Result<Report, StoreError
         return Ok(run.report);
     }
     run.walk_orders(store)?;
+    stock::check(store, &mut run)?;
     strays::check(store, &mut run)?;
     Ok(run.report)
 }

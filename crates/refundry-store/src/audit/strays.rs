@@ -30,9 +30,10 @@ const ORDER: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
 const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
     AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
         SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
-const TABLES: [Table; 12] = [
-    Table { name: "orders", key: ["id", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
-    Table { name: "tokens", key: ["hash", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
+const STORE: &str = "SELECT 1 FROM stores s WHERE s.id = t.store";
+const TABLES: [Table; 14] = [
+    Table { name: "orders", key: ["id", ""], owner: STORE },
+    Table { name: "tokens", key: ["hash", ""], owner: STORE },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_documents", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_skus", key: ["sku", "order_id"], owner: ORDER },
@@ -41,8 +42,10 @@ const TABLES: [Table; 12] = [
     Table { name: "payment_references", key: ["reference", "order_id"], owner: ORDER },
     Table { name: "parcels", key: ["order_id", "id"], owner: ORDER },
     Table { name: "transactions", key: ["order_id", "id"], owner: ORDER },
-    Table { name: "evidence", key: ["leg_id", "id"], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
-    Table { name: "refund_blocks", key: ["block", ""], owner: "SELECT 1 FROM stores s WHERE s.id = t.store" },
+    Table { name: "evidence", key: ["leg_id", "id"], owner: STORE },
+    Table { name: "refund_blocks", key: ["block", ""], owner: STORE },
+    Table { name: "locations", key: ["id", ""], owner: STORE },
+    Table { name: "variants", key: ["id", ""], owner: STORE },
 ];
 
 /// Where a walk stopped. A key is a number or a text, so it is passed on as it came.

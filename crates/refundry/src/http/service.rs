@@ -108,6 +108,7 @@ async fn run(
     broken: Option<Refusal>,
 ) -> Result<Response, Refusal> {
     let Some(scope) = endpoint.scope() else { return open_to_all(endpoint, request, broken) };
+    let scope = (!endpoint.takes_any_token()).then_some(scope);
     // A limit is told to nobody whose token does not work, so with limits every token is looked up at once.
     let guessed = if broken.is_none() && app.limits.is_none() { guess(app, request, scope) } else { None };
     let (caller, understood) = if let Some(caller) = guessed {
@@ -159,13 +160,13 @@ fn understand(endpoint: &Endpoint, request: &Request<'_>) -> Result<(Call, Optio
 }
 
 /// The caller whom the same token let in before; see [`App::guess`].
-fn guess(app: &App, request: &Request<'_>, scope: Scope) -> Option<Arc<Caller>> {
+fn guess(app: &App, request: &Request<'_>, scope: Option<Scope>) -> Option<Arc<Caller>> {
     let caller = app.guess(&token(request)?)?;
     may(&caller, request, scope).ok().map(|()| caller)
 }
 
-/// The caller behind the request's token, who may do this.
-async fn let_in(app: &App, request: &Request<'_>, scope: Scope) -> Result<Arc<Caller>, Refusal> {
+/// The caller behind the request's token, who may do this; without a scope, any token that works may.
+async fn let_in(app: &App, request: &Request<'_>, scope: Option<Scope>) -> Result<Arc<Caller>, Refusal> {
     let token = token(request).filter(|token| !token.is_empty()).ok_or(Refusal::Unauthorized)?;
     let caller = app.authenticate(token).await?;
     if let Some(limits) = &app.limits {
@@ -182,14 +183,17 @@ fn call_limit(app: &App, request: &Request<'_>) -> Option<(&'static str, String)
     limits.header(dialect_of(request.path), token(request).map(|token| tenants::hash(token.as_bytes())))
 }
 
-fn may(caller: &Caller, request: &Request<'_>, scope: Scope) -> Result<(), Refusal> {
+fn may(caller: &Caller, request: &Request<'_>, scope: Option<Scope>) -> Result<(), Refusal> {
     // A platform's own host name names the store, which must then be the token's.
     let host = request.header("host").unwrap_or_default();
     let named = host.split(':').next().unwrap_or_default().strip_suffix(".myshopline.com");
     if named.is_some_and(|handle| handle != caller.store.handle) {
         return Err(Refusal::Unauthorized);
     }
-    if caller.scopes.iter().any(|s| s == scope.code()) { Ok(()) } else { Err(Refusal::Forbidden(scope)) }
+    match scope {
+        Some(scope) if caller.scopes.iter().all(|s| s != scope.code()) => Err(Refusal::Forbidden(scope)),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The idempotency key of a request that writes, with what it was sent for.

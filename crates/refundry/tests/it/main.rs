@@ -36,4 +36,5 @@ mod reconcile;
 mod schemathesis;
 mod shoplazza_keys;
 mod shoplazza_worked;
+mod stock;
 mod together;

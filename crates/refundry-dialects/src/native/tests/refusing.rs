@@ -182,7 +182,7 @@ fn what_is_not_understood_is_told_with_what_to_change() {
         400 malformed: metadata.a must be a string, a number, true or false
         400 malformed: note must be a text without NUL characters
         400 malformed: order must be "a", as in the path, or left out
-        400 malformed: scopes must be a list of read_orders, write_orders, admin
+        400 malformed: scopes must be a list of read_orders, write_orders, read_products, write_products, admin
         400 malformed: currency must be a currency of ISO 4217, such as "USD"
         400 malformed: sort must be one of created, updated
         400 malformed: states is not known here
