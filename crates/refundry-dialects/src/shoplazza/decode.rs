@@ -113,7 +113,7 @@ fn command(order: Reference, request: RefundRequest, note: String) -> CreateRefu
     CreateRefund { note, ..CreateRefund::new(order, Dialect::Shoplazza, request) }
 }
 
-fn order_reference(text: &str) -> Result<Reference, Bad> {
+pub(super) fn order_reference(text: &str) -> Result<Reference, Bad> {
     let text = text.trim();
     let shaped = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if text.is_empty() || !shaped || text.len() > EXTERNAL_ID_CHARS_MAX {
@@ -122,7 +122,7 @@ fn order_reference(text: &str) -> Result<Reference, Bad> {
     Ok(reference(text))
 }
 
-fn is_blank(body: &[u8]) -> bool {
+pub(super) fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
@@ -144,7 +144,7 @@ fn required_amount(fields: &Fields<'_>, key: &str) -> Result<Decimal, Malformed>
     amount(fields, key)?.ok_or_else(|| fields.fault(key, Fault::Missing))
 }
 
-fn required_text<'a>(fields: &Fields<'a>, key: &str) -> Result<&'a str, Malformed> {
+pub(super) fn required_text<'a>(fields: &Fields<'a>, key: &str) -> Result<&'a str, Malformed> {
     let text = fields.text(key)?.map(str::trim).filter(|text| !text.is_empty());
     text.ok_or_else(|| fields.fault(key, Fault::Missing))
 }

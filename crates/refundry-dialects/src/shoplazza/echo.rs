@@ -27,6 +27,12 @@ pub(super) fn legacy_order(view: &OrderView) -> Value {
     Value::Object(order)
 }
 
+/// The order object of the document that an order of this platform was read from; empty where there is none.
+pub(super) fn document_of(view: &OrderView) -> Map<String, Value> {
+    let stored = if view.facts.order.origin == Dialect::Shoplazza { stored_order(&view.document) } else { None };
+    stored.unwrap_or_default()
+}
+
 fn stored_order(text: &str) -> Option<Map<String, Value>> {
     let document: Value = serde_json::from_str(text).ok()?;
     document::parts(&document).order.as_object().cloned()

@@ -23,7 +23,7 @@ pub(super) fn decode(version: Version, request: &Request<'_>) -> Result<Call, Ba
 
 /// Reads the query of the count: the filters of the list. Paging and sorting mean nothing here, so they are not read.
 pub(super) fn count(version: Version, request: &Request<'_>) -> Result<Call, Bad> {
-    let params = Params(query_pairs(request.query));
+    let params = Params::of(query_pairs(request.query));
     Ok(Call::CountRefunds(Box::new(filters(&params, version.is_modern())?)))
 }
 
@@ -45,7 +45,7 @@ fn filters(params: &Params, modern: bool) -> Result<RefundQuery, Malformed> {
 
 /// Reads the query of the list; the encoder needs its sort key again for the next cursor.
 pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malformed> {
-    let params = Params(query_pairs(query));
+    let params = Params::of(query_pairs(query));
     let modern = version.is_modern();
     let cursor = if modern { Cursor::of(&params)? } else { None };
     let sort = one_of(&params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
@@ -79,7 +79,7 @@ fn start(cursor: Option<Cursor>, page: Option<u32>, limit: u32, order: (SortBy, 
 }
 
 /// Where a page ended, and in which order it was sorted: 34 characters that mean nothing to anybody else.
-struct Cursor {
+pub(super) struct Cursor {
     sort: SortBy,
     descending: bool,
     key_ms: i64,
@@ -87,10 +87,18 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn of(params: &Params) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(params: &Params) -> Result<Option<Self>, Malformed> {
         let Some(text) = params.first(&["cursor"]) else { return Ok(None) };
         let wrong = || Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned()));
         Self::parse(text).ok_or_else(wrong).map(Some)
+    }
+
+    /// Where it stands in a list that is sorted by time of creation, newest first.
+    pub(super) fn newest_first(&self) -> Result<Page, Malformed> {
+        if self.sort == SortBy::Created && self.descending {
+            return Ok(Page::Key { key_ms: self.key_ms, id: self.id });
+        }
+        Err(Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned())))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -122,9 +130,14 @@ pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
 }
 
 /// Query parameters; `key[]` is the same as `key`.
-struct Params(Vec<(String, String)>);
+pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
+    /// Decoded pairs of a query.
+    pub(super) const fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
         let named = |key: &str| keys.contains(&key.strip_suffix("[]").unwrap_or(key));
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
@@ -140,7 +153,7 @@ impl Params {
     }
 
     /// The name by which the caller gave it, for faults.
-    fn name(&self, keys: &[&'static str]) -> &'static str {
+    pub(super) fn name(&self, keys: &[&'static str]) -> &'static str {
         let given = |key: &&&'static str| self.0.iter().any(|(k, _)| k.strip_suffix("[]").unwrap_or(k) == **key);
         keys.iter().find(given).or(keys.first()).copied().unwrap_or_default()
     }
@@ -161,7 +174,11 @@ fn states(params: &Params, keys: &[&'static str]) -> Result<Option<Vec<RefundSta
     Ok((!states.is_empty()).then_some(states))
 }
 
-fn one_of<T: Copy>(params: &Params, key: &'static str, allowed: &[(&str, T)]) -> Result<Option<T>, Malformed> {
+pub(super) fn one_of<T: Copy>(
+    params: &Params,
+    key: &'static str,
+    allowed: &[(&str, T)],
+) -> Result<Option<T>, Malformed> {
     let keys = [key];
     let Some(text) = params.first(&keys) else { return Ok(None) };
     let names = || allowed.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
@@ -169,14 +186,14 @@ fn one_of<T: Copy>(params: &Params, key: &'static str, allowed: &[(&str, T)]) ->
     found.ok_or_else(|| Malformed::at(key, Fault::Value(names()))).map(Some)
 }
 
-fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
+pub(super) fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
     let Some(text) = params.first(keys) else { return Ok(None) };
     let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
     let wrong = || Malformed::at(params.name(keys), Fault::Value(format!("a whole number from 1 to {max}")));
     number.ok_or_else(wrong).map(Some)
 }
 
-fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
+pub(super) fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
     let from_ms = time(params, from)?.map(|(ms, _)| ms);
     // Times are printed in whole seconds, so an end in whole seconds includes all of its second.
     let to_ms = time(params, to)?.map(|(ms, fraction)| if fraction { ms } else { ms.saturating_add(999) });

@@ -61,10 +61,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         Refusal::CursorUnknown { cursor, .. } => {
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
-        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => {
-            let text = "Operation not allowed in current state";
-            if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
-        }
+        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => not_in_this_state(modern),
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
         Refusal::Cases(fault) => cases::refuse(modern, fault),
@@ -326,8 +323,19 @@ fn say(modern: bool, kind: Kind, message: &str) -> Response {
     }
 }
 
-fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
+pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
+}
+
+/// It can be read, and asks for what is not to be had.
+pub(super) fn invalid(modern: bool, message: &str) -> Response {
+    say(modern, Kind::Invalid, message)
+}
+
+/// What is asked cannot be done as things stand.
+pub(super) fn not_in_this_state(modern: bool) -> Response {
+    let text = "Operation not allowed in current state";
+    if modern { say(modern, Kind::Invalid, text) } else { plain(modern, 406, text, "", text) }
 }
 
 fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {
