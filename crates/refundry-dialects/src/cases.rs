@@ -89,7 +89,7 @@ pub struct CaseView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaseFault {
     /// No such case.
-    Unknown(String),
+    Unknown,
     /// Money of it was sent, or may have been; or it is over.
     NotPending,
     /// The order has no such refund, or case and record are not the same one.

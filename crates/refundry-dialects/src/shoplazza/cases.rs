@@ -191,7 +191,7 @@ fn finished(version: Version, view: &RefundView) -> Value {
 /// Writes why not.
 pub(super) fn refuse(modern: bool, fault: &CaseFault) -> Response {
     let message = match fault {
-        CaseFault::Unknown(_) => return reject::not_found(modern, "Unable to find resource", "There is no such case."),
+        CaseFault::Unknown => return reject::not_found(modern, "Unable to find resource", "There is no such case."),
         CaseFault::NotPending => return reject::not_in_this_state(modern),
         CaseFault::NotOne => {
             "post_sale_id and refund_record_id must name one refund of this order, by its case and by its record"

@@ -1,13 +1,16 @@
 //! Lists of after-sales cases: refunds by how far they have come, newest first, and how many there are.
 //!
-//! A page walks along one narrow index and reads the refunds of the page alone. Whether a refund is to be left out
+//! A page walks along one narrow index, then reads the refunds of the page alone. Whether a refund is to be left out
 //! stands in its row only; that is looked at where the store has any such refund, which is asked first.
+
+use std::sync::Arc;
 
 use refundry_core::query::{CaseQuery, Page, TimeRange};
 use refundry_core::refund::{CASE_DELETED, Progress, Refund};
 
-use super::decode;
+use super::get_many;
 use crate::filter::Filter;
+use crate::orders::id;
 use crate::{StoreError, Tx, Value, number};
 
 /// How many cases there are.
@@ -34,8 +37,8 @@ pub fn page(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<(Vec<Refun
     // With two upper ends a database may begin at the wrong one, so only the lower of them is said.
     let start = start.filter(|(key_ms, _)| to_ms.is_none_or(|to| *key_ms <= to));
     within(&mut filter, TimeRange { from_ms, to_ms: to_ms.filter(|_| start.is_none()) });
-    if let Some((key_ms, id)) = start {
-        filter.add("(i.created_ms, i.id) < ({}, {})", &[key_ms.into(), number(id)?]);
+    if let Some((key_ms, number_of)) = start {
+        filter.add("(i.created_ms, i.id) < ({}, {})", &[key_ms.into(), number(number_of)?]);
     }
     match query.progress {
         Some(Progress::Untouched) => filter.add(PENDING, &[0_i64.into()]),
@@ -52,11 +55,15 @@ pub fn page(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<(Vec<Refun
     let limit = i64::from(query.limit);
     filter.push(" ORDER BY i.created_ms DESC, i.id DESC LIMIT {}", (limit + 1).into());
     filter.push(" OFFSET {}", skip.into());
-    filter.sql.push_str(OF_PAGE);
-    let mut found = tx.query(&filter.sql, &filter.params, decode)?;
+    let mut keys = tx.query(&filter.sql, &filter.params, |row| Ok((store, id(row, 0)?)))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
+    let has_more = keys.len() > limit;
+    keys.truncate(limit);
+    let mut found = Vec::with_capacity(keys.len());
+    for refund in get_many(tx, &keys)? {
+        let refund = refund.ok_or_else(|| StoreError::defect("a refund of a page is not there"))?;
+        found.push(Arc::unwrap_or_clone(refund));
+    }
     Ok((found, has_more))
 }
 
@@ -97,11 +104,7 @@ fn within(filter: &mut Filter<'_>, TimeRange { from_ms, to_ms }: TimeRange) {
     }
 }
 
-const PAGE: &str = "
-    SELECT r.id, r.order_id, r.external_id, r.created_ms, r.updated_ms, r.reason, r.metadata, r.body, r.legs
-    FROM (SELECT i.id AS id, i.created_ms AS created_ms FROM refunds i WHERE i.store = ?1";
-const OF_PAGE: &str = ") page CROSS JOIN refunds r WHERE r.store = ?1 AND r.id = page.id
-    ORDER BY page.created_ms DESC, page.id DESC";
+const PAGE: &str = "SELECT i.id FROM refunds i WHERE i.store = ?1";
 const COUNT: &str = "SELECT COUNT(*) FROM refunds i WHERE i.store = ?1";
 const PENDING: &str = "i.state = 'pending' AND i.state <> 'succeeded' AND i.begun = {}";
 const ANY_PENDING: &str = "

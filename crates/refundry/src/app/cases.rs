@@ -17,12 +17,11 @@ impl App {
             CaseCall::List(query) => self.cases(caller, query).await,
             CaseCall::Finish(ask) => self.finish_case(caller, ask).await,
             CaseCall::Delete { case } => {
-                let named = case.ours.map_or_else(String::new, |id| id.to_string());
                 let ask = Box::new(CaseAsk::Delete { case });
                 match self.write(caller, Job::Cases { store: caller.store.id, ask }).await? {
                     Outcome::Cases(CaseDone::Deleted(Ok(_))) => Ok(CaseReply::Deleted),
                     Outcome::Cases(CaseDone::Deleted(Err(fault))) => Err(refused(match fault {
-                        DeleteFault::Unknown => CaseFault::Unknown(named),
+                        DeleteFault::Unknown => CaseFault::Unknown,
                         DeleteFault::NotPending => CaseFault::NotPending,
                     })),
                     _ => Err(mismatch()),
@@ -35,11 +34,8 @@ impl App {
         let store = caller.store.id;
         let page = self.read(caller, move |e| cases::list(e.store(), store, &query)).await?;
         let view = |Case { refund, facts, document }| CaseView { refund, order: OrderView { facts, document } };
-        let counts = CaseCounts {
-            listed: page.counts.listed,
-            untouched: page.counts.untouched,
-            begun: page.counts.begun,
-        };
+        let counts =
+            CaseCounts { listed: page.counts.listed, untouched: page.counts.untouched, begun: page.counts.begun };
         let cases = page.cases.into_iter().map(view).collect();
         let shop = caller.store.name.clone();
         Ok(CaseReply::Page(Box::new(CasePage { shop, cases, has_more: page.has_more, counts })))
