@@ -44,7 +44,7 @@ pub fn page(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<(Vec<Refun
         Some(Progress::Untouched) => filter.add(PENDING, &[0_i64.into()]),
         Some(Progress::Begun) => filter.add(PENDING, &[1_i64.into()]),
         Some(Progress::Over) if exists(tx, ANY_PENDING, &[store.into()])? => {
-            filter.add("i.state || '' <> 'pending'", &[])
+            filter.add("i.state || '' <> 'pending'", &[]);
         }
         Some(Progress::Over) | None => {}
     }

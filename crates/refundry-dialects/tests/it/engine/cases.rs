@@ -35,10 +35,11 @@ impl Engine {
         let mut all: Vec<&Refund> = self.refunds.iter().filter(|r| !r.is_case_deleted()).collect();
         all.retain(|refund| within.contains(&refund.created_ms));
         all.sort_by_key(|refund| std::cmp::Reverse((refund.created_ms, refund.id)));
-        let count = |wanted: Progress| all.iter().filter(|refund| refund.progress() == wanted).count() as i64;
+        let whole = |count: usize| i64::try_from(count).expect("few");
+        let count = |wanted: Progress| whole(all.iter().filter(|refund| refund.progress() == wanted).count());
         let (untouched, begun) = (count(Progress::Untouched), count(Progress::Begun));
         all.retain(|refund| query.progress.is_none_or(|wanted| refund.progress() == wanted));
-        let counts = CaseCounts { listed: all.len() as i64, untouched, begun };
+        let counts = CaseCounts { listed: whole(all.len()), untouched, begun };
         let skip = match query.page {
             Page::Key { key_ms, id } => all.iter().filter(|r| (r.created_ms, r.id) >= (key_ms, id)).count(),
             Page::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
