@@ -388,8 +388,9 @@ fn check_progress(place: &mut Place<'_>, refund: &Refund, replay: &Replay<'_>, t
         place.say("refund_units", "units are open again exactly if all legs failed, and here they are not");
     }
     // A leg under way changes the refund without moving money, so only a settled one has its last time in the journal;
-    // and what a person told of later happened before the refund changed.
-    if refund.legs.iter().all(Leg::is_final) && !(told_later && refund.updated_ms > progress.last_ms) {
+    // and what a person told of later happened before the refund changed, which was no later than its entry was made.
+    let after = told_later && (progress.last_ms..=progress.told_ms).contains(&refund.updated_ms);
+    if refund.legs.iter().all(Leg::is_final) && !after {
         let journal = ("the journal", progress.last_ms);
         place.same("refund_updated", "time of the last change", ("the refund", refund.updated_ms), journal);
     }

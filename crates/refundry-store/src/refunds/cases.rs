@@ -69,7 +69,7 @@ pub fn page(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<(Vec<Refun
 
 /// How many cases a list has; its paging does not count.
 pub fn counts(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<CaseCounts, StoreError> {
-    let mut count = |and: Option<(&str, Value<'static>)>| -> Result<i64, StoreError> {
+    let count = |tx: &mut Tx<'_>, and: Option<(&str, Value<'static>)>| -> Result<i64, StoreError> {
         let mut filter = Filter::new(COUNT, store);
         within(&mut filter, query.created);
         if let Some((condition, value)) = and {
@@ -77,15 +77,20 @@ pub fn counts(tx: &mut Tx<'_>, store: i64, query: &CaseQuery) -> Result<CaseCoun
         }
         Ok(tx.query_one(&filter.sql, &filter.params, |row| row.int(0))?.unwrap_or(0))
     };
-    let untouched = count(Some((PENDING, 0_i64.into())))?;
-    let begun = count(Some((PENDING, 1_i64.into())))?;
+    let untouched = count(tx, Some((PENDING, 0_i64.into())))?;
+    let begun = count(tx, Some((PENDING, 1_i64.into())))?;
     let listed = match query.progress {
         Some(Progress::Untouched) => untouched,
         Some(Progress::Begun) => begun,
         Some(Progress::Over) | None => {
-            let deleted = count(Some(("i.failure = {} AND i.failure <> ''", CASE_DELETED.into())))?;
+            let deleted = count(tx, Some(("i.failure = {} AND i.failure <> ''", CASE_DELETED.into())))?;
             let under_way = if query.progress.is_none() { 0 } else { untouched + begun };
-            count(None)? - deleted - under_way
+            let all = if query.created == TimeRange::default() {
+                tx.query_one(MADE, &[store.into()], |row| row.int(0))?.unwrap_or(0)
+            } else {
+                count(tx, None)?
+            };
+            all - deleted - under_way
         }
     };
     Ok(CaseCounts { listed, untouched, begun })
@@ -105,6 +110,7 @@ fn within(filter: &mut Filter<'_>, TimeRange { from_ms, to_ms }: TimeRange) {
 }
 
 const PAGE: &str = "SELECT i.id FROM refunds i WHERE i.store = ?1";
+const MADE: &str = "SELECT CAST(COALESCE(SUM(made), 0) AS BIGINT) FROM refund_counts WHERE store = ?1";
 const COUNT: &str = "SELECT COUNT(*) FROM refunds i WHERE i.store = ?1";
 const PENDING: &str = "i.state = 'pending' AND i.state <> 'succeeded' AND i.begun = {}";
 const ANY_PENDING: &str = "
