@@ -218,9 +218,21 @@ pub struct Stale;
 /// Safe in any order and number of times: a failed leg stays failed, whatever comes later; a succeeded one can only
 /// turn into a failure.
 pub fn settle(facts: &Facts, refund: &Refund, leg: usize, news: News, now_ms: i64) -> Result<Decision, Stale> {
+    settle_at(facts, refund, leg, news, (now_ms, now_ms))
+}
+
+/// Like [`settle`], for news of what happened at `at_ms` and is heard of at `now_ms`, which is no earlier: the leg ends
+/// when it happened, refund and balances change when it is heard of.
+pub fn settle_at(
+    facts: &Facts,
+    refund: &Refund,
+    leg: usize,
+    news: News,
+    (at_ms, now_ms): (i64, i64),
+) -> Result<Decision, Stale> {
     let current = refund.legs.get(leg).ok_or(Stale)?;
     let reference = Some(news.reference()).filter(|r| !r.is_empty()).unwrap_or(&current.reference).to_owned();
-    let state = next_state(&current.state, news, now_ms).ok_or(Stale)?;
+    let state = next_state(&current.state, news, at_ms).ok_or(Stale)?;
     let next = Leg { state, reference, ..current.clone() };
     if next == *current {
         return Err(Stale);
@@ -236,13 +248,13 @@ pub fn settle(facts: &Facts, refund: &Refund, leg: usize, news: News, now_ms: i6
     }
 }
 
-fn next_state(current: &LegState, news: News, now_ms: i64) -> Option<LegState> {
+fn next_state(current: &LegState, news: News, at_ms: i64) -> Option<LegState> {
     let next = match news {
         News::Sent { .. } => LegState::Sent,
         News::InDoubt { reason } => LegState::InDoubt { reason },
         News::NotSent { .. } => LegState::Waiting,
-        News::Succeeded { .. } => LegState::Succeeded { at_ms: now_ms },
-        News::Failed { code, message } => LegState::Failed { at_ms: now_ms, code, message },
+        News::Succeeded { .. } => LegState::Succeeded { at_ms },
+        News::Failed { code, message } => LegState::Failed { at_ms, code, message },
         News::Contradicted { reason, .. } | News::GivenUp { reason } => LegState::Parked { reason },
     };
     let allowed = match current {

@@ -1,6 +1,6 @@
 //! Which gateway pays back through which payment, and what that gateway takes: what a store configured, as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::money::Amount;
@@ -31,6 +31,8 @@ pub struct Payouts {
     pub gateways: BTreeMap<String, GatewayLimits>,
     /// How a refund is spread over several payments where the request does not say.
     pub strategy: Strategy,
+    /// Payment channels, in lower case, whose money waits until somebody says that it went back.
+    pub held: BTreeSet<String>,
 }
 
 /// How a refund is spread over the payments that the caller did not name.
@@ -120,12 +122,22 @@ impl PaymentLimit {
 }
 
 impl Payouts {
+    /// Whether what goes back through a payment waits for a person: its channel or its method is held.
+    pub fn holds(&self, payment: &Payment) -> bool {
+        let is_held = |name: &str| !name.is_empty() && self.held.contains(&name.to_lowercase());
+        is_held(&payment.channel) || is_held(&payment.method)
+    }
+
     /// The gateway through which a payment is paid back.
     ///
-    /// A payment that names a gateway keeps it; else its channel or its method decides. Once a store has chosen a
+    /// What is held waits for a person, whatever else is configured. Of the others, a payment that names a gateway
+    /// keeps it; else its channel or its method decides. Once a store has chosen a
     /// gateway for anything, what it chose none for waits for a person: the simulated provider moves no money, so
     /// nothing may reach it by oversight.
     pub fn gateway_of<'p>(&'p self, payment: &'p Payment) -> &'p str {
+        if self.holds(payment) {
+            return MANUAL;
+        }
         if payment.gateway != SIMULATED || self.routes.is_empty() {
             return &payment.gateway;
         }
@@ -185,6 +197,30 @@ mod tests {
                 };
                 assert_eq!(payouts.gateway_of(&payment), *expected, "{payouts:?} {channel} {method}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_held_waits_whatever_its_route() {
+        let routes = BTreeMap::from([("bogus".to_owned(), "eu".to_owned()), ("card".to_owned(), "eu".to_owned())]);
+        let payouts = Payouts { routes, held: BTreeSet::from(["bogus".to_owned()]), ..Payouts::default() };
+        let cases = [
+            ("simulated", "bogus", "", "manual"),
+            ("simulated", "BOGUS", "", "manual"),
+            ("eu", "bogus", "", "manual"),
+            ("simulated", "shop", "Bogus", "manual"),
+            ("simulated", "card", "", "eu"),
+            ("us", "", "", "us"),
+        ];
+        for (gateway, channel, method, expected) in cases {
+            let payment = Payment {
+                gateway: gateway.to_owned(),
+                channel: channel.to_owned(),
+                method: method.to_owned(),
+                ..payment("a", 100)
+            };
+            assert_eq!(payouts.gateway_of(&payment), expected, "{channel} {method}");
+            assert_eq!(payouts.holds(&payment), expected == "manual", "{channel} {method}");
         }
     }
 }

@@ -206,7 +206,8 @@ pub(crate) fn find(facts: &Facts, ask: &LegAsk) -> Result<usize, Rejection> {
 
 fn leg(facts: &Facts, index: usize, amount: Amount, own_amount: Amount, ask: Option<&LegAsk>) -> PlannedLeg {
     let (payment, _) = facts.payment(index);
-    let outside = payment.kind.settles_outside() || ask.is_some_and(|a| a.outside) || own_amount.is_zero();
+    let by_kind = payment.kind.settles_outside() && !facts.terms.payouts.holds(payment);
+    let outside = by_kind || ask.is_some_and(|a| a.outside) || own_amount.is_zero();
     PlannedLeg {
         payment: index,
         amount,

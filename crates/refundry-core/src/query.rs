@@ -2,7 +2,7 @@
 
 use crate::money::Decimal;
 use crate::order::{Id, Reference};
-use crate::refund::RefundState;
+use crate::refund::{Progress, RefundState};
 
 /// Which refunds, in which order, and which page of them. All filters combine with AND.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,21 @@ pub struct RefundQuery {
     pub page: Page,
     /// At most this many, 1 to 250.
     pub limit: u32,
+}
+
+/// Which after-sales cases, newest first, and which page of them. Each refund is one, unless its case was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseQuery {
+    /// Only those that have come so far.
+    pub progress: Option<Progress>,
+    /// When the refund was accepted.
+    pub created: TimeRange,
+    /// Where the page starts: at the first, behind a number of cases, or behind a key.
+    pub page: Page,
+    /// At most this many, 1 to 100.
+    pub limit: u32,
+    /// Whether the number of cases is asked for, too.
+    pub counted: bool,
 }
 
 impl Default for RefundQuery {

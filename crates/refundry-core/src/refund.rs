@@ -456,7 +456,40 @@ pub enum CapKind {
     Payment(usize),
 }
 
+/// The code of legs that failed because their after-sales case was deleted before anything was sent.
+pub const CASE_DELETED: &str = "case_deleted";
+
+/// How far a refund has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Progress {
+    /// Every leg waits: no money of it moved or was asked for.
+    Untouched,
+    /// A leg was sent or settled, and not all are over.
+    Begun,
+    /// All legs are over, whichever way.
+    Over,
+}
+
+impl Progress {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Untouched, Self::Begun, Self::Over];
+}
+
 impl Refund {
+    /// How far it has come, derived from the legs.
+    pub fn progress(&self) -> Progress {
+        match () {
+            () if self.legs.iter().all(|leg| leg.state.is_final()) => Progress::Over,
+            () if self.legs.iter().all(|leg| leg.state == LegState::Waiting) => Progress::Untouched,
+            () => Progress::Begun,
+        }
+    }
+
+    /// Whether its after-sales case was deleted: then it is no case any more.
+    pub fn is_case_deleted(&self) -> bool {
+        self.failure().is_some_and(|(code, _)| code == CASE_DELETED)
+    }
+
     /// The state, derived from the legs.
     pub fn state(&self) -> RefundState {
         if self.legs.iter().any(|leg| !leg.state.is_final()) {

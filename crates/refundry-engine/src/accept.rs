@@ -563,6 +563,7 @@ impl Batch for Writer {
                     Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
                     Outcome::Recorded(Some(refund))
                     | Outcome::Settled(Ok((refund, _)))
+                    | Outcome::Cases(CaseDone::Finished(Ok((refund, _))) | CaseDone::Deleted(Ok((refund, _))))
                     | Outcome::Cancelled(Ok((refund, _))) => waiters.tell(refund),
                     Outcome::Heard(heard) => {
                         heard.iter().filter_map(|h| h.refund.as_ref()).for_each(|refund| waiters.tell(refund));
@@ -615,7 +616,8 @@ impl Writer {
             }
             Job::Cancel { store, refund, text } => {
                 let (ids, queue) = (&mut self.ids, &*self.queue);
-                Outcome::Cancelled(by_hand::cancel(tx, world, (*store, refund), text, ids, queue, now_ms)?)
+                let why = (by_hand::CANCELLED, text.as_str());
+                Outcome::Cancelled(by_hand::cancel(tx, world, (*store, refund), why, ids, queue, now_ms)?)
             }
             Job::Retry { store, ask, key } => self.retry(tx, world, *store, ask, key.as_ref(), now_ms)?,
             Job::Hear { store, gateway, notices } => {

@@ -129,12 +129,12 @@ pub enum CancelFault {
     MayBeSent,
 }
 
-/// Calls a refund off while surely nothing of it was sent.
+/// Calls a refund off while surely nothing of it was sent; its legs fail with this code and text.
 pub(crate) fn cancel(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, refund): (i64, &Reference),
-    text: &str,
+    (code, text): (&str, &str),
     ids: &mut Ids,
     queue: &WorkQueue,
     now_ms: i64,
@@ -162,7 +162,7 @@ pub(crate) fn cancel(
             // A worker took it since it was looked at: begun anew, this is seen.
             return Err(StoreError::Busy);
         }
-        let news = News::Failed { code: CANCELLED.to_owned(), message: text.to_owned() };
+        let news = News::Failed { code: code.to_owned(), message: text.to_owned() };
         let decision = settle(world.facts(tx, store, order.id)?, &refund, index, news, now_ms);
         let decision = decision.map_err(|_| StoreError::defect("a leg that waits can fail"))?;
         let entry = ids.next(now_ms);

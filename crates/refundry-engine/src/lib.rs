@@ -4,8 +4,8 @@
 //!
 //! 1. [`accept`]: command → one transaction for many commands → outcomes (the only writer)
 //! 2. [`execute`]: lease → gateway → record; the call itself is made by whoever owns the connections
-//! 3. [`by_hand`]: what a person does about it · [`hear`]: what gateways say unasked · [`publish`]: tells those who
-//!    wait
+//! 3. [`by_hand`]: what a person does about it · [`cases`]: the same by after-sales cases · [`hear`]: what gateways say
+//!    unasked · [`publish`]: tells those who wait
 //! 4. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens · [`settings`]: what a store chose
 //!
 //! It never learns a wire format: commands come in parsed, outcomes go out as domain values.

@@ -1,6 +1,6 @@
 //! The settings of a store, as they are kept with it: a JSON object that grows by fields with a usual value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refundry_core::payouts::{GatewayLimits, MANUAL, Payouts, SIMULATED, Strategy};
@@ -17,6 +17,9 @@ pub struct StoreSettings {
     /// How a refund is spread over several payments where the request does not say.
     #[serde(default, skip_serializing_if = "is_usual", with = "by_code")]
     pub strategy: Strategy,
+    /// Payment channels, in lower case, whose money waits until somebody says that it went back.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -64,8 +67,8 @@ pub fn payouts(registry: &Registry, store: i64, settings: &str) -> Result<Arc<Pa
         };
         (name, limits)
     });
-    let StoreSettings { routes, strategy } = StoreSettings::read(settings)?;
-    Ok(Arc::new(Payouts { routes, gateways: gateways.collect(), strategy }))
+    let StoreSettings { routes, strategy, held } = StoreSettings::read(settings)?;
+    Ok(Arc::new(Payouts { routes, gateways: gateways.collect(), strategy, held }))
 }
 
 /// Which gateway a channel leads to, as it is to be.
@@ -112,6 +115,20 @@ pub(crate) fn choose(tx: &mut Tx<'_>, store: i64, strategy: Strategy) -> Result<
     Ok(settings)
 }
 
+/// Holds the money of a payment channel back until somebody says that it went back, or no more.
+pub(crate) fn hold(tx: &mut Tx<'_>, store: i64, channel: &str, held: bool) -> Result<StoreSettings, StoreError> {
+    let record = stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
+    let mut settings = StoreSettings::read(&record.settings)?;
+    let channel = channel.to_lowercase();
+    if held {
+        settings.held.insert(channel);
+    } else {
+        settings.held.remove(&channel);
+    }
+    stores::update(tx, store, &record.name, &settings.write())?;
+    Ok(settings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +143,9 @@ mod tests {
         assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
         let settings = StoreSettings { strategy: Strategy::GiftCardFirst, ..StoreSettings::default() };
         assert_eq!(settings.write(), r#"{"strategy":"gift_card_first"}"#);
+        assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
+        let settings = StoreSettings { held: BTreeSet::from(["bogus".to_owned()]), ..StoreSettings::default() };
+        assert_eq!(settings.write(), r#"{"held":["bogus"]}"#);
         assert_eq!(StoreSettings::read(&settings.write()), Ok(settings));
         assert!(StoreSettings::read(r#"{"strategy":"by_mood"}"#).is_err());
         assert_eq!(StoreSettings::read("{}"), Ok(StoreSettings::default()));

@@ -20,6 +20,12 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "series", sql: include_str!("../migrations/0005_series.sql"), then: None },
     Migration { version: 6, name: "parcels", sql: include_str!("../migrations/0006_parcels.sql"), then: None },
     Migration { version: 7, name: "stock", sql: include_str!("../migrations/0007_stock.sql"), then: None },
+    Migration {
+        version: 8,
+        name: "cases",
+        sql: include_str!("../migrations/0008_cases.sql"),
+        then: Some(refunds::note_untouched),
+    },
 ];
 
 /// A part of a migration that is no SQL.

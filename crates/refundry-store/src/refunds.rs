@@ -1,12 +1,13 @@
 //! Refunds: what was decided (never rewritten), what providers made of it, and lists of them.
 
+pub mod cases;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::refund::{Leg, LegState, Refund, Route};
+use refundry_core::refund::{Leg, LegState, Progress, Refund, Route};
 
 use crate::codec::{self, RefundColumns};
 use crate::orders::id;
@@ -18,10 +19,12 @@ pub use list::{count, count_with, list, list_with};
 
 /// Adds refunds: store, refund, its order.
 pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 15]> = Vec::with_capacity(rows.len());
+    let mut params: Vec<[Value<'_>; 16]> = Vec::with_capacity(rows.len());
     let mut names = Vec::with_capacity(rows.len());
     let mut blocks = BTreeMap::new();
+    let mut made: BTreeMap<(i64, Id), i64> = BTreeMap::new();
     for (store, refund, order) in rows {
+        *made.entry((*store, refund.id / 1_000 % 100)).or_default() += 1;
         let block = block(tx, &mut blocks, *store, refund.id)?;
         for sku in skus(refund, order) {
             names.push([(*store).into(), sku.into(), refund.created_ms.into(), number(refund.id)?]);
@@ -42,9 +45,15 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
             codec::pack_refund(refund).into(),
             codec::pack_progress(refund).into(),
             block,
+            begun(refund),
         ]);
     }
     tx.write_many(INSERT, &params)?;
+    let mut counts = Vec::with_capacity(made.len());
+    for ((store, node), made) in made {
+        counts.push([store.into(), number(node)?, made.into()]);
+    }
+    tx.write_many(ADD_COUNT, &counts)?;
     tx.write_many(INSERT_SKU, &names)
 }
 
@@ -79,7 +88,7 @@ fn block(
 
 /// Writes what changed of refunds: states of legs, and the columns derived from them.
 pub fn update(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 7]> = Vec::with_capacity(rows.len());
+    let mut params: Vec<[Value<'_>; 8]> = Vec::with_capacity(rows.len());
     for (store, refund, order) in rows {
         params.push([
             (*store).into(),
@@ -89,6 +98,7 @@ pub fn update(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
             failure(refund).into(),
             refund.refunded().to_milli(order.currency).into(),
             codec::pack_progress(refund).into(),
+            begun(refund),
         ]);
     }
     tx.write_many(UPDATE, &params)
@@ -207,19 +217,34 @@ pub(crate) fn adopt_parked(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes which refunds nothing was done for yet: those from before that was kept.
+pub(crate) fn note_untouched(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for store in stores::list(tx)? {
+        for refund in tx.query(PENDING, &[store.id.into()], decode)? {
+            if refund.progress() == Progress::Untouched {
+                tx.execute(NOTE_UNTOUCHED, &[store.id.into(), number(refund.id)?])?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A list's cursor that names no refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorUnknown;
 
 const INSERT: &str = "
     INSERT INTO refunds (store, id, order_id, external_id, created_ms, updated_ms, state, reason, failure,
-        amount_milli, refunded_milli, metadata, body, legs, block)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+        amount_milli, refunded_milli, metadata, body, legs, block, begun)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+const ADD_COUNT: &str = "
+    INSERT INTO refund_counts (store, node, made) VALUES (?1, ?2, ?3)
+    ON CONFLICT (store, node) DO UPDATE SET made = refund_counts.made + excluded.made";
 const INSERT_SKU: &str = "INSERT INTO refund_skus (store, sku, created_ms, refund_id) VALUES (?1, ?2, ?3, ?4)";
 const NEWEST_BLOCK: &str = "SELECT block FROM refund_blocks WHERE store = ?1 ORDER BY block DESC LIMIT 1";
 const INSERT_BLOCK: &str = "INSERT INTO refund_blocks (store, block) VALUES (?1, ?2)";
 const UPDATE: &str = "
-    UPDATE refunds SET updated_ms = ?3, state = ?4, failure = ?5, refunded_milli = ?6, legs = ?7
+    UPDATE refunds SET updated_ms = ?3, state = ?4, failure = ?5, refunded_milli = ?6, legs = ?7, begun = ?8
     WHERE store = ?1 AND id = ?2";
 const UPDATE_METADATA: &str = "UPDATE refunds SET metadata = ?3 WHERE store = ?1 AND id = ?2";
 const GET: &str = "
@@ -245,9 +270,14 @@ const ACCEPTED_WITHIN: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND (created_ms, id) > (?2, ?3) AND created_ms < ?4
     ORDER BY created_ms, id LIMIT ?5";
+const NOTE_UNTOUCHED: &str = "UPDATE refunds SET begun = 0 WHERE store = ?1 AND id = ?2";
 const PENDING: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND state = 'pending' ORDER BY created_ms, id";
+
+fn begun(refund: &Refund) -> Value<'static> {
+    i64::from(refund.progress() != Progress::Untouched).into()
+}
 
 fn failure(refund: &Refund) -> String {
     refund.failure().map_or_else(String::new, |(code, _)| code.to_owned())

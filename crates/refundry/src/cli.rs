@@ -82,6 +82,19 @@ pub(crate) enum StoreCommand {
         /// `original_first`, `original_last`, `proportional`, `gift_card_first`, `gift_card_last`, `fewest_refunds`
         strategy: String,
     },
+    /// Hold refunds of a payment channel back until somebody says that the money went back
+    Hold {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+        /// Hold the channel no more; what waits already keeps waiting
+        #[arg(long)]
+        off: bool,
+        /// The channel (or method) as orders name it, e.g. `bogus`
+        channel: String,
+    },
 }
 
 /// What to do with tokens.

@@ -6,6 +6,7 @@ use refundry_core::payouts::Strategy;
 use refundry_dialects::Scope;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::cases::{CaseAsk, CaseDone};
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{stores, tokens};
@@ -32,6 +33,25 @@ pub(crate) fn run_store(command: StoreCommand) -> anyhow::Result<()> {
             Ok(())
         }
         StoreCommand::Strategy { data, store, strategy } => choose(&data, &store, &strategy),
+        StoreCommand::Hold { data, store, off, channel } => hold(&data, &store, &channel, !off),
+    }
+}
+
+fn hold(data: &DataArgs, store: &str, channel: &str, held: bool) -> anyhow::Result<()> {
+    let engine = idle_engine(data)?;
+    let channel = channel.trim();
+    ensure!(!channel.is_empty(), "a channel has a name");
+    let store = store_called(&engine, store)?;
+    let ask = Box::new(CaseAsk::Hold { channel: channel.to_owned(), held });
+    match engine.call(Job::Cases { store: store.id, ask })? {
+        Outcome::Cases(CaseDone::Held(settings)) if settings.held.is_empty() => {
+            say(&format!("no channel of {} is held", store.handle))
+        }
+        Outcome::Cases(CaseDone::Held(settings)) => {
+            let channels: Vec<&str> = settings.held.iter().map(String::as_str).collect();
+            say(&format!("refunds of {} wait for a person over: {}", store.handle, channels.join(", ")))
+        }
+        _ => bail!("the writer answered something else than was asked"),
     }
 }
 

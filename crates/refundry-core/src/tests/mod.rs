@@ -2,6 +2,7 @@
 
 mod book;
 mod edges;
+mod held;
 mod last_units;
 mod limited;
 mod parcels;

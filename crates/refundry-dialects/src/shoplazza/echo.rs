@@ -46,6 +46,11 @@ pub(super) fn shown_order(view: &OrderView) -> Value {
     Value::Object(order)
 }
 
+/// The order object of the document that an order of this platform was read from; empty where there is none.
+pub(super) fn document_of(view: &OrderView) -> Map<String, Value> {
+    stored_order(view).unwrap_or_default()
+}
+
 /// What the document says of the order, where it came from this platform.
 pub(super) fn stored_order(view: &OrderView) -> Option<Map<String, Value>> {
     if view.facts.order.origin != Dialect::Shoplazza {

@@ -11,7 +11,7 @@ use refundry_core::order::{ComponentKind, Line, Order};
 use refundry_core::refund::{Bucket, Leg, LegState, Refund};
 use serde_json::{Map, Value, json};
 
-use super::state::{fully_refunded, leg_code, method_code, state_code};
+use super::state::{fully_refunded, leg_code, method_code, progress_code, state_code};
 use super::{Version, echo, list, own_or_ours, print_id};
 use crate::text::{rfc3339_seconds, uuid_of};
 use crate::wire::{OrderView, RefundAnswer, RefundPage, RefundView, Request};
@@ -28,20 +28,19 @@ pub(super) fn full_refund(answer: &RefundAnswer) -> Value {
     let (refund, order) = (&answer.view.refund, &answer.view.order);
     // The call waits, so the balances are there; without them the refund alone is what is known.
     let view = answer.order.clone().unwrap_or_else(|| alone(refund, order));
-    let status = state_code(refund.state());
     let reason = refund.failure().map_or("", |(code, message)| if message.is_empty() { code } else { message });
     let order_after = echo::legacy_order(&view);
     let lines = order_after.get("line_items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let record = legacy_record(&answer.view, |index, _| lines.get(index).cloned().unwrap_or_default());
     json!({
         "id": uuid_of(refund.id),
-        "status": status,
+        "status": progress_code(refund.progress()),
         "number": format!("{}-S{}", order.number, refund.number),
         "created_at": rfc3339_seconds(refund.created_ms),
         "note": refund.note,
         "refund_fail_reason": reason,
         "all_refunded": fully_refunded(&view.facts),
-        "refund_status": status,
+        "refund_status": state_code(refund.state()),
         "order": order_after,
         // The page says `refund`, its sample `refunds`; both hold the one record.
         "refunds": record.clone(),
@@ -167,7 +166,7 @@ fn legacy_record(view: &RefundView, line_item: impl Fn(usize, &LineUnits) -> Val
 }
 
 /// A record of the modern list.
-fn modern_record(view: &RefundView) -> Value {
+pub(super) fn modern_record(view: &RefundView) -> Value {
     let (refund, order) = (&view.refund, &view.order);
     let items = lines_of(refund).into_iter().filter_map(|(index, units)| {
         let line = order.lines.get(index)?;
@@ -213,7 +212,7 @@ fn additional_prices(refund: &Refund, order: &Order) -> Vec<Value> {
 
 /// Units of one line that a refund took.
 #[derive(Default)]
-struct LineUnits {
+pub(super) struct LineUnits {
     waiting: u32,
     shipped: u32,
     net: Amount,
@@ -232,7 +231,7 @@ impl LineUnits {
 }
 
 /// A line is listed once, whatever buckets its units came from.
-fn lines_of(refund: &Refund) -> BTreeMap<usize, LineUnits> {
+pub(super) fn lines_of(refund: &Refund) -> BTreeMap<usize, LineUnits> {
     let mut lines: BTreeMap<usize, LineUnits> = BTreeMap::new();
     for units in &refund.units {
         let line = lines.entry(units.line).or_default();
@@ -248,7 +247,7 @@ fn lines_of(refund: &Refund) -> BTreeMap<usize, LineUnits> {
 }
 
 /// `total` = `sub_total` − `discount` + `tax`; where prices include their tax, it is inside `sub_total` already.
-fn line_figures(order: &Order, line: &Line, units: &LineUnits) -> Map<String, Value> {
+pub(super) fn line_figures(order: &Order, line: &Line, units: &LineUnits) -> Map<String, Value> {
     let sub_total = times(line.unit_price, units.quantity());
     let added_tax = if order.taxes_included { Amount::ZERO } else { units.tax };
     let figures = json!({

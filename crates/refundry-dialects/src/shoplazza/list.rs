@@ -23,7 +23,7 @@ pub(super) fn decode(version: Version, request: &Request<'_>) -> Result<Call, Ba
 
 /// Reads the query of the count: the filters of the list. Paging and sorting mean nothing here, so they are not read.
 pub(super) fn count(version: Version, request: &Request<'_>) -> Result<Call, Bad> {
-    let params = Params(query_pairs(request.query));
+    let params = Params::of(query_pairs(request.query));
     Ok(Call::CountRefunds(Box::new(filters(&params, version.is_modern())?)))
 }
 
@@ -45,7 +45,7 @@ fn filters(params: &Params, modern: bool) -> Result<RefundQuery, Malformed> {
 
 /// Reads the query of the list; the encoder needs its sort key again for the next cursor.
 pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malformed> {
-    let params = Params(query_pairs(query));
+    let params = Params::of(query_pairs(query));
     let modern = version.is_modern();
     let cursor = if modern { Cursor::of(&params)? } else { None };
     let sort = one_of(&params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
@@ -79,7 +79,7 @@ fn start(cursor: Option<Cursor>, page: Option<u32>, limit: u32, order: (SortBy, 
 }
 
 /// Where a page ended, and in which order it was sorted: 34 characters that mean nothing to anybody else.
-struct Cursor {
+pub(super) struct Cursor {
     sort: SortBy,
     descending: bool,
     key_ms: i64,
@@ -87,10 +87,18 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn of(params: &Params) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(params: &Params) -> Result<Option<Self>, Malformed> {
         let Some(text) = params.first(&["cursor"]) else { return Ok(None) };
         let wrong = || Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned()));
         Self::parse(text).ok_or_else(wrong).map(Some)
+    }
+
+    /// Where it stands in a list that is sorted by time of creation, newest first.
+    pub(super) fn newest_first(&self) -> Result<Page, Malformed> {
+        if self.sort == SortBy::Created && self.descending {
+            return Ok(Page::Key { key_ms: self.key_ms, id: self.id });
+        }
+        Err(Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned())))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -125,6 +133,11 @@ pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
 pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
+    /// Decoded pairs of a query.
+    pub(super) const fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
         let named = |key: &str| keys.contains(&key.strip_suffix("[]").unwrap_or(key));
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
@@ -140,7 +153,7 @@ impl Params {
     }
 
     /// The name by which the caller gave it, for faults.
-    fn name(&self, keys: &[&'static str]) -> &'static str {
+    pub(super) fn name(&self, keys: &[&'static str]) -> &'static str {
         let given = |key: &&&'static str| self.0.iter().any(|(k, _)| k.strip_suffix("[]").unwrap_or(k) == **key);
         keys.iter().find(given).or(keys.first()).copied().unwrap_or_default()
     }

@@ -166,7 +166,13 @@ pub const OPERATIONS: &[Operation] = &[
     // After-sales cases.
     row(("GET", "/orders/after_sales_list"), "L", READ, "After-Sales List", LIST),
     row(("GET", "/orders/post_sales"), "M", READ, "After-Sales List", LIST),
-    row(("DELETE", "/orders/post_sales/{post_sale_id}"), "L,M", WRITE, "Delete an After-Sales Case", MOVE),
+    row(
+        ("DELETE", "/orders/post_sales/{post_sale_id}"),
+        "L,M",
+        WRITE,
+        "Delete an After-Sales Case",
+        &[No::NotFound, No::State],
+    ),
     // Goods in stock, and the shop.
     row(("GET", "/locations"), "L,M", READ_GOODS, "Location List", NONE),
     row(("GET", "/locations/default"), "L,M", READ_GOODS, "Default Location", NONE),

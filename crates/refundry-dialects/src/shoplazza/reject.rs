@@ -64,13 +64,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         Refusal::CursorUnknown { cursor, .. } => {
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
-        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => {
-            if modern {
-                say(modern, Kind::Invalid, NOT_NOW)
-            } else {
-                plain(modern, 406, NOT_NOW, "", NOT_NOW)
-            }
-        }
+        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => not_in_this_state(modern),
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
         Refusal::Cases(fault) => cases::refuse(modern, fault),
@@ -351,6 +345,11 @@ pub(super) fn say(modern: bool, kind: Kind, message: &str) -> Response {
 
 pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
+}
+
+/// What is asked cannot be done as things stand.
+pub(super) fn not_in_this_state(modern: bool) -> Response {
+    if modern { say(modern, Kind::Invalid, NOT_NOW) } else { plain(modern, 406, NOT_NOW, "", NOT_NOW) }
 }
 
 pub(super) fn plain(modern: bool, status: u16, legacy: &str, code: &str, message: &str) -> Response {

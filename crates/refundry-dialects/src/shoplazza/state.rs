@@ -1,7 +1,7 @@
 //! What refunds did to an order, in this platform's words.
 
 use refundry_core::balances::Facts;
-use refundry_core::refund::{LegState, Refund, RefundState};
+use refundry_core::refund::{LegState, Progress, Refund, RefundState};
 use refundry_core::standing::{self, Goods, Money};
 
 /// `pending`, `finished`, `failed`.
@@ -13,7 +13,16 @@ pub(super) const fn state_code(state: RefundState) -> &'static str {
     }
 }
 
-/// The same for one payment of a refund; what is in doubt or waits for a person is still pending.
+/// `status` of an after-sales case. It has no word for one that failed: that is finished, and its refund says so.
+pub(super) const fn progress_code(progress: Progress) -> &'static str {
+    match progress {
+        Progress::Untouched => "pending",
+        Progress::Begun => "processing",
+        Progress::Over => "finished",
+    }
+}
+
+/// The same as [`state_code`] for one payment of a refund; what is in doubt or waits for a person is still pending.
 pub(super) const fn leg_code(state: &LegState) -> &'static str {
     match state {
         LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",

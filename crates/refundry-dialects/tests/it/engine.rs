@@ -3,6 +3,8 @@
 //! It decides nothing itself: money comes from `core`, words from the dialects. What a real engine adds (transactions,
 //! gateways, workers) is left out, so that a golden file shows the rules and the wire and nothing else.
 
+mod cases;
+
 use std::sync::Arc;
 
 use std::collections::BTreeMap;
@@ -194,7 +196,7 @@ impl Engine {
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
-            Call::Cases(call) => match *call {},
+            Call::Cases(call) => self.cases(*call).map(|reply| Reply::Cases(Box::new(reply))),
             Call::Hooks(call) => match *call {},
             Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Ready(_) => unreachable!("answered before it is run"),
@@ -256,7 +258,7 @@ impl Engine {
     fn let_gateways_answer(&mut self, index: usize) {
         let view = self.view(index);
         for (leg, planned) in view.refund.legs.iter().enumerate() {
-            let by_person = view.order.payments[planned.payment].gateway == "manual";
+            let by_person = planned.gateway(&view.order) == "manual";
             if planned.state == LegState::Waiting && !by_person {
                 let reference = format!("re_{}", planned.id);
                 self.apply(index, leg, News::Succeeded { reference }).expect("a waiting leg may succeed");

@@ -8,6 +8,7 @@
 //! - `request`, perhaps with a few words on it: method and target, headers, a blank line, the body;
 //!   directly below it, `body-repeat "[" 10000` and `body-bytes ff fe` add to a body what text cannot show;
 //! - `store proportional`: how the store spreads refunds over payments from here on;
+//! - `hold bogus`: refunds over this channel wait for a person from here on;
 //! - `limits simulated full once min=500 days=30`: what a gateway takes from here on, any of these; amounts are in
 //!   minor units;
 //! - `full 1500`: the platform takes no call from here on, and one more in so many milliseconds; `full no` for room;
@@ -110,6 +111,7 @@ enum Step<'a> {
     Token(&'a str),
     Store(&'a str),
     Limits(&'a str),
+    Hold(&'a str),
     Full(&'a str),
     Event(&'a str),
     Settle(&'a str),
@@ -148,6 +150,9 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
         Step::Limits(text) => {
             let (gateway, limits) = limits(text)?;
             engine.payouts.gateways.insert(gateway, limits);
+        }
+        Step::Hold(channel) => {
+            engine.payouts.held.insert(channel.to_owned());
         }
         Step::Full("no") => engine.full_ms = None,
         Step::Full(text) => {
@@ -227,6 +232,7 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
             "token" => Step::Token(section.rest),
             "store" => Step::Store(section.rest),
             "limits" => Step::Limits(section.rest),
+            "hold" => Step::Hold(section.rest),
             "full" => Step::Full(section.rest),
             "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
@@ -452,6 +458,7 @@ GET /  []
             | Step::Token(rest)
             | Step::Store(rest)
             | Step::Limits(rest)
+            | Step::Hold(rest)
             | Step::Full(rest)
             | Step::Event(rest)
             | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),

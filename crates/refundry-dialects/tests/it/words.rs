@@ -8,6 +8,7 @@ use refundry_core::order::{Order, Payment};
 use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
+use refundry_dialects::cases::{CaseReply, CaseView};
 use refundry_dialects::payouts::{LegView, PayoutReply};
 use refundry_dialects::shop::ShopReply;
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
@@ -83,6 +84,7 @@ fn reply(reply: &Reply) -> String {
             ShopReply::Order(view) => format!("reply order: {}", order(&view.facts)),
             other => format!("reply shop: {}", debug(other)),
         },
+        Reply::Cases(reply) => cases(reply),
         other => format!("reply {}", debug(other)),
     }
 }
@@ -95,6 +97,22 @@ fn payouts(reply: &PayoutReply) -> String {
         }
         PayoutReply::Leg { leg: view, evidence } => format!("reply {}{}", standing_of(view), debug(evidence)),
         other => format!("reply {}", debug(other)),
+    }
+}
+
+fn cases(reply: &CaseReply) -> String {
+    match reply {
+        CaseReply::Page(page) => {
+            let counts = page.counts;
+            let case = |CaseView { refund, order }: &CaseView| {
+                let number = &order.facts.order.number;
+                format!("case {number}-S{} of refund {}, {:?}\n", refund.number, refund.id, refund.progress())
+            };
+            let cases: String = page.cases.iter().map(case).collect();
+            format!("reply cases: {}{}, {}\n{cases}", page.cases.len(), more(page.has_more), debug(&counts))
+        }
+        CaseReply::Finished(view) => format!("reply finished: {}", refund(view)),
+        CaseReply::Deleted => "reply deleted".to_owned(),
     }
 }
 

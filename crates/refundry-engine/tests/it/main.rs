@@ -24,6 +24,7 @@ mod audit;
 mod batches;
 mod books;
 mod by_hand;
+mod cases;
 mod deliveries;
 mod imports;
 mod last_units;

@@ -23,6 +23,8 @@ pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) 
     note_ids(run, &read);
     check_ids(&mut run.at(store, Some(order), None), order, &read);
     let Rows { facts, sums, refunds, entries } = read;
+    let mut by_person = rows::gateways_by_person(tx, store)?;
+    by_person.extend(run.options.settled_by_person.iter().cloned());
     let place = &mut run.at(store, Some(order), None);
     check_facts(place, &facts);
     for refund in &refunds {
@@ -36,9 +38,10 @@ pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) 
         None => place.say("balances_missing", "the order has no balances row"),
     }
     for refund in &refunds {
-        check_progress(&mut place.of(refund.id), refund, &replay);
+        let told_later = refund.legs.iter().any(|leg| is_manual(&facts, leg, &by_person));
+        check_progress(&mut place.of(refund.id), refund, &replay, told_later);
     }
-    check_outbox(tx, run, (store, order), &facts, &refunds)?;
+    check_outbox(tx, run, (store, order), (&facts, &refunds), &by_person)?;
     check_disputes(tx, run, (store, order), &facts, &replay)?;
     check_references(tx, run, (store, order), &facts)?;
     check_skus(tx, run, (store, order), &facts, &refunds)
@@ -341,6 +344,9 @@ fn check_refund(place: &mut Place<'_>, facts: &Facts, refund: &Refund) {
     if refund.failure != failure {
         place.say("refund_columns", format!("the failure column says '{}', the legs say '{failure}'", refund.failure));
     }
+    let begun = i128::from(refund.legs.iter().any(|leg| leg.state != "waiting"));
+    let column = i128::from(refund.begun);
+    place.same("refund_columns", "whether it was begun", ("the begun column", column), ("the legs", begun));
 }
 
 fn state_of(legs: &[Leg]) -> &'static str {
@@ -354,7 +360,7 @@ fn state_of(legs: &[Leg]) -> &'static str {
 }
 
 /// What became of a refund, as its row and as the journal tell it.
-fn check_progress(place: &mut Place<'_>, refund: &Refund, replay: &Replay<'_>) {
+fn check_progress(place: &mut Place<'_>, refund: &Refund, replay: &Replay<'_>, told_later: bool) {
     let Some(progress) = replay.progress.get(&refund.id) else {
         place.say("journal_missing", "no journal entry accepts the refund");
         return;
@@ -381,8 +387,10 @@ fn check_progress(place: &mut Place<'_>, refund: &Refund, replay: &Replay<'_>) {
     if refund.reopened != (all_failed && !refund.units.is_empty()) {
         place.say("refund_units", "units are open again exactly if all legs failed, and here they are not");
     }
-    // A leg under way changes the refund without moving money, so only a settled one has its last time in the journal.
-    if refund.legs.iter().all(Leg::is_final) {
+    // A leg under way changes the refund without moving money, so only a settled one has its last time in the journal;
+    // and what a person told of later happened before the refund changed, which was no later than its entry was made.
+    let after = told_later && (progress.last_ms..=progress.told_ms).contains(&refund.updated_ms);
+    if refund.legs.iter().all(Leg::is_final) && !after {
         let journal = ("the journal", progress.last_ms);
         place.same("refund_updated", "time of the last change", ("the refund", refund.updated_ms), journal);
     }
@@ -413,21 +421,24 @@ fn check_returned(place: &mut Place<'_>, refund: &Refund, journal: &std::collect
     }
 }
 
+/// Whether a person pays a leg back, behind one of these gateways.
+fn is_manual(facts: &Facts, leg: &Leg, by_person: &[String]) -> bool {
+    let of_payment = facts.payments.get(leg.payment).map_or("", |payment| payment.gateway.as_str());
+    let gateway = if leg.gateway.is_empty() { of_payment } else { &leg.gateway };
+    by_person.iter().any(|name| name == gateway)
+}
+
 /// A leg that a gateway still answers for is in the outbox, and no other.
 fn check_outbox(
     tx: &mut Tx<'_>,
     run: &mut Run<'_>,
     (store, order): (i64, i64),
-    facts: &Facts,
-    refunds: &[Refund],
+    (facts, refunds): (&Facts, &[Refund]),
+    by_person: &[String],
 ) -> Result<(), StoreError> {
-    let by_person = rows::gateways_by_person(tx, store)?;
     for refund in refunds {
         for leg in &refund.legs {
-            let of_payment = facts.payments.get(leg.payment).map_or("", |payment| payment.gateway.as_str());
-            let gateway = if leg.gateway.is_empty() { of_payment } else { &leg.gateway };
-            let is_manual = run.options.settled_by_person.iter().chain(&by_person).any(|name| name == gateway);
-            let wanted = !leg.is_final() && !leg.outside && !is_manual;
+            let wanted = !leg.is_final() && !leg.outside && !is_manual(facts, leg, by_person);
             let found = rows::outbox(tx, store, leg.id)?;
             let place = &mut run.at(store, Some(order), Some(refund.id));
             match found {

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Place;
 use super::rows::{Account, Allocation, Entry, Facts, Leg, Refund, Units};
 use super::sums::{Pair, convert, cumulative, open_share};
+use super::{Place, ms_of};
 
 /// The books of one order after some of its entries.
 pub(super) struct Replay<'a> {
@@ -28,6 +28,8 @@ pub(super) struct Progress {
     /// Given back by failed legs, per component.
     pub(super) returned: BTreeMap<usize, (i128, i128)>,
     pub(super) last_ms: i64,
+    /// Time in the number of its last entry: when that was told, or later.
+    pub(super) told_ms: i64,
 }
 
 /// Where the journal has a leg, and since when.
@@ -232,7 +234,8 @@ impl<'a> Replay<'a> {
         let at_ms = if refund.is_imported() { refund.created_ms } else { entry.happened_ms };
         let stage = |leg: &Leg| if leg.outside { Stage::Paid(at_ms) } else { Stage::Flight };
         let legs = refund.legs.iter().map(stage).collect();
-        let progress = Progress { legs, returned: BTreeMap::new(), last_ms: entry.happened_ms };
+        let progress =
+            Progress { legs, returned: BTreeMap::new(), last_ms: entry.happened_ms, told_ms: ms_of(entry.id) };
         self.progress.insert(refund.id, progress);
         for units in &refund.units {
             self.move_units(units, 1);
@@ -428,6 +431,7 @@ impl<'a> Replay<'a> {
             *stage = if failed { Stage::Gone(entry.happened_ms) } else { Stage::Paid(entry.happened_ms) };
         }
         progress.last_ms = entry.happened_ms;
+        progress.told_ms = ms_of(entry.id);
         for (account, amount) in &entry.postings {
             match account {
                 Account::Net(i) => progress.returned.entry(*i).or_default().0 += amount,

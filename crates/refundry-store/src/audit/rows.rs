@@ -80,6 +80,8 @@ pub(super) struct Refund {
     pub(super) has_block: bool,
     pub(super) amount_milli: i64,
     pub(super) refunded_milli: i64,
+    /// 0 as long as every leg waits.
+    pub(super) begun: i64,
     pub(super) number: i128,
     pub(super) shape: String,
     pub(super) amount: i128,
@@ -205,6 +207,7 @@ pub(super) fn refunds(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Rea
             has_block: row.opt_int(5)?.is_some(),
             amount_milli: row.int(6)?,
             refunded_milli: row.int(7)?,
+            begun: row.int(11)?,
             number: 0,
             shape: String::new(),
             amount: 0,
@@ -277,7 +280,7 @@ const FACTS: &str = "SELECT facts FROM orders WHERE store = ?1 AND id = ?2";
 const SUMS: &str = "SELECT sums FROM balances WHERE store = ?1 AND order_id = ?2";
 const REFUNDS: &str = "
     SELECT r.id, r.created_ms, r.updated_ms, r.state, r.failure, b.block, r.amount_milli, r.refunded_milli, r.metadata,
-        r.body, r.legs
+        r.body, r.legs, r.begun
     FROM refunds r LEFT JOIN refund_blocks b ON b.store = r.store AND b.block = r.block
     WHERE r.store = ?1 AND r.order_id = ?2 ORDER BY +r.id";
 // By the names that the order's lines ever had, since refund_skus is kept by name.

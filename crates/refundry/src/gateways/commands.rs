@@ -146,8 +146,12 @@ fn list(data: &DataArgs, store: &str) -> anyhow::Result<()> {
         let secrets = if gateway.secrets.is_empty() { "no secrets" } else { "secrets kept" };
         say(&format!("{}\t{}\t{}\t{secrets}", gateway.name, gateway.driver, gateway.settings))?;
     }
-    for (channel, gateway) in StoreSettings::read(&store.settings)?.routes {
+    let settings = StoreSettings::read(&store.settings)?;
+    for (channel, gateway) in settings.routes {
         say(&format!("{channel} -> {gateway}"))?;
+    }
+    for channel in settings.held {
+        say(&format!("{channel} held"))?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ macro_rules! on_both {
 
 mod bad_input;
 mod bench;
+mod cases;
 mod chaos;
 mod crash;
 mod examples;

@@ -12,12 +12,8 @@ use crate::wire::Routed;
 
 /// Operations that have a row and keys, and no endpoint yet.
 const NOT_YET: &[&str] = &[
-    "POST /orders/{order_id}/refund/finish",
     "GET /orders",
     "GET /orders/count",
-    "GET /orders/after_sales_list",
-    "GET /orders/post_sales",
-    "DELETE /orders/post_sales/{post_sale_id}",
     "POST /webhooks",
     "GET /webhooks",
     "GET /webhooks/count",
