@@ -136,7 +136,10 @@ fn units_that_are_named_in_two_ways_are_refused(on: Backend) {
     settled(&mut api.client);
     let items = |items: Value| json!({"refund": {"refund_total": "20.00", "refund_line_items": items}});
     let path = format!("2025-06/orders/{ORDER}/refund");
-    let unit = |line: &str, kind: u8, back: bool| json!({"line_item_id": line, "quantity": 1, "refund_item_type": kind, "return_inventory": back});
+    let unit = |line: &str, kind: u8, back: bool| {
+        let kind = json!(kind);
+        json!({"line_item_id": line, "quantity": 1, "refund_item_type": kind, "return_inventory": back})
+    };
     for refused in [
         // The cup that waited is gone.
         items(json!([unit("A", 1, false), unit("A", 2, false)])),
