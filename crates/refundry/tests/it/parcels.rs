@@ -178,8 +178,8 @@ fn older_versions_do_the_same(on: Backend) {
 /// Sends the same from eight connections, and gives how many were done.
 fn at_once(server: &Process, path: &str, body: &Value) -> usize {
     std::thread::scope(|scope| {
-        let send = || ask(&mut server.client(), "POST", path, body).status;
-        let sent: Vec<_> = (0..8).map(|_| scope.spawn(send)).collect();
+        let try_it = || ask(&mut server.client(), "POST", path, body).status;
+        let sent: Vec<_> = (0..8).map(|_| scope.spawn(try_it)).collect();
         let answers: Vec<u16> = sent.into_iter().map(|thread| thread.join().expect("an answer")).collect();
         assert!(answers.iter().all(|status| matches!(status, 200 | 400 | 406 | 422)), "{answers:?}");
         answers.into_iter().filter(|status| *status == 200).count()
