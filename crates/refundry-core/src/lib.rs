@@ -14,7 +14,8 @@
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
-//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
+//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change of it
+//!     means to those who subscribed
 //! 13. [`limits`]: every bound in the system
 
 #![cfg_attr(
@@ -33,6 +34,7 @@ pub mod balances;
 pub mod command;
 pub mod decide;
 pub mod dispute;
+pub mod event;
 pub mod intake;
 pub mod journal;
 pub mod life;

@@ -2,6 +2,7 @@
 
 mod book;
 mod edges;
+mod events;
 mod last_units;
 mod limited;
 mod properties;
