@@ -14,7 +14,7 @@
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
-//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change of it
+//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
 //! 13. [`limits`]: every bound in the system
 

@@ -11,9 +11,11 @@
 pub mod audit;
 mod checkpoint;
 mod codec;
+pub mod deliveries;
 pub mod disputes;
 mod durable;
 mod error;
+pub mod events;
 pub mod evidence;
 mod filter;
 pub mod gateways;
@@ -29,8 +31,10 @@ mod pool;
 mod postgres;
 mod recent;
 pub mod refunds;
+pub mod signing;
 mod sqlite;
 pub mod stores;
+pub mod subscriptions;
 pub mod tokens;
 mod tx;
 
