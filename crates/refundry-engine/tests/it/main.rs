@@ -25,6 +25,7 @@ mod batches;
 mod books;
 mod by_hand;
 mod deliveries;
+mod hooks;
 mod imports;
 mod last_units;
 mod lists;
