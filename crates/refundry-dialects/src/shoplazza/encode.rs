@@ -98,7 +98,7 @@ pub(super) fn record_count(version: Version, count: i64) -> Value {
     envelope(version, "Count retrieved", &json!({ "count": count }))
 }
 
-fn envelope(version: Version, message: &str, data: &Value) -> Value {
+pub(super) fn envelope(version: Version, message: &str, data: &Value) -> Value {
     json!({ "code": version.success(), "message": message, "data": data })
 }
 

@@ -122,7 +122,7 @@ pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
 }
 
 /// Query parameters; `key[]` is the same as `key`.
-struct Params(Vec<(String, String)>);
+pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
     fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
@@ -130,12 +130,12 @@ impl Params {
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
     }
 
-    fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
+    pub(super) fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
         self.values(keys).next()
     }
 
     /// Comma lists and repeated keys, in every version.
-    fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
+    pub(super) fn list<'a>(&'a self, keys: &'a [&'static str]) -> Vec<&'a str> {
         self.values(keys).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
     }
 
@@ -169,14 +169,14 @@ fn one_of<T: Copy>(params: &Params, key: &'static str, allowed: &[(&str, T)]) ->
     found.ok_or_else(|| Malformed::at(key, Fault::Value(names()))).map(Some)
 }
 
-fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
+pub(super) fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
     let Some(text) = params.first(keys) else { return Ok(None) };
     let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
     let wrong = || Malformed::at(params.name(keys), Fault::Value(format!("a whole number from 1 to {max}")));
     number.ok_or_else(wrong).map(Some)
 }
 
-fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
+pub(super) fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
     let from_ms = time(params, from)?.map(|(ms, _)| ms);
     // Times are printed in whole seconds, so an end in whole seconds includes all of its second.
     let to_ms = time(params, to)?.map(|(ms, fraction)| if fraction { ms } else { ms.saturating_add(999) });

@@ -97,7 +97,18 @@ pub(super) fn bad(modern: bool, bad: &Bad) -> Response {
             let kind = if matches!(malformed.fault, Fault::Syntax(_)) { Kind::Malformed } else { Kind::Invalid };
             say(modern, kind, &malformed.sentence())
         }
+        Bad::Fields(fields) => by_field(modern, fields),
     }
+}
+
+/// Subscriptions have a shape of their own: what is wrong, by field.
+pub(super) fn by_field(modern: bool, fields: &[(&'static str, Vec<&'static str>)]) -> Response {
+    if modern {
+        let sentences = fields.iter().map(|(field, faults)| format!("{field} {}", faults.join(" and ")));
+        return say(true, Kind::Invalid, &sentences.collect::<Vec<_>>().join("; "));
+    }
+    let fields = fields.iter().map(|(field, faults)| ((*field).to_owned(), json!(faults)));
+    Response::json(422, &json!({ "errors": fields.collect::<serde_json::Map<_, _>>() }))
 }
 
 fn rejected(endpoint: Option<&Endpoint>, modern: bool, rejection: &Rejection) -> Response {
@@ -326,7 +337,7 @@ fn say(modern: bool, kind: Kind, message: &str) -> Response {
     }
 }
 
-fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
+pub(super) fn not_found(modern: bool, legacy: &str, message: &str) -> Response {
     say(modern, Kind::NotFound, if modern { message } else { legacy })
 }
 
