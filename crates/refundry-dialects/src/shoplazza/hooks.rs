@@ -6,7 +6,7 @@
 use refundry_core::event::EventKind;
 use refundry_core::limits::ADDRESS_BYTES_MAX;
 use refundry_core::order::{Dialect, Id};
-use refundry_core::query::{Page, TimeRange};
+use refundry_core::query::Page;
 use serde_json::{Value, json};
 
 use super::Version;
@@ -189,7 +189,7 @@ fn query(version: Version, query: &str, paged: bool) -> Result<HookQuery, Bad> {
     let modern = version.is_modern();
     let names = params.list(&["topic"]);
     if names.iter().any(|name| topic(name).is_none()) {
-        return Err(Bad::Fields(vec![("topic", vec![INVALID])]));
+        return Err(Malformed::at("topic", Fault::Value("topics such as orders/update".to_owned())).into());
     }
     let (page, limit) = match (paged, modern) {
         (false, _) => (Page::Start, LIMIT_MAX),
@@ -200,17 +200,10 @@ fn query(version: Version, query: &str, paged: bool) -> Result<HookQuery, Bad> {
         dialect: Dialect::Shoplazza,
         address: params.first(&["address"]).map(str::to_owned),
         topics: (!names.is_empty()).then(|| names.into_iter().map(str::to_owned).collect()),
-        created: range(&params, modern, "created_at_min", "created_at_max")?,
-        updated: range(&params, modern, "updated_at_min", "updated_at_max")?,
+        created: list::range(&params, "created_at_min", "created_at_max")?,
+        updated: list::range(&params, "updated_at_min", "updated_at_max")?,
         page,
         limit,
-    })
-}
-
-fn range(params: &Params, modern: bool, from: &'static str, to: &'static str) -> Result<TimeRange, Bad> {
-    list::range(params, from, to).map_err(|malformed| {
-        let field = if malformed.field == to { to } else { from };
-        if modern { Bad::Field(malformed) } else { Bad::Fields(vec![(field, vec![INVALID])]) }
     })
 }
 
@@ -294,6 +287,9 @@ pub(super) fn refuse(modern: bool, fault: &HookFault) -> Response {
         HookFault::Unknown(id) => {
             let named = if *id == 0 { String::new() } else { format!(" {}", uuid_of(*id)) };
             not_found(modern, "Unable to find resource", &format!("There is no webhook{named}."))
+        }
+        HookFault::AddressPrivate if modern => {
+            by_field(modern, &[("address", vec!["leads into a private network, which this server does not call"])])
         }
         HookFault::AddressPrivate => by_field(modern, &[("address", vec![INVALID])]),
         HookFault::Taken => by_field(modern, &[("address", vec![TAKEN])]),

@@ -104,7 +104,14 @@ pub(super) fn bad(modern: bool, bad: &Bad) -> Response {
 /// Subscriptions have a shape of their own: what is wrong, by field.
 pub(super) fn by_field(modern: bool, fields: &[(&'static str, Vec<&'static str>)]) -> Response {
     if modern {
-        let sentences = fields.iter().map(|(field, faults)| format!("{field} {}", faults.join(" and ")));
+        let hint = |field: &str, faults: &[&str]| match field {
+            "address" if faults.contains(&"is invalid") => ": an http or https address without user and fragment",
+            "topic" if faults.contains(&"is invalid") => ": one such as orders/update",
+            _ => "",
+        };
+        let sentence =
+            |(field, faults): &(&str, Vec<&str>)| format!("{field} {}{}", faults.join(" and "), hint(field, faults));
+        let sentences = fields.iter().map(sentence);
         return say(true, Kind::Invalid, &sentences.collect::<Vec<_>>().join("; "));
     }
     let fields = fields.iter().map(|(field, faults)| ((*field).to_owned(), json!(faults)));

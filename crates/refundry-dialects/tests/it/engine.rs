@@ -18,6 +18,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
     TokenView, Wait, rate, refuse, route, token,
@@ -25,6 +26,8 @@ use refundry_dialects::{
 
 use crate::payouts::Till;
 use crate::{intake, lists};
+
+mod hooks;
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
@@ -48,6 +51,7 @@ pub(crate) struct Engine {
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
+    hooks: Vec<HookView>,
 }
 
 /// What became of a request.
@@ -73,6 +77,7 @@ impl Engine {
             stores: Vec::new(),
             tokens: Vec::new(),
             till: Till::default(),
+            hooks: Vec::new(),
         }
     }
 
@@ -186,7 +191,7 @@ impl Engine {
             Call::Shop(call) => match *call {},
             Call::Parcels(call) => match *call {},
             Call::Cases(call) => match *call {},
-            Call::Hooks(call) => match *call {},
+            Call::Hooks(call) => self.hooks(*call),
             Call::Stock(call) => match *call {},
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
