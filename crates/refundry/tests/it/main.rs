@@ -33,3 +33,4 @@ mod payouts;
 mod readme;
 mod reconcile;
 mod together;
+mod webhooks;
