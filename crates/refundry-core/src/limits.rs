@@ -65,6 +65,8 @@ pub const DELIVERY_MS: i64 = 5_000;
 pub const DELIVERY_LEASE_MS: i64 = 15_000;
 /// Deliveries in flight in one process, and those of one store that are taken together.
 pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+/// Those to one receiver while nothing gets through to it, so that it cannot keep all of them from the others.
+pub const DELIVERIES_TO_FAILING_MAX: usize = 8;
 /// How long to wait before each further attempt at a delivery: about two days in all (Shoplazza's ladder).
 pub const DELIVERY_WAITS_MS: [i64; 19] = {
     const MINUTE: i64 = 60_000;

@@ -226,16 +226,13 @@ pub fn host_of(address: &str) -> Option<&str> {
         return None;
     }
     let authority = rest.split(['/', '?']).next()?;
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, after) = bracketed.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, after)
-        }
-        None => {
-            let end = authority.find(':').unwrap_or(authority.len());
-            authority.split_at_checked(end)?
-        }
+    let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
+        let (host, after) = bracketed.split_once(']')?;
+        host.parse::<std::net::Ipv6Addr>().ok()?;
+        (host, after)
+    } else {
+        let end = authority.find(':').unwrap_or(authority.len());
+        authority.split_at_checked(end)?
     };
     let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
     let port_fits = port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok_and(|p| p > 0));

@@ -265,10 +265,8 @@ impl Job {
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
             Self::Cases { ask, .. } => ask.named().lane(count),
-            // What became of deliveries is spread, so that many are written side by side.
-            Self::Hooks { store, .. } => spread(store, count),
             Self::Stock { ask, .. } => ask.named().lane(count),
-            Self::Lease { store, .. } => spread(store, count),
+            Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
             Self::Hear { gateway, .. } => spread(gateway, count),
             Self::Reclaim { .. }
             | Self::AddStore(_)

@@ -146,9 +146,9 @@ pub(crate) fn run(
     ask: &HookAsk,
     means: Means<'_>,
 ) -> Result<HookDone, StoreError> {
-    let now_ms = means.now_ms;
+    let Means { ids, holder, now_ms, .. } = means;
     Ok(match ask {
-        HookAsk::Subscribe(new) => HookDone::Subscribed(subscribe(tx, store, new, means)?),
+        HookAsk::Subscribe(new) => HookDone::Subscribed(subscribe(tx, store, new, ids.next(now_ms), now_ms)?),
         HookAsk::Change { dialect, id, topic, address } => {
             HookDone::Subscribed(change(tx, (store, dialect, *id), topic.as_ref(), address.as_deref(), now_ms)?)
         }
@@ -166,7 +166,7 @@ pub(crate) fn run(
             }
             let until_ms = now_ms + DELIVERY_LEASE_MS;
             // Another name each time, so that whoever comes second gets none, in this process, too.
-            let holder = format!("{}/{}", means.holder, means.ids.next(now_ms));
+            let holder = format!("{holder}/{}", ids.next(now_ms));
             HookDone::Taken(deliveries::take(tx, take, &holder, now_ms, until_ms)?)
         }
         HookAsk::Record { delivery, got_through: true } => {
@@ -210,21 +210,22 @@ fn subscribe(
     tx: &mut Tx<'_>,
     store: i64,
     new: &NewSubscription,
-    means: Means<'_>,
+    id: Id,
+    now_ms: i64,
 ) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
     let all = held(tx, store)?;
     let NewSubscription { dialect, version, topic, kind, address, format } = new;
     let row = Subscription {
         store,
-        id: means.ids.next(means.now_ms),
+        id,
         dialect: (*dialect).to_owned(),
         version: version.clone(),
         topic: topic.clone(),
         kind: *kind,
         address: address.clone(),
         format: (*format).to_owned(),
-        created_ms: means.now_ms,
-        updated_ms: means.now_ms,
+        created_ms: now_ms,
+        updated_ms: now_ms,
         failing_ms: None,
     };
     if all.iter().any(|known| same(known, &row)) {

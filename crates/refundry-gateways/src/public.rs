@@ -46,10 +46,10 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // Mapped, and translated by a gateway.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4.
-        [0x2002, high, low, ..] => embedded(high, low),
+        // Mapped, translated by a gateway, and 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
         // Documentation.
         [0x2001, 0xdb8, ..] => false,
         // What is handed out lies in 2000::/3; the rest is loopback, local, multicast or not handed out.

@@ -104,8 +104,8 @@ pub fn wait(tx: &mut Tx<'_>, rows: &[(DeliveryKey, i64)]) -> Result<(), StoreErr
     tx.write_many(WAIT, &params)
 }
 
-/// Takes deliveries for `holder`, a name that was never used before, until `until_ms`, except those that somebody took since; gives those that were taken,
-/// with what is to be posted.
+/// Takes deliveries for `holder`, a name that was never used before, until `until_ms`, except those that somebody took
+/// since; gives those that were taken, with what is to be posted.
 pub fn take(
     tx: &mut Tx<'_>,
     rows: &[Take],

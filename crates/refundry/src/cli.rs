@@ -231,6 +231,14 @@ impl DataArgs {
     }
 }
 
+/// Where webhooks may lead.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct WebhookArgs {
+    /// Take webhook addresses inside private networks, and post there; `serve --demo` does so by itself
+    #[arg(long = "webhooks-to-private", env = "REFUNDRY_WEBHOOKS_TO_PRIVATE")]
+    pub(crate) to_private: bool,
+}
+
 /// How to work.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkArgs {
@@ -241,9 +249,8 @@ pub(crate) struct WorkArgs {
     /// Base URL of a simulated payment provider (see `simulate-provider`); without it, one lives inside this process
     #[arg(long, env = "REFUNDRY_SIMULATED_URL", value_name = "URL")]
     pub(crate) simulated_url: Option<String>,
-    /// Post webhooks into private networks, too
-    #[arg(long, env = "REFUNDRY_WEBHOOKS_TO_PRIVATE")]
-    pub(crate) webhooks_to_private: bool,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// How to migrate.
@@ -278,9 +285,8 @@ pub(crate) struct ServeArgs {
     /// Refuse calls beyond the rate limits of Shoplazza, SHOPLINE and Digital River with 429, as these platforms do
     #[arg(long, env = "REFUNDRY_EMULATE_LIMITS")]
     pub(crate) emulate_limits: bool,
-    /// Take webhook addresses inside private networks, and post there; `--demo` does so by itself
-    #[arg(long, env = "REFUNDRY_WEBHOOKS_TO_PRIVATE")]
-    pub(crate) webhooks_to_private: bool,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// Runs the command line of this process.

@@ -2,20 +2,22 @@
 //! became of it. A delivery that got through and could not be recorded is posted again, with the same bytes under the
 //! same number; none is ever lost.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use refundry_core::limits::{DELIVERIES_IN_FLIGHT_MAX, DELIVERY_MS};
-use refundry_core::order::Dialect;
+use refundry_core::limits::{DELIVERIES_IN_FLIGHT_MAX, DELIVERIES_TO_FAILING_MAX, DELIVERY_MS};
+use refundry_core::order::{Dialect, Id};
 use refundry_dialects::hooks::{Envelope, HookEvent, body, headers};
 use refundry_dialects::wire::OrderView;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::hooks::{self, Due, DueNow, Fate, HookAsk, HookDone};
 use refundry_engine::store::deliveries::{Delivery, DeliveryKey, Take};
-use refundry_engine::store::stores;
+use refundry_engine::store::stores::{self, StoreRecord};
+use refundry_engine::store::subscriptions::Subscription;
 use refundry_gateways::signing::{Hash, to_base64};
 use refundry_gateways::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -31,6 +33,8 @@ pub(crate) use keyring::Keyring;
 const LOOK: Duration = Duration::from_millis(200);
 /// How long what cannot be signed waits for a secret.
 const UNSIGNED_MS: i64 = 60_000;
+/// How long what would crowd out others waits.
+const CROWDED_MS: i64 = 1_000;
 /// Bytes of an answer that are read; only its status counts.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -49,6 +53,8 @@ pub(crate) struct Postman {
     keyring: Keyring,
     transport: Transport,
     posted: Arc<Posted>,
+    /// How many deliveries are in flight, by subscription.
+    in_flight: Mutex<BTreeMap<Id, usize>>,
 }
 
 /// A delivery that was taken, ready to go.
@@ -69,7 +75,7 @@ impl Postman {
             body_bytes_max: ANSWER_BYTES_MAX,
             public_only: !to_private,
         });
-        Self { engine, keyring, transport, posted }
+        Self { engine, keyring, transport, posted, in_flight: Mutex::default() }
     }
 
     /// Works until it is told to stop; calls under way are finished.
@@ -84,7 +90,9 @@ impl Postman {
                 let Ok(permit) = Arc::clone(&flights).acquire_owned().await else { return };
                 let (postman, wake) = (Arc::clone(&self), Arc::clone(&rung));
                 tokio::spawn(async move {
+                    let subscription = errand.delivery.key.subscription;
                     postman.post(errand).await;
+                    postman.landed(subscription);
                     drop(permit);
                     // The next of the same order may be due now.
                     wake.notify_one();
@@ -135,20 +143,15 @@ impl Postman {
                 continue;
             };
             if !secrets.iter().any(|(known, _)| *known == dialect) {
-                match self.keyring.secret(&self.engine, store.id, dialect) {
-                    Ok(Some(secret)) => secrets.push((dialect, secret)),
-                    Ok(None) => {
-                        let store = &store.handle;
-                        tracing::warn!(store, "deliveries wait: `refundry webhook secret` sets what signs them");
-                        wait.push((key, now_ms + UNSIGNED_MS));
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::error!(store = store.handle, "deliveries wait: {error:#}");
-                        wait.push((key, now_ms + UNSIGNED_MS));
-                        continue;
-                    }
-                }
+                let Some(secret) = self.secret(&store, dialect) else {
+                    wait.push((key, now_ms + UNSIGNED_MS));
+                    continue;
+                };
+                secrets.push((dialect, secret));
+            }
+            if self.is_crowded(&due.subscription, &take) {
+                wait.push((key, now_ms + CROWDED_MS));
+                continue;
             }
             match written(dialect, due) {
                 Some(body) => take.push(Take { key, takes: due.delivery.takes, body }),
@@ -173,7 +176,45 @@ impl Postman {
             let (_, secret) = secrets.iter().find(|(known, _)| *known == dialect)?;
             Some(errand(dialect, &store.handle, secret, due, delivery))
         });
-        Ok(ready.collect())
+        let ready: Vec<Errand> = ready.collect();
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        for errand in &ready {
+            *in_flight.entry(errand.delivery.key.subscription).or_default() += 1;
+        }
+        Ok(ready)
+    }
+
+    /// What signs deliveries of a store; `None` where that cannot be told, which is logged.
+    fn secret(&self, store: &StoreRecord, dialect: Dialect) -> Option<Vec<u8>> {
+        let handle = &store.handle;
+        match self.keyring.secret(&self.engine, store.id, dialect) {
+            Ok(Some(secret)) => return Some(secret),
+            Ok(None) => {
+                tracing::warn!(store = handle, "deliveries wait: `refundry webhook secret` sets what signs them");
+            }
+            Err(error) => tracing::error!(store = handle, "deliveries wait: {error:#}"),
+        }
+        None
+    }
+
+    /// Whether so much is on its way to somebody whom nothing reaches that more would be in the way of the others.
+    fn is_crowded(&self, subscription: &Subscription, taking: &[Take]) -> bool {
+        if subscription.failing_ms.is_none() {
+            return false;
+        }
+        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let taking = taking.iter().filter(|take| take.key.subscription == subscription.id).count();
+        in_flight.get(&subscription.id).copied().unwrap_or(0) + taking >= DELIVERIES_TO_FAILING_MAX
+    }
+
+    fn landed(&self, subscription: Id) {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = in_flight.get_mut(&subscription) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                in_flight.remove(&subscription);
+            }
+        }
     }
 
     async fn post(self: &Arc<Self>, errand: Errand) {

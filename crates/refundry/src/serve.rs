@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     } else {
         None
     };
-    let to_private = args.webhooks_to_private || args.demo;
+    let to_private = args.webhooks.to_private || args.demo;
     let started = started.with_postman(Keyring::new(Vault::open(&args.secrets)?, demo), to_private);
     let posted = Arc::clone(&started.posted);
     let wait = Duration::from_millis(args.wait_ms);
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 /// Pays refunds out that others accept, until it is told to stop.
 pub(crate) fn work(args: &WorkArgs) -> anyhow::Result<()> {
     let started = Started::new(&args.data, &args.secrets, args.simulated_url.as_deref(), true)?;
-    let started = started.with_postman(Keyring::new(Vault::open(&args.secrets)?, None), args.webhooks_to_private);
+    let started = started.with_postman(Keyring::new(Vault::open(&args.secrets)?, None), args.webhooks.to_private);
     started.run(async |_, _| say("working").map(|()| None))
 }
 
