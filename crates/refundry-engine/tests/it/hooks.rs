@@ -2,7 +2,7 @@
 
 use refundry_core::event::EventKind;
 use refundry_core::event::EventKind::{
-    OrderCancelled, OrderCreated, OrderPaid, OrderPartlyRefunded, OrderRefunded, OrderUpdated,
+    OrderCancelled, OrderCreated, OrderDeleted, OrderPaid, OrderPartlyRefunded, OrderRefunded, OrderUpdated,
 };
 use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
 use refundry_core::order::{Id, Status};
@@ -12,11 +12,12 @@ use refundry_store::deliveries::{self, Delivery, Take};
 use refundry_store::subscriptions::{self, Subscription};
 
 use crate::batches::take_goods_away;
-use crate::books::plain;
+use crate::books::{past, plain};
 use crate::shop::{Backend, NOW_MS, Shop, amount, declined, done, everything, units};
 
 on_both!(
     what_happens_is_told_to_those_who_want_to_hear_it_in_its_order,
+    an_order_that_comes_in_shows_its_history_and_one_that_is_deleted_is_told_whole,
     two_refunds_in_one_batch_are_two_events_with_the_figures_of_each,
     what_is_refused_and_what_was_rolled_back_tells_nothing,
     only_the_oldest_of_an_order_is_due_and_the_next_follows_at_once,
@@ -156,6 +157,34 @@ fn what_happens_is_told_to_those_who_want_to_hear_it_in_its_order(on: Backend) {
     assert_eq!(succeeded, [0, 0, 0, 1000, 1000, 1000, 1000, 1000, 4400, 4400, 4400, 4400], "as it was right then");
     let asked: Vec<i64> = posted.iter().map(|due| due.asked_last.get()).collect();
     assert_eq!(asked, [0, 0, 1000, 1000, 1000, 500, 500, 3400, 3400, 3400, 3400, 3400]);
+    shop.assert_clean();
+}
+
+fn an_order_that_comes_in_shows_its_history_and_one_that_is_deleted_is_told_whole(on: Backend) {
+    let shop = Shop::new(on);
+    for kind in [OrderCreated, OrderUpdated, OrderPartlyRefunded, OrderDeleted] {
+        subscribe(&shop, kind);
+    }
+    shop.put_with(plain("a"), vec![past("r1", 1_000, 100, 1)]).unwrap();
+    let posted = post_all(&shop);
+    assert_eq!(kinds(&posted), [OrderCreated]);
+    assert_eq!(posted[0].event.facts.balances.succeeded().get(), 1_100);
+    assert_eq!(posted[0].asked_last.get(), 1_100);
+
+    // A refund that comes in later is news.
+    shop.tick(1_000);
+    shop.put_with(plain("a"), vec![past("r1", 1_000, 100, 1), past("r2", 1_000, 100, 1)]).unwrap();
+    let mut posted = post_all(&shop);
+    posted.sort_by_key(|due| due.delivery.key.seq);
+    assert_eq!(kinds(&posted), [OrderUpdated, OrderPartlyRefunded, OrderUpdated]);
+    assert_eq!(posted[1].event.facts.balances.succeeded().get(), 2_200);
+
+    let mut deleted = plain("a");
+    deleted.life.deleted_ms = Some(shop.now_ms());
+    shop.put(deleted);
+    let posted = post_all(&shop);
+    assert_eq!(kinds(&posted), [OrderDeleted]);
+    assert_eq!((posted[0].event.facts.order.number.as_str(), posted[0].document.as_str()), ("a", r#"{"id":1}"#));
     shop.assert_clean();
 }
 
