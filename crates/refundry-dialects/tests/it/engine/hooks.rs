@@ -13,11 +13,11 @@ impl Engine {
             HookCall::List(query) => {
                 let all = self.hooks_of(&query);
                 let skip = match query.page {
-                    Page::Skip(skip) => usize::try_from(skip).unwrap(),
+                    Page::Skip(skip) => usize::try_from(skip).expect("a small number"),
                     Page::Key { id, .. } => all.iter().filter(|hook| hook.id <= id).count(),
                     _ => 0,
                 };
-                let limit = usize::try_from(query.limit).unwrap();
+                let limit = usize::try_from(query.limit).expect("a small number");
                 let has_more = all.len() > skip + limit;
                 HookReply::Hooks { hooks: all.into_iter().skip(skip).take(limit).collect(), has_more }
             }
