@@ -15,7 +15,8 @@
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
 //!     [`query`]: what a caller may list
-//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
+//! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
+//!     means to those who subscribed
 //! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
 //! 14. [`limits`]: every bound in the system
 
@@ -37,6 +38,7 @@ pub mod command;
 pub mod decide;
 pub mod dispute;
 pub mod draft;
+pub mod event;
 pub mod intake;
 pub mod journal;
 pub mod life;

@@ -66,3 +66,32 @@ pub const STOCK_NAME_CHARS_MAX: usize = 255;
 pub const STOCK_IDS_MAX: usize = 100;
 /// Entries of one page of a list.
 pub const PAGE_MAX: u32 = 100;
+/// Subscriptions of one store: what a batch reads of each store whose orders it changes.
+pub const SUBSCRIPTIONS_MAX: usize = 250;
+/// Bytes of an address that events are posted to; longer ones do not pass every proxy.
+pub const ADDRESS_BYTES_MAX: usize = 2_000;
+/// How long a receiver may take to answer: 5 s, as the platforms tell theirs.
+pub const DELIVERY_MS: i64 = 5_000;
+/// How long a process may keep a delivery before another one posts it again: 15 s, well above a call's deadline.
+pub const DELIVERY_LEASE_MS: i64 = 15_000;
+/// Deliveries in flight in one process, and those of one store that are taken together.
+pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+/// Those to one receiver while nothing gets through to it, so that it cannot keep all of them from the others.
+pub const DELIVERIES_TO_FAILING_MAX: usize = 8;
+/// How long to wait before each further attempt at a delivery: about two days in all (Shoplazza's ladder).
+pub const DELIVERY_WAITS_MS: [i64; 19] = {
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+    let mut waits = [4 * HOUR; 19];
+    waits[0] = MINUTE;
+    waits[1] = 2 * MINUTE;
+    waits[2] = 2 * MINUTE;
+    waits[3] = 5 * MINUTE;
+    waits[4] = 20 * MINUTE;
+    waits[5] = 30 * MINUTE;
+    waits[6] = HOUR;
+    waits[7] = 2 * HOUR;
+    waits
+};
+/// How long events are kept: 30 days, far longer than anybody tries to deliver one.
+pub const EVENT_LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;

@@ -130,7 +130,7 @@ impl ShopMoney {
     }
 
     /// [`ShopMoney::convert`], or `None` where the shadow is larger than any amount may be.
-    fn checked_convert(&self, amount: Amount, from: Currency) -> Option<Amount> {
+    pub fn checked_convert(&self, amount: Amount, from: Currency) -> Option<Amount> {
         let exponents = (from.exponent(), self.currency.exponent());
         let (mantissa, scale) = self.rate.rounded_to(RATE_SCALE_MAX).parts();
         let lift = 10_i128.checked_pow(exponents.1.saturating_sub(exponents.0))?;

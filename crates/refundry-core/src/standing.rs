@@ -168,13 +168,17 @@ pub fn money(facts: &Facts) -> Money {
 
 /// Of all lines.
 pub fn goods(facts: &Facts) -> Goods {
+    all_units(facts).goods(!facts.order.captured().is_zero())
+}
+
+/// Units of all lines.
+pub(crate) fn all_units(facts: &Facts) -> Units {
     let units = (0..facts.order.lines.len()).map(|line| units(facts, line));
-    let sum = units.fold(Units::default(), |sum, line| Units {
+    units.fold(Units::default(), |sum, line| Units {
         shippable: sum.shippable.saturating_add(line.shippable),
         shipped: sum.shipped.saturating_add(line.shipped),
         delivered: sum.delivered.saturating_add(line.delivered),
-    });
-    sum.goods(!facts.order.captured().is_zero())
+    })
 }
 
 /// Of one line.
@@ -182,11 +186,12 @@ pub fn goods_of_line(facts: &Facts, line: usize) -> Goods {
     units(facts, line).goods(!facts.order.captured().is_zero())
 }
 
-#[derive(Clone, Copy, Default)]
-struct Units {
-    shippable: u64,
-    shipped: u64,
-    delivered: u64,
+/// Units, and how far they came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Units {
+    pub(crate) shippable: u64,
+    pub(crate) shipped: u64,
+    pub(crate) delivered: u64,
 }
 
 fn units(facts: &Facts, index: usize) -> Units {
@@ -200,6 +205,16 @@ fn units(facts: &Facts, index: usize) -> Units {
 }
 
 impl Units {
+    /// Whether there are any to ship, and all of them are shipped.
+    pub(crate) fn all_shipped(self) -> bool {
+        self.shippable > 0 && self.shipped >= self.shippable
+    }
+
+    /// Whether there are any to ship, and all of them are delivered.
+    pub(crate) fn all_delivered(self) -> bool {
+        self.shippable > 0 && self.delivered >= self.shippable
+    }
+
     fn goods(self, paid: bool) -> Goods {
         match () {
             () if self.shippable == 0 => Goods::Cancelled,

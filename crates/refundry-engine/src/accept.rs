@@ -29,7 +29,7 @@ use crate::cases::{CaseAsk, CaseDone};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
 use crate::hear::{Heard, Ruling, RulingFault};
-use crate::hooks::{HookAsk, HookDone};
+use crate::hooks::{Bell, HookAsk, HookDone};
 use crate::ids::Ids;
 use crate::parcels::{ParcelAsk, ParcelDone};
 use crate::publish::Waiters;
@@ -265,9 +265,8 @@ impl Job {
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
             Self::Cases { ask, .. } => ask.named().lane(count),
-            Self::Hooks { ask, .. } => ask.named().lane(count),
             Self::Stock { ask, .. } => ask.named().lane(count),
-            Self::Lease { store, .. } => spread(store, count),
+            Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
             Self::Hear { gateway, .. } => spread(gateway, count),
             Self::Reclaim { .. }
             | Self::AddStore(_)
@@ -343,6 +342,8 @@ pub(crate) struct Means<'a> {
     pub(crate) ids: &'a mut Ids,
     /// Legs that this process leased, and the gateways that it knows.
     pub(crate) queue: &'a WorkQueue,
+    /// A name for this process that no other has.
+    pub(crate) holder: &'a str,
     /// Now, epoch milliseconds.
     pub(crate) now_ms: i64,
 }
@@ -513,6 +514,8 @@ pub(crate) struct Writer {
     pub(crate) distributed: bool,
     pub(crate) queue: Arc<WorkQueue>,
     pub(crate) waiters: Arc<Waiters>,
+    /// Told of events that somebody is to hear.
+    pub(crate) bell: Arc<Bell>,
     /// The last transaction did not commit, as far as this side knows.
     pub(crate) uncommitted: bool,
     /// What the last transaction left behind.
@@ -542,7 +545,10 @@ impl Batch for Writer {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
         }
         let goods = stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
-        self.recent = world.write(tx)?;
+        if world.has_news() {
+            self.bell.prepare();
+        }
+        self.recent = world.write(tx, &mut self.ids, now_ms)?;
         if let Some(moved) = goods {
             moved.write(tx)?;
         }
@@ -555,7 +561,9 @@ impl Batch for Writer {
 
     fn herald(&self) -> Herald<Self> {
         let (queue, waiters) = (Arc::clone(&self.queue), Arc::clone(&self.waiters));
+        let bell = Arc::clone(&self.bell);
         Box::new(move |_, outcomes| {
+            bell.ring();
             let mut calls = Vec::new();
             for outcome in outcomes {
                 match outcome {
@@ -645,7 +653,7 @@ impl Writer {
     }
 
     fn means(&mut self, now_ms: i64) -> Means<'_> {
-        Means { ids: &mut self.ids, queue: &self.queue, now_ms }
+        Means { ids: &mut self.ids, queue: &self.queue, holder: &self.holder, now_ms }
     }
 
     /// Key, order, decision, and the work that the refund leaves behind.

@@ -125,7 +125,7 @@ fn finish(
     ask: &FinishAsk,
     means: Means<'_>,
 ) -> Result<Result<Found, FinishFault>, StoreError> {
-    let Means { ids, queue, now_ms } = means;
+    let Means { ids, queue, now_ms, .. } = means;
     let Some(order) = world.resolve(tx, store, &ask.order)? else { return Ok(Err(FinishFault::OrderUnknown)) };
     let Some(id) = world.find_refund(tx, store, &ask.case)? else { return Ok(Err(FinishFault::NotOne)) };
     let (mut refund, of) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
@@ -200,7 +200,7 @@ fn delete(
     case: &Reference,
     means: Means<'_>,
 ) -> Result<Result<Found, DeleteFault>, StoreError> {
-    let Means { ids, queue, now_ms } = means;
+    let Means { ids, queue, now_ms, .. } = means;
     let Some(id) = world.find_refund(tx, store, case)? else { return Ok(Err(DeleteFault::Unknown)) };
     let (refund, _) = world.refund(tx, store, id)?.ok_or_else(missing_refund)?;
     if refund.is_case_deleted() {

@@ -1,31 +1,496 @@
 //! Subscriptions to what happens, and deliveries of it.
+//!
+//! What happened is written with its cause, and so is a delivery of it to everybody who subscribed. Posting it is not
+//! done here: whoever owns the connections asks what is [`due`], takes it, posts it outside of any transaction, and
+//! records what became of it. A delivery that was posted and not recorded is posted again, under the same number.
 
-use refundry_store::{StoreError, Tx};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use refundry_core::event::EventKind;
+use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
+use refundry_core::money::Amount;
+use refundry_core::order::{Id, Reference};
+use refundry_core::parcels::Parcel;
+use refundry_core::query::{Page, RefundQuery, TimeRange};
+use refundry_store::deliveries::{self, Delivery, DeliveryKey, Take};
+use refundry_store::events::{self, Event};
+use refundry_store::signing::{self, SigningRecord};
+use refundry_store::stores::{self, StoreRecord};
+use refundry_store::subscriptions::{self, Subscription};
+use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds};
 
 use crate::accept::{Means, Named};
 use crate::world::World;
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
-pub enum HookAsk {}
+pub enum HookAsk {
+    /// Subscribe.
+    Subscribe(NewSubscription),
+    /// Change a subscription.
+    Change {
+        /// The public API that it was made with.
+        dialect: &'static str,
+        /// Which.
+        id: Id,
+        /// What it wants to hear from now on: the API's words, and the events that these mean.
+        topic: Option<(String, Option<EventKind>)>,
+        /// Where from now on.
+        address: Option<String>,
+    },
+    /// End a subscription, and all that it would have been told.
+    Unsubscribe {
+        /// The public API that it was made with.
+        dialect: &'static str,
+        /// Which.
+        id: Id,
+    },
+    /// Take deliveries to post them; put those off that wait for an older one; drop those that lead nowhere.
+    Take {
+        /// To be posted.
+        take: Vec<Take>,
+        /// To be put off until then.
+        wait: Vec<(DeliveryKey, i64)>,
+        /// To be dropped.
+        drop: Vec<DeliveryKey>,
+    },
+    /// Record what became of a delivery that was posted.
+    Record {
+        /// The delivery, as it was taken.
+        delivery: Delivery,
+        /// The receiver has it.
+        got_through: bool,
+    },
+    /// Post now what failed before and waits.
+    Hasten,
+    /// Post again what other processes took: only for one that knows it is alone.
+    Reclaim,
+    /// Forget what happened long ago.
+    Forget,
+    /// Set the secret that deliveries are signed with.
+    PutSecret(SigningRecord),
+}
+
+/// A subscription that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSubscription {
+    /// Code of the public API.
+    pub dialect: &'static str,
+    /// Version of that API.
+    pub version: String,
+    /// What it wants to hear, in that API's words.
+    pub topic: String,
+    /// The events that this means.
+    pub kind: Option<EventKind>,
+    /// Where events are posted to.
+    pub address: String,
+    /// In which format.
+    pub format: &'static str,
+}
 
 impl HookAsk {
     /// What it names, so that the order is held before anything is read.
+    #[expect(clippy::unused_self, reason = "every area answers the same question")]
     pub(crate) const fn named(&self) -> Named<'_> {
-        match *self {}
+        Named::Nothing
     }
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub enum HookDone {}
+pub enum HookDone {
+    /// To `Subscribe` and `Change`: the subscription after it.
+    Subscribed(Result<Subscription, SubscriptionFault>),
+    /// To `Unsubscribe`: `false` means that there was none.
+    Unsubscribed(bool),
+    /// To `Take`: those that were taken.
+    Taken(Vec<Delivery>),
+    /// To `Record`.
+    Recorded(Fate),
+    /// To `Hasten`, `Reclaim` and `Forget`: how many.
+    Counted(u64),
+    /// To `PutSecret`.
+    Kept,
+}
+
+/// Why a subscription cannot be made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionFault {
+    /// There is none of that number.
+    Unknown,
+    /// There is another one of this topic and address.
+    Taken,
+    /// The store has [`SUBSCRIPTIONS_MAX`].
+    TooMany,
+}
+
+/// What became of a delivery that was posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The receiver has it.
+    Delivered,
+    /// It is posted again then, epoch milliseconds.
+    PutOff(i64),
+    /// It was tried for the last time; others got through in the meantime.
+    GivenUp,
+    /// Nothing got through since it failed first, so the subscription is over.
+    Ended(Box<Subscription>),
+    /// Somebody else took it, or it is gone.
+    Stale,
+}
 
 pub(crate) fn run(
-    _tx: &mut Tx<'_>,
+    tx: &mut Tx<'_>,
     _world: &mut World,
-    _store: i64,
+    store: i64,
     ask: &HookAsk,
-    _means: Means<'_>,
+    means: Means<'_>,
 ) -> Result<HookDone, StoreError> {
-    match *ask {}
+    let Means { ids, holder, now_ms, .. } = means;
+    Ok(match ask {
+        HookAsk::Subscribe(new) => HookDone::Subscribed(subscribe(tx, store, new, ids.next(now_ms), now_ms)?),
+        HookAsk::Change { dialect, id, topic, address } => {
+            HookDone::Subscribed(change(tx, (store, dialect, *id), topic.as_ref(), address.as_deref(), now_ms)?)
+        }
+        HookAsk::Unsubscribe { dialect, id } => {
+            if own(tx, store, dialect, *id)?.is_none() {
+                return Ok(HookDone::Unsubscribed(false));
+            }
+            deliveries::drop_of(tx, store, *id)?;
+            HookDone::Unsubscribed(subscriptions::remove(tx, store, *id)?)
+        }
+        HookAsk::Take { take, wait, drop } => {
+            deliveries::wait(tx, wait)?;
+            for key in drop {
+                deliveries::remove(tx, key, now_ms)?;
+            }
+            let until_ms = now_ms + DELIVERY_LEASE_MS;
+            // Another name each time, so that whoever comes second gets none, in this process, too.
+            let holder = format!("{holder}/{}", ids.next(now_ms));
+            HookDone::Taken(deliveries::take(tx, take, &holder, now_ms, until_ms)?)
+        }
+        HookAsk::Record { delivery, got_through: true } => {
+            deliveries::remove(tx, &delivery.key, now_ms)?;
+            let subscriber = subscriptions::get(tx, store, delivery.key.subscription)?;
+            if subscriber.is_some_and(|subscription| subscription.failing_ms.is_some()) {
+                subscriptions::note_failing(tx, store, delivery.key.subscription, None)?;
+            }
+            HookDone::Recorded(Fate::Delivered)
+        }
+        HookAsk::Record { delivery, got_through: false } => HookDone::Recorded(failed(tx, store, delivery, now_ms)?),
+        HookAsk::Hasten => HookDone::Counted(deliveries::hasten(tx, store, now_ms)?),
+        HookAsk::Reclaim => HookDone::Counted(deliveries::reclaim(tx, store, now_ms)?),
+        HookAsk::Forget => {
+            let before_ms = now_ms - EVENT_LIFE_MS;
+            let dropped = deliveries::forget(tx, store, before_ms)?;
+            HookDone::Counted(dropped + events::forget(tx, store, before_ms)?)
+        }
+        HookAsk::PutSecret(record) => {
+            signing::put(tx, record)?;
+            HookDone::Kept
+        }
+    })
+}
+
+/// All subscriptions of a store, which is held, so that two of the same cannot be made side by side.
+fn held(tx: &mut Tx<'_>, store: i64) -> Result<Vec<Subscription>, StoreError> {
+    stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
+    subscriptions::list(tx, store)
+}
+
+fn own(tx: &mut Tx<'_>, store: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
+    Ok(subscriptions::get(tx, store, id)?.filter(|subscription| subscription.dialect == dialect))
+}
+
+fn same(one: &Subscription, other: &Subscription) -> bool {
+    (&one.dialect, &one.topic, &one.address) == (&other.dialect, &other.topic, &other.address)
+}
+
+fn subscribe(
+    tx: &mut Tx<'_>,
+    store: i64,
+    new: &NewSubscription,
+    id: Id,
+    now_ms: i64,
+) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
+    let all = held(tx, store)?;
+    let NewSubscription { dialect, version, topic, kind, address, format } = new;
+    let row = Subscription {
+        store,
+        id,
+        dialect: (*dialect).to_owned(),
+        version: version.clone(),
+        topic: topic.clone(),
+        kind: *kind,
+        address: address.clone(),
+        format: (*format).to_owned(),
+        created_ms: now_ms,
+        updated_ms: now_ms,
+        failing_ms: None,
+    };
+    if all.iter().any(|known| same(known, &row)) {
+        return Ok(Err(SubscriptionFault::Taken));
+    }
+    if all.len() >= SUBSCRIPTIONS_MAX {
+        return Ok(Err(SubscriptionFault::TooMany));
+    }
+    subscriptions::insert(tx, &row)?;
+    Ok(Ok(row))
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    (store, dialect, id): (i64, &str, Id),
+    topic: Option<&(String, Option<EventKind>)>,
+    address: Option<&str>,
+    now_ms: i64,
+) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
+    let all = held(tx, store)?;
+    let Some(before) = all.iter().find(|known| known.id == id && known.dialect == dialect) else {
+        return Ok(Err(SubscriptionFault::Unknown));
+    };
+    let mut after = before.clone();
+    if let Some((topic, kind)) = topic {
+        (after.topic, after.kind) = (topic.clone(), *kind);
+    }
+    if let Some(address) = address {
+        address.clone_into(&mut after.address);
+    }
+    if after == *before {
+        return Ok(Ok(after));
+    }
+    if all.iter().any(|known| known.id != id && same(known, &after)) {
+        return Ok(Err(SubscriptionFault::Taken));
+    }
+    after.updated_ms = now_ms;
+    if after.topic != before.topic {
+        // What waits is about something that it does not want to hear any more.
+        deliveries::drop_of(tx, store, id)?;
+    }
+    subscriptions::update(tx, &after)?;
+    Ok(Ok(after))
+}
+
+/// The next rung of the ladder, or its end.
+fn failed(tx: &mut Tx<'_>, store: i64, posted: &Delivery, now_ms: i64) -> Result<Fate, StoreError> {
+    let Some(delivery) = deliveries::get(tx, &posted.key)?.filter(|known| known.takes == posted.takes) else {
+        return Ok(Fate::Stale);
+    };
+    let Some(subscription) = subscriptions::get(tx, store, posted.key.subscription)? else {
+        deliveries::remove(tx, &posted.key, now_ms)?;
+        return Ok(Fate::Stale);
+    };
+    let failed_ms = delivery.failed_ms.unwrap_or(now_ms);
+    let failing_ms = subscription.failing_ms.unwrap_or(now_ms);
+    if subscription.failing_ms.is_none() {
+        subscriptions::note_failing(tx, store, subscription.id, Some(now_ms))?;
+    }
+    let rung = usize::try_from(delivery.failures).unwrap_or(usize::MAX);
+    if let Some(wait_ms) = DELIVERY_WAITS_MS.get(rung) {
+        let due_ms = now_ms + wait_ms;
+        deliveries::put_off(tx, &delivery, due_ms, delivery.failures + 1, failed_ms)?;
+        return Ok(Fate::PutOff(due_ms));
+    }
+    if failing_ms <= failed_ms {
+        deliveries::drop_of(tx, store, subscription.id)?;
+        subscriptions::remove(tx, store, subscription.id)?;
+        return Ok(Fate::Ended(Box::new(subscription)));
+    }
+    deliveries::remove(tx, &posted.key, now_ms)?;
+    Ok(Fate::GivenUp)
+}
+
+/// Which subscriptions, oldest first, and which page of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionQuery {
+    /// Only with exactly this address.
+    pub address: Option<String>,
+    /// Only with one of these topics.
+    pub topics: Option<Vec<String>>,
+    /// When it was made.
+    pub created: TimeRange,
+    /// When it was changed last.
+    pub updated: TimeRange,
+    /// Where the page starts.
+    pub page: Page,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl SubscriptionQuery {
+    fn takes(&self, subscription: &Subscription) -> bool {
+        let within = |range: &TimeRange, ms: i64| {
+            range.from_ms.is_none_or(|from| ms >= from) && range.to_ms.is_none_or(|to| ms <= to)
+        };
+        self.address.as_ref().is_none_or(|address| *address == subscription.address)
+            && self.topics.as_ref().is_none_or(|topics| topics.contains(&subscription.topic))
+            && within(&self.created, subscription.created_ms)
+            && within(&self.updated, subscription.updated_ms)
+    }
+}
+
+/// One subscription that was made with a public API.
+pub fn subscription(store: &Store, tenant: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
+    store.read(|tx| own(tx, tenant, dialect, id))
+}
+
+/// All subscriptions that a filter takes, whatever page it asks for. A store has few, so they are read whole.
+pub fn subscriptions_of(
+    store: &Store,
+    tenant: i64,
+    dialect: &str,
+    query: &SubscriptionQuery,
+) -> Result<Vec<Subscription>, StoreError> {
+    let all = store.read(|tx| subscriptions::list(tx, tenant))?;
+    Ok(all.into_iter().filter(|known| known.dialect == dialect && query.takes(known)).collect())
+}
+
+/// A page of subscriptions, and whether more follow.
+pub fn list_subscriptions(
+    store: &Store,
+    tenant: i64,
+    dialect: &str,
+    query: &SubscriptionQuery,
+) -> Result<(Vec<Subscription>, bool), StoreError> {
+    let all = subscriptions_of(store, tenant, dialect, query)?;
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let skip = match query.page {
+        Page::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
+        Page::Key { id, .. } => all.iter().take_while(|known| known.id <= id).count(),
+        Page::Start | Page::After(_) | Page::Before(_) => 0,
+    };
+    let has_more = all.len().saturating_sub(skip) > limit;
+    Ok((all.into_iter().skip(skip).take(limit).collect(), has_more))
+}
+
+/// What is to be posted now in a store.
+#[derive(Debug)]
+pub struct DueNow {
+    /// The store.
+    pub store: StoreRecord,
+    /// What is to be posted.
+    pub due: Vec<Due>,
+    /// What waits for an older one, and until when.
+    pub wait: Vec<(DeliveryKey, i64)>,
+    /// What leads nowhere: its subscription or its event is gone.
+    pub drop: Vec<DeliveryKey>,
+}
+
+/// Something to be posted.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// To whom.
+    pub subscription: Subscription,
+    /// What happened, with the order right after it.
+    pub event: Event,
+    /// The document that the order was read from, as it is now; only read while there is no body.
+    pub document: String,
+    /// Its parcels as they are now, newest first; likewise.
+    pub parcels: Vec<Parcel>,
+    /// What was asked for last of the order by then.
+    pub asked_last: Amount,
+}
+
+/// What is to be posted now, at most `limit` deliveries, fairly shared between stores.
+pub fn due(store: &Store, now_ms: i64, limit: usize) -> Result<Vec<DueNow>, StoreError> {
+    store.read(|tx| {
+        let all = stores::list(tx)?;
+        let ids: Vec<i64> = all.iter().map(|store| store.id).collect();
+        let due = if store.is_distributed() {
+            // A statement names one store there.
+            let due = ids.iter().map(|id| deliveries::due_stores(tx, &[*id], now_ms));
+            due.collect::<Result<Vec<_>, _>>()?.concat()
+        } else {
+            deliveries::due_stores(tx, &ids, now_ms)?
+        };
+        let share = i64::try_from(limit / due.len().max(1)).unwrap_or(i64::MAX).max(1);
+        let with_due = all.into_iter().filter(|store| due.contains(&store.id));
+        with_due.map(|store| due_in(tx, store, now_ms, share)).collect()
+    })
+}
+
+fn due_in(tx: &mut Tx<'_>, store: StoreRecord, now_ms: i64, limit: i64) -> Result<DueNow, StoreError> {
+    let found = deliveries::due(tx, store.id, now_ms, limit)?;
+    let keys: Vec<DeliveryKey> = found.iter().map(|delivery| delivery.key).collect();
+    let heads = deliveries::heads(tx, &keys)?;
+    let events = events::get_many(tx, store.id, &keys.iter().map(|key| (key.order, key.seq)).collect::<Vec<_>>())?;
+    let subscribers = subscriptions::list(tx, store.id)?;
+    let mut now = DueNow { store, due: Vec::new(), wait: Vec::new(), drop: Vec::new() };
+    for delivery in found {
+        let key = delivery.key;
+        let subscription = subscribers.iter().find(|known| known.id == key.subscription);
+        let (Some(subscription), Some(event)) = (subscription, events.get(&(key.order, key.seq))) else {
+            now.drop.push(key);
+            continue;
+        };
+        match heads.get(&key) {
+            Some((head, due_ms)) if *head < key.seq => {
+                // It is due at once when that one got through; this only keeps it from being looked at until then.
+                now.wait.push((key, (*due_ms).max(now_ms + DELIVERY_LEASE_MS)));
+                continue;
+            }
+            _ => {}
+        }
+        let made = !delivery.body.is_empty();
+        let (document, parcels) = if made {
+            (String::new(), Vec::new())
+        } else {
+            (orders::document(tx, now.store.id, key.order)?, parcels::all(tx, now.store.id, key.order)?)
+        };
+        let asked_last = if made { Amount::ZERO } else { asked_last(tx, now.store.id, key.order, event)? };
+        let (subscription, event) = (subscription.clone(), event.clone());
+        now.due.push(Due { delivery, subscription, event, document, parcels, asked_last });
+    }
+    Ok(now)
+}
+
+/// The amount of the last refund that the order had when it happened.
+fn asked_last(tx: &mut Tx<'_>, store: i64, order: Id, event: &Event) -> Result<Amount, StoreError> {
+    const LOOKED_AT: u32 = 50;
+    let had = event.facts.balances.refunds;
+    if had == 0 {
+        return Ok(Amount::ZERO);
+    }
+    let orders = Some(vec![Reference { text: String::new(), ours: Some(order) }]);
+    let query = RefundQuery { orders, limit: LOOKED_AT, ..RefundQuery::default() };
+    let found = refunds::list(tx, store, &query)?.map_or_else(|_| Vec::new(), |(found, _)| found);
+    let last = found.into_iter().filter(|refund| refund.number <= had).max_by_key(|refund| refund.number);
+    Ok(last.map_or(Amount::ZERO, |refund| refund.amount))
+}
+
+/// What a store signs deliveries of a public API with, encrypted.
+pub fn secret(store: &Store, tenant: i64, dialect: &str) -> Result<Option<SigningRecord>, StoreError> {
+    store.read(|tx| signing::get(tx, tenant, dialect))
+}
+
+/// Rings after a commit that left events for somebody to hear, so that nobody has to wait for the next look.
+#[derive(Default)]
+pub struct Bell {
+    prepared: AtomicBool,
+    rung: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
+}
+
+impl Bell {
+    /// Who is rung for from now on.
+    pub fn set(&self, rung: Box<dyn Fn() + Send + Sync>) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = Some(rung);
+    }
+
+    /// There is something to ring for, once it is committed.
+    pub(crate) fn prepare(&self) {
+        self.prepared.store(true, Ordering::Release);
+    }
+
+    /// Something was committed.
+    pub(crate) fn ring(&self) {
+        // Rung a batch too early or too late it wakes somebody for nothing, or the next look finds it.
+        if self.prepared.swap(false, Ordering::AcqRel)
+            && let Some(rung) = &*self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            rung();
+        }
+    }
 }

@@ -6,7 +6,8 @@
 //! 2. [`execute`]: lease → gateway → record; the call itself is made by whoever owns the connections
 //! 3. [`by_hand`]: what a person does about it · [`cases`]: the same by after-sales cases · [`hear`]: what gateways say
 //!    unasked · [`publish`]: tells those who wait
-//! 4. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens · [`settings`]: what a store chose
+//! 4. [`hooks`]: who subscribed to what happens, and what they are told
+//! 5. [`intake`]: orders in · [`read`]: questions · [`tenants`]: stores and tokens · [`settings`]: what a store chose
 //!
 //! It never learns a wire format: commands come in parsed, outcomes go out as domain values.
 
@@ -38,6 +39,7 @@ use refundry_store::{Lane, LaneError, LaneOptions, LaneStats, Recent, Reply, Sto
 use crate::accept::{Job, Outcome, Writer};
 use crate::clock::Clock;
 use crate::execute::WorkQueue;
+use crate::hooks::Bell;
 use crate::ids::Ids;
 use crate::publish::Waiters;
 
@@ -49,6 +51,7 @@ pub struct Engine {
     clock: Clock,
     queue: Arc<WorkQueue>,
     waiters: Arc<Waiters>,
+    bell: Arc<Bell>,
     lanes: Vec<Lane<Writer>>,
 }
 
@@ -61,6 +64,7 @@ impl Engine {
     /// the legs that this process leases.
     pub fn start(store: Store, clock: Clock, queue: Arc<WorkQueue>) -> Result<Self, StoreError> {
         let waiters = Arc::new(Waiters::default());
+        let bell = Arc::new(Bell::default());
         let holder = holder()?;
         let count = store.lanes();
         let mut lanes = Vec::with_capacity(count);
@@ -74,6 +78,7 @@ impl Engine {
                 distributed: store.is_distributed(),
                 queue: Arc::clone(&queue),
                 waiters: Arc::clone(&waiters),
+                bell: Arc::clone(&bell),
                 uncommitted: false,
                 recent: Recent::default(),
             };
@@ -81,7 +86,7 @@ impl Engine {
             let options = LaneOptions { name, queue_max: QUEUE_MAX / count, batch_max: BATCH_MAX };
             lanes.push(Lane::start(store.clone(), writer, &options)?);
         }
-        Ok(Self { store, clock, queue, waiters, lanes })
+        Ok(Self { store, clock, queue, waiters, bell, lanes })
     }
 
     /// Queues a job; `reply` is called once, after the commit, on the writer's thread.
@@ -118,6 +123,11 @@ impl Engine {
     /// Requests that wait for a refund to settle.
     pub fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
+    }
+
+    /// Rings after a commit that left events for somebody to hear.
+    pub fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
     /// Counters of the writers.

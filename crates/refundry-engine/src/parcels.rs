@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use refundry_core::balances::Facts;
+use refundry_core::event::EventKind;
 use refundry_core::journal::{Happening, opening};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Fault, Parcel, ParcelQuery, Shipment, TrackingChange};
@@ -171,6 +172,8 @@ impl Run<'_, '_> {
         };
         parcels::insert(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
+        let about = (self.store, parcel.order);
+        self.world.tell(self.tx, about, EventKind::ParcelCreated, parcel.id, now_ms)?;
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A request may wait a bounded time for its legs before it answers. Whoever settles legs in this process tells the
 //! waiters after the commit; refunds settled by another process are found by one batched look at all that are waited
-//! for. Subscribers outside (webhooks) will read the journal from here.
+//! for. Subscribers outside are told by [`crate::hooks`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::Decision;
+use refundry_core::event::EventKind;
 use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::payouts::{Payouts, Terms};
@@ -19,8 +20,13 @@ use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, sto
 use crate::accept::{Job, Named, Pass};
 use crate::by_hand::RetryAsk;
 use crate::hear::{self, Ruling};
+use crate::ids::Ids;
 use crate::settings;
 use crate::stock::Goods;
+
+mod news;
+
+use news::Told;
 
 /// What the jobs of one batch see and leave behind.
 #[derive(Default)]
@@ -41,6 +47,10 @@ pub(crate) struct World {
     /// What stores configured: the text that is kept with them.
     settings: BTreeMap<i64, String>,
     payouts: BTreeMap<i64, Arc<Payouts>>,
+    /// Who wants to hear which events, by store; stores where nobody does are left out.
+    wanted: BTreeMap<i64, Vec<(Id, EventKind)>>,
+    /// Events that somebody wants to hear, in the order in which they happened.
+    told: Vec<Told>,
     recent: Recent,
     goods: Goods,
 }
@@ -101,6 +111,7 @@ impl World {
         for ((store, key), record) in keys.iter().zip(keys::get_many(tx, &keys)?) {
             world.keys.insert((*store, (*key).to_owned()), record);
         }
+        world.read_wanted(tx, jobs)?;
         Ok(world)
     }
 
@@ -303,6 +314,7 @@ impl World {
         now_ms: i64,
     ) -> Result<Found, StoreError> {
         let Decision { refund, mut balances, happening, postings } = decision;
+        let before = happening.and_then(|_| self.snapshot(store, order));
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
         let of_refund = refund.legs.iter().map(|leg| leg.id).chain([refund.id]).filter(|_| new);
         note_numbers(&mut balances, of_refund.chain(happening.map(|_| entry)))?;
@@ -314,8 +326,8 @@ impl World {
             let refund = Some(refund.id);
             self.entries.push(Entry { store, order, id: entry, refund, happened_ms: now_ms, happening, postings });
         }
-        let before = self.refunds.get(&(store, refund.id)).filter(|_| !new);
-        self.goods.refunded(store, before.map(|kept| &*kept.value), &refund);
+        let known = self.refunds.get(&(store, refund.id)).filter(|_| !new);
+        self.goods.refunded(store, known.map(|kept| &*kept.value), &refund);
         let slot = self.refunds.entry((store, refund.id));
         let kept = slot.or_insert_with(|| Kept { value: Arc::clone(&refund), state: Row::Same });
         kept.value = Arc::clone(&refund);
@@ -323,6 +335,9 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
+        if let Some(before) = before {
+            self.tell_refund((store, order), &before, new.then_some(refund.shape), now_ms);
+        }
         Ok((refund, shared))
     }
 
@@ -345,10 +360,12 @@ impl World {
             return Ok(());
         }
         note_numbers(&mut balances, [entry])?;
+        let before = self.snapshot(store, order);
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
         kept.facts.balances = balances;
         kept.balances = kept.balances.changed();
         self.entries.push(Entry { store, order, id: entry, refund: None, happened_ms: now_ms, happening, postings });
+        self.tell_change((store, order), before.as_ref(), now_ms);
         Ok(())
     }
 
@@ -394,6 +411,7 @@ impl World {
             self.resolved.insert((store, reference.text, reference.ours), Some(order));
         }
         let document = document.filter(|document| !document.is_empty()).map(str::to_owned);
+        let before = self.snapshot(store, order);
         let kept = match self.facts.remove(&(store, order)) {
             None => {
                 self.goods.sold(store, order);
@@ -407,6 +425,7 @@ impl World {
             },
         };
         self.facts.insert((store, order), kept);
+        self.tell_change((store, order), before.as_ref(), now_ms);
         Ok(())
     }
 
@@ -441,8 +460,9 @@ impl World {
     }
 
     /// Writes every row that changed, table by table, in key order; gives back what is known then.
-    pub(crate) fn write(mut self, tx: &mut Tx<'_>) -> Result<Recent, StoreError> {
+    pub(crate) fn write(mut self, tx: &mut Tx<'_>, ids: &mut Ids, now_ms: i64) -> Result<Recent, StoreError> {
         self.write_orders(tx)?;
+        self.write_events(tx, ids, now_ms)?;
         let rows = |wanted: Row| {
             let of_kind = self.refunds.iter().filter(move |(_, kept)| kept.state == wanted);
             of_kind.map(|((store, _), kept)| {

@@ -25,6 +25,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep};
 
+use crate::public::{Guide, PRIVATE, is_public};
 use crate::{Answer, Ask, Gateway, Purpose, Step};
 
 /// An idle connection is dropped before servers commonly drop theirs, so that a request seldom meets a closing one.
@@ -39,7 +40,7 @@ const STEPS_MAX: usize = 20;
 /// Makes HTTP calls within limits. Cheap to clone; clones share connections and limits.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Guide>>, Full<Bytes>>,
     slots: Arc<Semaphore>,
     limits: TransportLimits,
 }
@@ -55,6 +56,9 @@ pub struct TransportLimits {
     pub in_flight_max: usize,
     /// An answer's body, in bytes; a longer one is `Broken`.
     pub body_bytes_max: usize,
+    /// Nothing is opened to an address inside a private network, whatever a name leads to: for addresses that strangers
+    /// choose. Operators' own addresses may be private.
+    pub public_only: bool,
 }
 
 impl Default for TransportLimits {
@@ -64,6 +68,7 @@ impl Default for TransportLimits {
             connect_deadline: Duration::from_secs(5),
             in_flight_max: 512,
             body_bytes_max: 64 * 1024,
+            public_only: false,
         }
     }
 }
@@ -71,7 +76,7 @@ impl Default for TransportLimits {
 impl Transport {
     /// A transport with connections of its own. Opens none until it is called.
     pub fn new(limits: TransportLimits) -> Transport {
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(Guide::new(limits.public_only));
         http.set_connect_timeout(Some(limits.connect_deadline));
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -110,7 +115,7 @@ impl Transport {
     }
 
     async fn call_until(&self, request: HttpRequest, ends: Pin<&mut Sleep>) -> HttpOutcome {
-        let request = match prepared(request) {
+        let request = match prepared(request, self.limits.public_only) {
             Ok(request) => request,
             Err(reason) => return HttpOutcome::NotSent { reason },
         };
@@ -239,10 +244,15 @@ fn trust() -> ClientConfig {
 }
 
 /// Checks what can be checked before a connection is opened.
-fn prepared(request: HttpRequest) -> Result<Request<Full<Bytes>>, String> {
+fn prepared(request: HttpRequest, public_only: bool) -> Result<Request<Full<Bytes>>, String> {
     let uri: Uri = request.url.parse().map_err(|_| "the address is not a URL".to_owned())?;
-    if uri.host().is_none() {
+    let Some(host) = uri.host() else {
         return Err("the address names no host".to_owned());
+    };
+    // An address in digits is never looked up, so the guide does not see it.
+    let digits = host.trim_start_matches('[').trim_end_matches(']').parse();
+    if public_only && digits.is_ok_and(|ip| !is_public(ip)) {
+        return Err(PRIVATE.to_owned());
     }
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err("only http:// and https:// addresses can be called".to_owned());

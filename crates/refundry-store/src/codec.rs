@@ -3,9 +3,11 @@
 //! Domain types are never serialised as they are: a change of theirs must not change what is stored without somebody
 //! noticing. Each packed form is a tuple or struct here, and taking a value apart names every field of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use refundry_core::balances::{Allocated, Balances, PaidBack, UnitsRefunded};
+use refundry_core::balances::{Allocated, Balances, Facts, PaidBack, UnitsRefunded};
 use refundry_core::journal::{Account, Posting};
 use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, Decimal};
@@ -271,6 +273,31 @@ pub(crate) fn pack_balances(balances: &Balances) -> String {
     let disputed: DisputedBalances =
         (refunds, components, lines, payments, discrepancy, customized, updated_ms, newest, held);
     write(&disputed)
+}
+
+/// An order and its sums, whole: platform's id, number, made, updated, facts, sums.
+type PackedSnapshot<'a> = (Option<Cow<'a, str>>, Cow<'a, str>, i64, i64, Cow<'a, str>, Cow<'a, str>);
+
+pub(crate) fn pack_snapshot(order: &Order, balances: &Balances) -> String {
+    let packed: PackedSnapshot<'_> = (
+        order.external_id.as_deref().map(Cow::Borrowed),
+        Cow::Borrowed(&order.number),
+        order.created_ms,
+        order.updated_ms,
+        pack_order(order).into(),
+        pack_balances(balances).into(),
+    );
+    write(&packed)
+}
+
+pub(crate) fn read_snapshot(id: Id, snapshot: &str) -> Result<Facts, StoreError> {
+    let (external_id, number, created_ms, updated_ms, facts, sums): PackedSnapshot<'static> =
+        read("events.snapshot", snapshot)?;
+    let (external_id, number) = (external_id.map(Cow::into_owned), number.into_owned());
+    let order = read_order(OrderColumns { id, external_id, number, created_ms, updated_ms }, &facts)?;
+    let mut balances = read_balances(&sums)?;
+    balances.fit(&order);
+    Ok(Facts::new(Arc::new(order), balances))
 }
 
 pub(crate) fn read_balances(sums: &str) -> Result<Balances, StoreError> {

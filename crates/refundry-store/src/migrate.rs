@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0008_cases.sql"),
         then: Some(refunds::note_untouched),
     },
+    Migration { version: 9, name: "hooks", sql: include_str!("../migrations/0009_hooks.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

@@ -32,6 +32,7 @@ use crate::gateways::Book;
 use crate::http::limits::Limits;
 use crate::http::metrics::Metrics;
 use crate::mailbox::{Answer, Mailbox};
+use crate::postman::Posted;
 
 mod cases;
 mod hooks;
@@ -56,6 +57,10 @@ pub(crate) struct App {
     pub(crate) transport: Transport,
     /// The platforms' rate limits, where they are emulated.
     pub(crate) limits: Option<Limits>,
+    /// What this process posted to subscribers.
+    pub(crate) posted: Arc<Posted>,
+    /// Subscribers may be inside a private network.
+    to_private: bool,
     mailbox: Mailbox,
     /// Callers whose token worked before, by its hash. A hint only: see [`App::guess`].
     hints: Mutex<BTreeMap<String, Arc<Caller>>>,
@@ -66,7 +71,13 @@ impl App {
     /// `wait` bounds how long a request may wait for its legs.
     pub(crate) fn new(engine: Arc<Engine>, book: Arc<Book>, transport: Transport, wait: Duration) -> Self {
         let (metrics, mailbox) = (Metrics::new(), Mailbox::start());
-        Self { engine, metrics, book, transport, limits: None, mailbox, hints: Mutex::default(), wait }
+        let (posted, hints) = (Arc::default(), Mutex::default());
+        Self { engine, metrics, book, transport, limits: None, posted, to_private: false, mailbox, hints, wait }
+    }
+
+    /// The same beside a postman; `to_private` takes subscribers inside a private network.
+    pub(crate) fn with_postman(self, posted: Arc<Posted>, to_private: bool) -> Self {
+        Self { posted, to_private, ..self }
     }
 
     /// The same with the platforms' rate limits.

@@ -9,8 +9,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::gateways::{GatewayCommand, SecretsArgs};
+use crate::postman::WebhookCommand;
 use crate::reconcile::ReconcileArgs;
-use crate::{audit, bench, database, doctor, gateways, import, reconcile, serve, simulate, telemetry, tenants};
+use crate::{
+    audit, bench, database, doctor, gateways, import, postman, reconcile, serve, simulate, telemetry, tenants,
+};
 
 /// Self-hosted refund engine: refunds worked out to the cent, paid out exactly once.
 #[derive(Parser)]
@@ -45,6 +48,9 @@ enum Command {
     /// Configure the gateways that pay back, and which payment channels lead to them
     #[command(subcommand)]
     Gateway(GatewayCommand),
+    /// Who is told what happens, and what signs it
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Run a simulated payment provider with books of its own
     SimulateProvider(SimulateArgs),
     /// Measure how many refunds a server settles in a second
@@ -238,6 +244,14 @@ impl DataArgs {
     }
 }
 
+/// Where webhooks may lead.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct WebhookArgs {
+    /// Take webhook addresses inside private networks, and post there; `serve --demo` does so by itself
+    #[arg(long = "webhooks-to-private", env = "REFUNDRY_WEBHOOKS_TO_PRIVATE")]
+    pub(crate) to_private: bool,
+}
+
 /// How to work.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkArgs {
@@ -248,6 +262,8 @@ pub(crate) struct WorkArgs {
     /// Base URL of a simulated payment provider (see `simulate-provider`); without it, one lives inside this process
     #[arg(long, env = "REFUNDRY_SIMULATED_URL", value_name = "URL")]
     pub(crate) simulated_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// How to migrate.
@@ -282,6 +298,8 @@ pub(crate) struct ServeArgs {
     /// Refuse calls beyond the rate limits of Shoplazza, SHOPLINE and Digital River with 429, as these platforms do
     #[arg(long, env = "REFUNDRY_EMULATE_LIMITS")]
     pub(crate) emulate_limits: bool,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// Runs the command line of this process.
@@ -307,6 +325,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Store(command) => tenants::run_store(command).map(|()| ExitCode::SUCCESS),
         Command::Token(command) => tenants::run_token(command).map(|()| ExitCode::SUCCESS),
         Command::Gateway(command) => gateways::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Webhook(command) => postman::run(&command).map(|()| ExitCode::SUCCESS),
         Command::SimulateProvider(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -13,9 +13,11 @@ const HANDLE: &str = "demo";
 /// What the demo tokens may do.
 const ALL: &str = "read_orders write_orders read_products write_products admin";
 const READING: &str = "read_orders read_products";
+/// What deliveries of the demo store are signed with, unless it was given a secret of its own.
+pub(crate) const WEBHOOK_SECRET: &str = "webhook_secret_demo";
 
-/// Makes the demo store, its tokens and orders, unless they are there.
-pub(crate) fn seed(engine: &Engine) -> anyhow::Result<()> {
+/// Makes the demo store, its tokens and orders, unless they are there; gives its number.
+pub(crate) fn seed(engine: &Engine) -> anyhow::Result<i64> {
     add_store(engine, HANDLE, "Demo store", "USD")?;
     let store = store_called(engine, HANDLE)?;
     add_token(engine, store.id, "sk_test_demo", "demo, everything", ALL)?;
@@ -23,7 +25,7 @@ pub(crate) fn seed(engine: &Engine) -> anyhow::Result<()> {
     for (from, name, text) in EXAMPLES {
         take(engine, store.id, *from, text).with_context(|| format!("example order {name}"))?;
     }
-    Ok(())
+    Ok(store.id)
 }
 
 fn take(engine: &Engine, store: i64, from: Dialect, text: &str) -> anyhow::Result<()> {

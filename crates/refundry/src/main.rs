@@ -11,6 +11,7 @@ mod gateways;
 mod http;
 mod import;
 mod mailbox;
+mod postman;
 mod reconcile;
 mod serve;
 mod simulate;

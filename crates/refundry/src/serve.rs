@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::cli::{DataArgs, ServeArgs, WorkArgs};
 use crate::gateways::{Book, SecretsArgs, Vault};
+use crate::postman::{self, Keyring, Posted, Postman};
 use crate::{database, demo, http, worker};
 
 /// How long requests under way may take to finish when the server is stopped.
@@ -35,15 +36,20 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         args.listen
     );
     let started = Started::new(&args.data, &args.secrets, args.simulated_url.as_deref(), !args.no_work)?;
-    if args.demo {
-        demo::seed(&started.engine).context("cannot load the demo store")?;
-    }
+    let demo = if args.demo {
+        Some((demo::seed(&started.engine).context("cannot load the demo store")?, demo::WEBHOOK_SECRET))
+    } else {
+        None
+    };
+    let to_private = args.webhooks.to_private || args.demo;
+    let started = started.with_postman(Keyring::new(Vault::open(&args.secrets)?, demo), to_private);
+    let posted = Arc::clone(&started.posted);
     let wait = Duration::from_millis(args.wait_ms);
     let (book, transport) = (Arc::clone(&started.book), started.transport.clone());
     started.run(async |engine, stopped| {
         let listener = bind(args.listen)?;
         let address = listener.local_addr().context("the listening address is unknown")?;
-        let app = App::new(engine, book, transport, wait);
+        let app = App::new(engine, book, transport, wait).with_postman(posted, to_private);
         let app = if args.emulate_limits { app.with_limits() } else { app };
         let server = tokio::spawn(http::serve(listener, Arc::new(app), stopped, GRACE));
         say(&format!("listening on http://{address}"))?;
@@ -54,6 +60,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 /// Pays refunds out that others accept, until it is told to stop.
 pub(crate) fn work(args: &WorkArgs) -> anyhow::Result<()> {
     let started = Started::new(&args.data, &args.secrets, args.simulated_url.as_deref(), true)?;
+    let started = started.with_postman(Keyring::new(Vault::open(&args.secrets)?, None), args.webhooks.to_private);
     started.run(async |_, _| say("working").map(|()| None))
 }
 
@@ -63,6 +70,8 @@ struct Started {
     book: Arc<Book>,
     transport: Transport,
     arrived: Arc<Notify>,
+    posted: Arc<Posted>,
+    postman: Option<Arc<Postman>>,
     working: bool,
     /// Held until the end of the process, however it ends.
     _alone: Option<File>,
@@ -84,10 +93,19 @@ impl Started {
         book.refresh(&engine).context("cannot read the gateways that stores configured")?;
         if alone.is_some() {
             reclaim(&engine).context("cannot take over earlier work")?;
+            postman::reclaim(&engine).context("cannot take over earlier deliveries")?;
         }
         let deadline = Duration::from_millis(CALL_MS.unsigned_abs());
         let transport = Transport::new(TransportLimits { deadline, ..TransportLimits::default() });
-        Ok(Self { engine: Arc::new(engine), book, transport, arrived, working, _alone: alone })
+        let (engine, posted) = (Arc::new(engine), Arc::default());
+        Ok(Self { engine, book, transport, arrived, posted, postman: None, working, _alone: alone })
+    }
+
+    /// The same with somebody who posts to subscribers, if this process works.
+    fn with_postman(self, keyring: Keyring, to_private: bool) -> Self {
+        let (engine, posted) = (Arc::clone(&self.engine), Arc::clone(&self.posted));
+        let postman = self.working.then(|| Arc::new(Postman::new(engine, keyring, posted, to_private)));
+        Self { postman, ..self }
     }
 
     /// Runs what the process is for beside the worker, and stops both in order.
@@ -102,11 +120,12 @@ impl Started {
                 tokio::spawn(worker::upkeep(Arc::clone(&self.engine), Arc::clone(&self.book), stopped.clone()));
             let waiting = tokio::spawn(worker::look_at_waiting(Arc::clone(&self.engine), stopped.clone()));
             let worker = self.working.then(|| self.worker(&stopped));
+            let postman = self.postman.clone().map(|postman| tokio::spawn(postman.work(stopped.clone())));
             let server = start(Arc::clone(&self.engine), stopped).await?;
             wait_for_stop().await?;
             tracing::info!("stopping");
             let _ = stop.send(true);
-            for task in [server, worker, Some(waiting)].into_iter().flatten() {
+            for task in [server, worker, postman, Some(waiting)].into_iter().flatten() {
                 task.await.context("a part of the server ended by itself")?;
             }
             upkeep.await.context("the upkeep ended by itself")

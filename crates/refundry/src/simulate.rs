@@ -18,6 +18,7 @@ const NOTIFY_LIMITS: TransportLimits = TransportLimits {
     connect_deadline: Duration::from_secs(5),
     in_flight_max: 16,
     body_bytes_max: 64 * 1024,
+    public_only: false,
 };
 
 /// Serves the provider's wire until it is told to stop.

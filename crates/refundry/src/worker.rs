@@ -9,6 +9,7 @@ use refundry_core::order::Id;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, LegNews, Outcome};
 use refundry_engine::execute::GatewayCall;
+use refundry_engine::hooks::HookAsk;
 use refundry_engine::store::{StoreError, inbox, outbox, stores};
 use refundry_gateways::{Answer, Ask, Gateway, Inquiry, Purpose, Transport};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -144,11 +145,12 @@ fn hear_again(engine: &Engine, mut places: HashMap<i64, Id>) -> Result<HashMap<i
     Ok(places)
 }
 
-/// Forgets idempotency keys that are too old to count.
+/// Forgets idempotency keys and events that are too old to count.
 fn forget_keys(engine: &Engine) -> Result<(), StoreError> {
     for store in engine.store().read(stores::list)? {
         // A full queue only means that the next round does it.
         let _ = engine.submit(Job::ForgetKeys { store: store.id }, Box::new(|_| {}));
+        let _ = engine.submit(Job::Hooks { store: store.id, ask: Box::new(HookAsk::Forget) }, Box::new(|_| {}));
     }
     Ok(())
 }

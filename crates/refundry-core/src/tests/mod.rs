@@ -2,6 +2,7 @@
 
 mod book;
 mod edges;
+mod events;
 mod held;
 mod last_units;
 mod limited;

@@ -22,6 +22,8 @@ pub(super) enum Bad {
     Field(Malformed),
     /// The order's id in the path is empty, or cannot be one.
     OrderId(String),
+    /// Fields of a subscription, each with what is wrong with it.
+    Fields(Vec<(&'static str, Vec<&'static str>)>),
 }
 
 impl From<Malformed> for Bad {

@@ -172,6 +172,14 @@ impl Version {
         }
     }
 
+    /// As a delivery names it: without a version it is the oldest one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unversioned => Self::V202001.code(),
+            named => named.code(),
+        }
+    }
+
     /// As the path names it; empty for a path without.
     pub const fn code(self) -> &'static str {
         match self {

@@ -97,7 +97,25 @@ pub(super) fn bad(modern: bool, bad: &Bad) -> Response {
             let kind = if matches!(malformed.fault, Fault::Syntax(_)) { Kind::Malformed } else { Kind::Invalid };
             say(modern, kind, &malformed.sentence())
         }
+        Bad::Fields(fields) => by_field(modern, fields),
     }
+}
+
+/// Subscriptions have a shape of their own: what is wrong, by field.
+pub(super) fn by_field(modern: bool, fields: &[(&'static str, Vec<&'static str>)]) -> Response {
+    if modern {
+        let hint = |field: &str, faults: &[&str]| match field {
+            "address" if faults.contains(&"is invalid") => ": an http or https address without user and fragment",
+            "topic" if faults.contains(&"is invalid") => ": one such as orders/update",
+            _ => "",
+        };
+        let sentence =
+            |(field, faults): &(&str, Vec<&str>)| format!("{field} {}{}", faults.join(" and "), hint(field, faults));
+        let sentences = fields.iter().map(sentence);
+        return say(true, Kind::Invalid, &sentences.collect::<Vec<_>>().join("; "));
+    }
+    let fields = fields.iter().map(|(field, faults)| ((*field).to_owned(), json!(faults)));
+    Response::json(422, &json!({ "errors": fields.collect::<serde_json::Map<_, _>>() }))
 }
 
 fn rejected(endpoint: Option<&Endpoint>, modern: bool, rejection: &Rejection) -> Response {

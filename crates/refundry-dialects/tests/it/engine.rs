@@ -20,6 +20,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
     TokenView, Wait, rate, refuse, route, token,
@@ -30,6 +31,7 @@ mod parcels;
 use crate::payouts::Till;
 use crate::{intake, lists};
 
+mod hooks;
 mod shop;
 mod stock;
 
@@ -57,6 +59,7 @@ pub(crate) struct Engine {
     pub(crate) till: Till,
     yard: parcels::Yard,
     shelves: stock::Shelves,
+    hooks: Vec<HookView>,
 }
 
 /// What became of a request.
@@ -84,6 +87,7 @@ impl Engine {
             till: Till::default(),
             yard: parcels::Yard::default(),
             shelves: stock::Shelves::default(),
+            hooks: Vec::new(),
         }
     }
 
@@ -197,8 +201,8 @@ impl Engine {
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
             Call::Cases(call) => self.cases(*call).map(|reply| Reply::Cases(Box::new(reply))),
-            Call::Hooks(call) => match *call {},
             Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
+            Call::Hooks(call) => self.hooks(*call),
             Call::Ready(_) => unreachable!("answered before it is run"),
         }
     }

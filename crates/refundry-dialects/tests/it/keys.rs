@@ -4,10 +4,18 @@
 use std::fs;
 use std::path::Path;
 
+use refundry_core::balances::Facts;
+use refundry_core::event::EventKind;
+use refundry_core::money::Amount;
+use refundry_core::order::{Dialect, Id};
+use refundry_core::parcels::{Parcel, ParcelState, ParcelUnits, Tracking};
+use refundry_dialects::OrderView;
+use refundry_dialects::hooks::{HookEvent, body};
 use refundry_dialects::keys::{self, Kind, List};
 use refundry_dialects::shoplazza;
 use serde_json::{Value, json};
 
+use crate::fixtures;
 use crate::golden::{Section, parse};
 
 /// The answers of a dialect's goldens: where, method, path, status, body.
@@ -56,6 +64,41 @@ fn shoplazzas_answers_have_the_documented_keys() {
     }
     assert!(faults.is_empty(), "{} of {checked} answers:\n{}", faults.len(), faults.join("\n"));
     assert!(checked > 100, "only {checked} answers were looked at");
+}
+
+fn parcel(order: Id, units: Vec<ParcelUnits>) -> Parcel {
+    Parcel {
+        id: 7,
+        order,
+        external_id: None,
+        number: 1,
+        state: ParcelState::Shipped,
+        units,
+        tracking: Tracking::default(),
+        created_ms: 0,
+        updated_ms: 0,
+    }
+}
+
+#[test]
+fn shoplazzas_deliveries_have_the_documented_keys() {
+    let list = shoplazza::keys();
+    let mut faults = Vec::new();
+    for (name, order) in fixtures::ALL.iter().map(|(name, make)| (name, make())) {
+        let units = order.lines.iter().map(|line| ParcelUnits { line: line.id, quantity: 1 }).collect();
+        let parcel = parcel(order.id, units);
+        let order = OrderView { parcels: vec![parcel.clone()], ..OrderView::bare(Facts::fresh(order)) };
+        let order = HookEvent { kind: EventKind::OrderCreated, order, asked_last: Amount::ZERO, parcel: Some(parcel) };
+        for kind in EventKind::ALL {
+            let topic = if kind == EventKind::ParcelCreated { "fulfillments/*" } else { "orders/*" };
+            let tree = list.tree(topic, "", "2026-01", Kind::Delivery).expect("it is listed");
+            let body = body(Dialect::Shoplazza, &HookEvent { kind, ..order.clone() }).expect("it has a body");
+            tree.check(&serde_json::from_str(&body).unwrap(), "", &mut |fault| {
+                faults.push(format!("{name}, {}: {fault}", kind.code()));
+            });
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn one_poisoned_job_costs_its_neighbours_nothing(on: Backend) {
 }
 
 /// Leaves an order whose line has no goods, which the rules take for impossible.
-fn take_goods_away(shop: &Shop, order: Id) {
+pub(crate) fn take_goods_away(shop: &Shop, order: Id) {
     let id = i64::try_from(order).unwrap();
     let rewritten = shop.engine.store().write(|tx| {
         let sql = "SELECT facts FROM orders WHERE id = ?1";

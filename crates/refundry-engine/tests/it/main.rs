@@ -26,6 +26,7 @@ mod books;
 mod by_hand;
 mod cases;
 mod deliveries;
+mod hooks;
 mod imports;
 mod last_units;
 mod lists;

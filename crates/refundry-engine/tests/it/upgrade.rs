@@ -84,6 +84,10 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.execute(update, &[store.into(), order.into(), older.into()])?;
     }
     for sql in [
+        "DROP TABLE signing",
+        "DROP TABLE deliveries",
+        "DROP TABLE events",
+        "DROP TABLE subscriptions",
         "DROP TABLE series",
         "DROP TABLE parcels",
         "DROP TABLE transactions",

@@ -137,6 +137,20 @@ async fn silence_past_the_deadline_is_broken() {
 }
 
 #[tokio::test]
+async fn an_address_that_a_stranger_chose_leads_into_no_private_network() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("a bound listener has an address").port();
+    let transport = Transport::new(TransportLimits { public_only: true, ..TransportLimits::default() });
+    // In digits, by a name, and in digits that only the look-up reads as such.
+    for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f.1"] {
+        let outcome = transport.call(post(format!("http://{host}:{port}/"), "{}")).await;
+        assert!(matches!(outcome, HttpOutcome::NotSent { .. }), "{host}: {outcome:?}");
+    }
+    listener.set_nonblocking(true).expect("a listener that does not wait");
+    assert!(listener.accept().is_err(), "nobody came");
+}
+
+#[tokio::test]
 async fn a_call_that_never_gets_a_slot_is_not_sent() {
     let limits = TransportLimits { deadline: Duration::from_millis(1), in_flight_max: 0, ..TransportLimits::default() };
     let outcome = Transport::new(limits).call(get("http://127.0.0.1:1/".to_owned())).await;

@@ -67,13 +67,15 @@ impl Vault {
 
     /// Encrypts what is secret of a gateway.
     pub(crate) fn seal(&self, record: &GatewayRecord, plain: &[u8]) -> anyhow::Result<String> {
+        self.seal_text(&place(record), plain)
+    }
+
+    /// Encrypts a text for its place, and for no other.
+    pub(crate) fn seal_text(&self, place: &str, plain: &[u8]) -> anyhow::Result<String> {
         let nonce = random::<NONCE_LEN>()?;
         let mut text = plain.to_vec();
-        let sealed = self.key()?.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(place(record)),
-            &mut text,
-        );
+        let sealed =
+            self.key()?.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut text);
         sealed.map_err(|_| anyhow!("the secrets cannot be encrypted"))?;
         Ok(to_hex(&[&nonce[..], &text[..]].concat()))
     }
@@ -92,13 +94,18 @@ impl Vault {
     }
 
     fn unseal(&self, record: &GatewayRecord) -> anyhow::Result<Vec<u8>> {
+        self.unseal_text(&place(record), &record.secrets)
+    }
+
+    /// Decrypts a text that was encrypted for this place.
+    pub(crate) fn unseal_text(&self, place: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
         let key = self.key()?;
-        let sealed = from_hex(&record.secrets).context("its secrets are not what was encrypted")?;
+        let sealed = from_hex(sealed).context("its secrets are not what was encrypted")?;
         ensure!(sealed.len() > NONCE_LEN, "its secrets are cut off");
         let (nonce, text) = sealed.split_at(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| anyhow!("its secrets are cut off"))?;
         let mut text = text.to_vec();
-        match key.open_in_place(nonce, Aad::from(place(record)), &mut text) {
+        match key.open_in_place(nonce, Aad::from(place), &mut text) {
             Ok(plain) => Ok(plain.to_vec()),
             Err(_) => bail!("its secrets were encrypted under another key, or changed since"),
         }

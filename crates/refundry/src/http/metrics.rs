@@ -12,7 +12,9 @@ use prometheus_client::registry::Registry;
 use refundry_engine::Engine;
 use refundry_engine::clock::Stopwatch;
 use refundry_engine::store::outbox::Stage;
-use refundry_engine::store::{LaneStats, inbox, outbox, stores};
+use refundry_engine::store::{LaneStats, deliveries, inbox, outbox, stores};
+
+use crate::postman::Posted;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -40,6 +42,13 @@ pub(crate) struct Metrics {
     deliveries: Family<Code, Counter>,
     writer: Writer,
     outbox: Outbox,
+    hooks: Hooks,
+}
+
+struct Hooks {
+    delivered: Gauge,
+    failed: Gauge,
+    waiting: Gauge,
 }
 
 struct Writer {
@@ -93,7 +102,12 @@ impl Metrics {
             oldest_ms: gauge("outbox_oldest_ms", "How long ago the oldest leg in the outbox was due"),
             in_hand: gauge("outbox_in_hand", "Legs leased by this process"),
         };
-        Self { registry, requests, seconds, accepted, refused, deliveries, writer, outbox }
+        let hooks = Hooks {
+            delivered: gauge("webhooks_delivered", "Events that this process delivered to subscribers"),
+            failed: gauge("webhooks_failed", "Attempts of this process at a delivery that did not get through"),
+            waiting: gauge("webhooks_waiting", "Deliveries to subscribers that wait"),
+        };
+        Self { registry, requests, seconds, accepted, refused, deliveries, writer, outbox, hooks }
     }
 
     /// A request was answered.
@@ -118,7 +132,7 @@ impl Metrics {
     }
 
     /// All of them, as Prometheus reads them. `backlog` is what [`backlog`] found, where it could look.
-    pub(crate) fn print(&self, engine: &Engine, backlog: Option<Backlog>) -> String {
+    pub(crate) fn print(&self, engine: &Engine, posted: &Posted, backlog: Option<Backlog>) -> String {
         let stats = engine.lane_stats();
         let sum = |of: fn(&LaneStats) -> &AtomicU64| stats.iter().map(|lane| of(lane).load(Ordering::Relaxed)).sum();
         let show = |gauge: &Gauge, value: u64| {
@@ -130,7 +144,10 @@ impl Metrics {
         show(&self.writer.poisoned, sum(|lane| &lane.poisoned));
         show(&self.writer.reruns, sum(|lane| &lane.reruns));
         self.outbox.in_hand.set(i64::try_from(engine.queue().taken()).unwrap_or(i64::MAX));
-        if let Some(Backlog { legs, oldest_ms, in_doubt, parked, events }) = backlog {
+        show(&self.hooks.delivered, posted.delivered.load(Ordering::Relaxed));
+        show(&self.hooks.failed, posted.failed.load(Ordering::Relaxed));
+        if let Some(Backlog { legs, oldest_ms, in_doubt, parked, events, hooks }) = backlog {
+            self.hooks.waiting.set(hooks);
             self.outbox.in_doubt.set(in_doubt);
             self.outbox.parked.set(parked);
             self.outbox.events.set(events);
@@ -152,6 +169,7 @@ pub(crate) struct Backlog {
     in_doubt: i64,
     parked: i64,
     events: i64,
+    hooks: i64,
 }
 
 /// Looks at the outbox, on a thread that may block; `None` where it cannot be read, which is logged.
@@ -159,7 +177,7 @@ pub(crate) fn backlog(engine: &Engine) -> Option<Backlog> {
     let now_ms = engine.clock().now_ms();
     let looked = engine.store().read(|tx| {
         let (mut legs, mut oldest_ms) = (0, None::<i64>);
-        let (mut in_doubt, mut parked, mut events) = (0, 0, 0);
+        let (mut in_doubt, mut parked, mut events, mut hooks) = (0, 0, 0, 0);
         for store in stores::list(tx)? {
             let (count, due_ms) = outbox::backlog(tx, store.id)?;
             legs += count;
@@ -172,9 +190,10 @@ pub(crate) fn backlog(engine: &Engine) -> Option<Backlog> {
                 }
             }
             events += inbox::count_waiting(tx, store.id)?;
+            hooks += deliveries::count(tx, store.id)?;
         }
         let oldest_ms = oldest_ms.map_or(0, |due_ms| (now_ms - due_ms).max(0));
-        Ok(Backlog { legs, oldest_ms, in_doubt, parked, events })
+        Ok(Backlog { legs, oldest_ms, in_doubt, parked, events, hooks })
     });
     looked.inspect_err(|error| tracing::error!(%error, "the outbox cannot be read")).ok()
 }

@@ -270,7 +270,7 @@ async fn own_pages(app: &App, path: &str) -> Option<Answer> {
         },
         "/metrics" => {
             let backlog = app.off_runtime(metrics::backlog).await.flatten();
-            text(StatusCode::OK, app.metrics.print(&app.engine, backlog).into())
+            text(StatusCode::OK, app.metrics.print(&app.engine, &app.posted, backlog).into())
         }
         _ => None,
     }

@@ -39,3 +39,4 @@ mod shoplazza_keys;
 mod shoplazza_worked;
 mod stock;
 mod together;
+mod webhooks;

@@ -56,6 +56,12 @@ pub(in crate::shoplazza) fn of_order(version: Version, view: &OrderView) -> Vec<
     view.parcels.iter().rev().map(|parcel| parcel_of(version, &view.facts.order, parcel, &lines)).collect()
 }
 
+/// A parcel as it is told of, in the older shape.
+pub(in crate::shoplazza) fn one_of(view: &OrderView, parcel: &Parcel) -> Value {
+    let version = Version::V202201;
+    parcel_of(version, &view.facts.order, parcel, &lines(version, view))
+}
+
 /// Answer to one parcel, made or asked for.
 pub(super) fn one(endpoint: &Endpoint, version: Version, view: &OrderView, parcel: &Parcel) -> Value {
     let message = match endpoint {

@@ -7,7 +7,7 @@
 mod decode;
 mod encode;
 
-pub(super) use encode::of_order;
+pub(super) use encode::{of_order, one_of};
 
 use super::Version;
 use super::decode::Bad;
