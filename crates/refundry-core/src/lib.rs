@@ -15,7 +15,8 @@
 //!     [`retry`]: trying again what failed
 //! 11. [`intake`]: an order on its way in, [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands
-//! 13. [`limits`]: every bound in the system
+//! 13. [`terms`]: words that an order is found by
+//! 14. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -51,6 +52,7 @@ mod room;
 mod spread;
 pub mod standing;
 mod strategy;
+pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 mod units;

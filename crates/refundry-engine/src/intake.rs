@@ -14,7 +14,7 @@ use refundry_store::{StoreError, Tx};
 
 use crate::accept::missing_refund;
 use crate::ids::Ids;
-use crate::world::World;
+use crate::world::{Document, World};
 use crate::{past, twins};
 
 /// What became of an order on its way in.
@@ -102,7 +102,7 @@ fn create(
     world.put_order(
         store,
         facts,
-        Some(&intake.document),
+        Some(Document { text: &intake.document, terms: &intake.terms }),
         (ids.next(now_ms), Happening::OrderOpened, postings),
         now_ms,
     )?;
@@ -139,6 +139,7 @@ fn update(
     // The platform's own clock moves with every refund; that alone is no change of ours.
     let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
     if same && news.is_empty() {
+        world.put_document(tx, (store, id), Document { text: &intake.document, terms: &intake.terms })?;
         return Ok(Ok(Taken { order: id, how: How::Unchanged }));
     }
     if same {
@@ -154,7 +155,7 @@ fn update(
     world.put_order(
         store,
         facts,
-        Some(&intake.document),
+        Some(Document { text: &intake.document, terms: &intake.terms }),
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;

@@ -92,9 +92,27 @@ pub struct Refunded {
     pub refunds: Vec<Refund>,
 }
 
-/// A page of orders, newest first, and whether more follow.
-pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<(Vec<Facts>, bool), StoreError> {
-    store.read(|tx| orders::list(tx, tenant, query))
+/// A page of orders, each with the document that it was read from where the query wants it, and whether more follow; or
+/// a cursor that names nothing.
+pub type OrderPage = Result<(Vec<(Facts, String)>, bool), CursorUnknown>;
+
+/// A page of orders.
+pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<OrderPage, StoreError> {
+    store.read(|tx| {
+        let (found, has_more) = match orders::list(tx, tenant, query)? {
+            Ok(page) => page,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let ids: Vec<Id> = found.iter().map(|facts| facts.order.id).filter(|_| query.documents).collect();
+        let mut documents = orders::documents(tx, tenant, &ids)?.into_iter();
+        let page = found.into_iter().map(|facts| (facts, documents.next().unwrap_or_default())).collect();
+        Ok(Ok((page, has_more)))
+    })
+}
+
+/// How many orders a list has, on all its pages.
+pub fn count_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<i64, StoreError> {
+    store.read(|tx| orders::count(tx, tenant, query))
 }
 
 /// What a refund would be: the same function on the same facts as creating it.

@@ -17,6 +17,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0004_payouts.sql"),
         then: Some(|tx| orders::index_payments(tx).and_then(|()| refunds::adopt_parked(tx))),
     },
+    Migration {
+        version: 5,
+        name: "shop",
+        sql: include_str!("../migrations/0005_shop.sql"),
+        then: Some(orders::index_orders),
+    },
 ];
 
 /// A part of a migration that is no SQL.

@@ -186,8 +186,10 @@ impl App {
                 Ok(Reply::Order { order: order_view(found, text)?, created: false })
             }
             Call::ListOrders(query) => {
-                let (found, has_more) = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
-                let orders = found.into_iter().map(|facts| OrderView { facts, document: String::new() }).collect();
+                let page = query.page.clone();
+                let found = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
+                let Ok((found, has_more)) = found else { return Err(cursor_of(&page)) };
+                let orders = found.into_iter().map(|(facts, document)| OrderView { facts, document }).collect();
                 Ok(Reply::Orders { orders, has_more })
             }
             Call::PutOrder(intake) => {

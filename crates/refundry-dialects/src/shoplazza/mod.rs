@@ -26,6 +26,7 @@ pub mod hooks;
 mod list;
 mod order;
 pub mod orders;
+mod orders_list;
 pub mod parcels;
 mod past;
 mod payments;
@@ -33,6 +34,7 @@ mod rate;
 mod reject;
 mod state;
 pub mod stock;
+mod terms;
 #[cfg(test)]
 mod tests;
 

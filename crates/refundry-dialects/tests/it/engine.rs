@@ -78,7 +78,7 @@ impl Engine {
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
-        self.orders.push(OrderView { facts: Facts::fresh(order), document: String::new() });
+        self.orders.push(OrderView { facts: Facts::fresh(order), document: String::new(), terms: Vec::new() });
     }
 
     pub(crate) fn next_id(&mut self) -> Id {
@@ -614,7 +614,7 @@ mod tests {
     fn an_order_comes_in_once() {
         let mut engine = Engine::new();
         let order = fixtures::by_name("worked_shopline").expect("a fixture");
-        let intake = Intake { order, refunds: Vec::new(), document: String::new() };
+        let intake = Intake { order, refunds: Vec::new(), document: String::new(), terms: Vec::new() };
         run(
             &mut engine,
             Call::PutOrder(Box::new(intake.clone())),

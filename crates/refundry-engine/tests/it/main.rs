@@ -28,6 +28,7 @@ mod deliveries;
 mod imports;
 mod last_units;
 mod lists;
+mod order_lists;
 mod pairs;
 mod payouts;
 mod shop;

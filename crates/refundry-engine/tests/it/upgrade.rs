@@ -50,6 +50,7 @@ fn the_second_schema_becomes_the_newest_and_the_books_agree(on: Backend) {
     columns.remove("balances");
     let before: Dump = dump(store, &columns);
     assert!(before["refund_skus"].len() > 10 && before["journal"].len() > 20, "there was business");
+    assert!(before["order_index"].len() > 5 && before["order_terms"].len() > 20, "it was listed");
 
     store.write(back_to_the_second).unwrap();
     let Shop { engine, place, .. } = shop;
@@ -80,6 +81,12 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.execute(update, &[store.into(), order.into(), older.into()])?;
     }
     for sql in [
+        "DROP TABLE order_index",
+        "DROP TABLE order_terms",
+        "DROP INDEX balances_store_updated",
+        "ALTER TABLE balances DROP COLUMN updated_ms",
+        "DROP INDEX refunds_store_state",
+        "CREATE INDEX refunds_store_state ON refunds (store, state, created_ms, id) WHERE state <> 'succeeded'",
         "DROP TABLE disputes",
         "DROP TABLE payment_references",
         "DROP TABLE inbox",

@@ -87,7 +87,7 @@ pub(in crate::bench) fn intake(catalog: &Catalog, index: u32) -> Intake {
     let refunds = (1..).zip(times).map(|(number, time)| past_refund(&mut facts, number, time, &mut random)).collect();
     let order = Order::clone(&facts.order);
     let document = document(&order).to_string();
-    Intake { order, refunds, document }
+    Intake { order, refunds, document, terms: Vec::new() }
 }
 
 fn order(catalog: &Catalog, index: u32, random: &mut Random) -> Order {
