@@ -179,7 +179,7 @@ pub struct AnyOf {
     pub texts: Vec<String>,
     /// Whether a term need only begin so.
     pub begins: bool,
-    /// Whether an order without any term of these kinds is meant too: where one of the texts is what nobody writes down.
+    /// Whether an order without any term of these kinds is meant too: one of the texts is what nobody writes down.
     pub or_none: bool,
 }
 

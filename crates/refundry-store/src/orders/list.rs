@@ -2,8 +2,8 @@
 //!
 //! As with lists of refunds, the text leaves the database one choice: conditions of the way are written plainly, all
 //! others so that no index serves them (`+number`). A way is short if few orders lie on it, which is counted first up
-//! to a bound, or if it runs in the order of the list and ends with the page. Where no way is short, the index itself is
-//! walked: it is narrow and lies in the order of lists. Every way gives the same page; each applies all filters.
+//! to a bound, or if it runs in the order of the list and ends with the page. Where no way is short, the index itself
+//! is walked: it is narrow and lies in the order of lists. Every way gives the same page; each applies all filters.
 
 use std::collections::BTreeSet;
 
@@ -227,7 +227,7 @@ impl<'q> Search<'q> {
     /// How many orders lie on a way, counted up to one more than few; one that is met twice may count twice.
     fn count(&self, tx: &mut Tx<'_>, way: Way) -> Result<i64, StoreError> {
         let mut filter = Filter::new("SELECT COUNT(*) FROM (SELECT 1", self.store);
-        self.source(&mut filter, way, true)?;
+        self.source(&mut filter, way, true);
         filter.push(" LIMIT {}) found", (self.few + 1).into());
         Ok(tx.query_one(&filter.sql, &filter.params, |row| row.int(0))?.unwrap_or(0))
     }
@@ -239,17 +239,17 @@ impl<'q> Search<'q> {
         filter.sql.extend(["SELECT i.order_id AS order_id, ", self.key(), " AS key_ms"]);
         self.along(&mut filter, way, true)?;
         let (key, order) = self.keys(way);
-        filter.sql.push_str(&format!(" ORDER BY {key} {direction}, {order} {direction}"));
+        filter.sql.extend([" ORDER BY ", key, " ", direction, ", ", order, " ", direction]);
         filter.push(" LIMIT {}", (i64::from(self.query.limit) + 1).into());
         filter.push(" OFFSET {}", self.skip.into());
         filter.sql.push_str(PAGE);
-        filter.sql.push_str(&format!(" ORDER BY page.key_ms {direction}, page.order_id {direction}"));
+        filter.sql.extend([" ORDER BY page.key_ms ", direction, ", page.order_id ", direction]);
         Ok(filter)
     }
 
     /// `FROM` and all conditions of a way; `paged` where the page begins at a cursor.
     fn along(&self, filter: &mut Filter<'q>, way: Way, paged: bool) -> Result<(), StoreError> {
-        self.source(filter, way, false)?;
+        self.source(filter, way, false);
         self.checks(filter, way);
         if paged && let Some((key_ms, order)) = self.start {
             let (key, id) = self.keys(way);
@@ -303,7 +303,7 @@ impl<'q> Search<'q> {
 
     /// `FROM` and the conditions that make the index of a way the one to use. Only `count`ing it needs no more than
     /// that index.
-    fn source(&self, filter: &mut Filter<'q>, way: Way, count: bool) -> Result<(), StoreError> {
+    fn source(&self, filter: &mut Filter<'q>, way: Way, count: bool) {
         let by_update = match way {
             Way::Sort => self.sort == SortBy::Updated,
             Way::Other => self.sort == SortBy::Created,
@@ -328,7 +328,6 @@ impl<'q> Search<'q> {
             filter.sql.push_str(" AND b.store = ?1 AND b.order_id = i.order_id");
         }
         self.own(filter, way, by_update, count);
-        Ok(())
     }
 
     /// The conditions of a way.
@@ -449,22 +448,31 @@ fn is_one(any: &AnyOf) -> bool {
 
 /// That an order has one of some words, or none of their kind where that is meant too: those that have one are few.
 fn check_words<'q>(filter: &mut Filter<'q>, any: &'q AnyOf) {
-    let kinds: Vec<Value<'q>> = any.kinds.iter().map(|kind| kind_code(*kind).into()).collect();
-    if any.or_none {
-        filter.sql.push_str(HAS_NONE);
-        filter.among("k.kind", &kinds);
-        filter.sql.push(')');
-        if any.texts.is_empty() {
-            filter.sql.push(')');
-            return;
-        }
-        filter.sql.push_str(" OR ");
-    } else {
+    if !any.or_none {
         filter.sql.push_str(" AND ");
+        nest(filter, HAS_WORD, |filter| words(filter, "k", any, &any.texts));
+        return;
     }
-    filter.sql.push_str(HAS_WORD);
-    words(filter, "k", any, &any.texts);
-    filter.sql.push_str(if any.or_none { "))" } else { ")" });
+    filter.sql.push_str(" AND (");
+    nest(filter, HAS_NONE, |filter| kinds(filter, "k", any));
+    if !any.texts.is_empty() {
+        filter.sql.push_str(" OR ");
+        nest(filter, HAS_WORD, |filter| words(filter, "k", any, &any.texts));
+    }
+    filter.sql.push(')');
+}
+
+/// Adds a text with further conditions in place of `{more}`.
+fn nest<'q>(filter: &mut Filter<'q>, text: &str, more: impl FnOnce(&mut Filter<'q>)) {
+    let (head, tail) = text.split_once("{more}").unwrap_or((text, ""));
+    filter.sql.push_str(head);
+    more(filter);
+    filter.sql.push_str(tail);
+}
+
+fn kinds(filter: &mut Filter<'_>, table: &str, any: &AnyOf) {
+    let kinds: Vec<Value<'_>> = any.kinds.iter().map(|kind| kind_code(*kind).into()).collect();
+    filter.among(&format!("{table}.kind"), &kinds);
 }
 
 /// Greater than all that may follow the beginning of a word.
@@ -472,8 +480,7 @@ const LAST: char = char::MAX;
 
 /// The conditions that make a term one of some words.
 fn words<'q>(filter: &mut Filter<'q>, table: &str, any: &AnyOf, texts: &'q [String]) {
-    let kinds: Vec<Value<'q>> = any.kinds.iter().map(|kind| kind_code(*kind).into()).collect();
-    filter.among(&format!("{table}.kind"), &kinds);
+    kinds(filter, table, any);
     if !any.begins {
         let texts: Vec<Value<'q>> = texts.iter().map(Value::from).collect();
         filter.among(&format!("{table}.term"), &texts);
@@ -519,5 +526,5 @@ const PENDING_COUNTED: &str = " FROM refunds r
 /// Few orders: those with money under way just now.
 const ON_ITS_WAY: &str =
     "(SELECT r.order_id FROM refunds r WHERE r.store = ?1 AND r.state = 'pending' AND r.state <> 'succeeded')";
-const HAS_NONE: &str = " AND (+i.order_id NOT IN (SELECT k.order_id FROM order_terms k WHERE k.store = ?1";
-const HAS_WORD: &str = "EXISTS (SELECT 1 FROM order_terms k WHERE k.store = ?1 AND k.order_id = i.order_id";
+const HAS_NONE: &str = "+i.order_id NOT IN (SELECT k.order_id FROM order_terms k WHERE k.store = ?1 {more})";
+const HAS_WORD: &str = "EXISTS (SELECT 1 FROM order_terms k WHERE k.store = ?1 AND k.order_id = i.order_id {more})";
