@@ -117,8 +117,8 @@ fn random_order(shop: &Shop, dice: &mut Dice, number: usize) -> Order {
     made.created_ms = now_ms - i64::try_from(dice.roll(3)).unwrap() * 1_000_000;
     made.updated_ms = made.created_ms + i64::try_from(dice.roll(2_000_000)).unwrap();
     for line in &mut made.lines {
-        line.title = dice.pick(&TITLES).to_owned();
-        line.product_id = dice.pick(&["P1", "p2", ""]).to_owned();
+        dice.pick(&TITLES).clone_into(&mut line.title);
+        dice.pick(&["P1", "p2", ""]).clone_into(&mut line.product_id);
         line.shipped = u32::try_from(dice.roll(3)).unwrap().min(line.quantity);
         made.life.delivered.push(if dice.roll(2) == 0 { line.shipped } else { 0 });
     }
@@ -167,7 +167,7 @@ fn change_at_random(shop: &Shop, dice: &mut Dice, mut order: Order, id: Id, told
     let terms = random_terms(dice);
     match dice.roll(4) {
         0 => order.created_ms -= 5,
-        1 => order.lines[0].title = "Green hat".to_owned(),
+        1 => "Green hat".clone_into(&mut order.lines[0].title),
         2 => order.life.deleted_ms = Some(NOW_MS),
         _ => {}
     }
@@ -317,7 +317,7 @@ fn terms_follow_what_is_told(on: Backend) {
     assert_eq!(found(&shop, AnyOf::whole(TermKind::Tag, ["old"])), [id]);
     let mut renamed = made;
     renamed.lines[0].shipped = 2;
-    renamed.lines[0].title = "hat".to_owned();
+    "hat".clone_into(&mut renamed.lines[0].title);
     renamed.created_ms += 1;
     shop.put_told(renamed, Vec::new(), tag("old")).unwrap();
     assert_eq!(found(&shop, AnyOf::beginning(&[TermKind::Title], ["ca"])), Vec::<Id>::new());
