@@ -18,6 +18,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::terms::Term;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
     TokenView, Wait, rate, refuse, route, token,
@@ -48,6 +49,8 @@ pub(crate) struct Engine {
     stores: Vec<StoreView>,
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
+    /// What documents say that orders are found by.
+    pub(crate) told: BTreeMap<Id, Vec<Term>>,
 }
 
 /// What became of a request.
@@ -73,12 +76,13 @@ impl Engine {
             stores: Vec::new(),
             tokens: Vec::new(),
             till: Till::default(),
+            told: BTreeMap::new(),
         }
     }
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
-        self.orders.push(OrderView { facts: Facts::fresh(order), document: String::new(), terms: Vec::new() });
+        self.orders.push(OrderView { facts: Facts::fresh(order), document: String::new() });
     }
 
     pub(crate) fn next_id(&mut self) -> Id {
