@@ -174,7 +174,7 @@ impl<'q> Search<'q> {
                 best = (count, way);
             }
         }
-        if best.0 > self.few && !counting {
+        if best.0 > self.few {
             // Words are looked up order by order, so it is better to go along them.
             let words = |way: &&Way| matches!(way, Way::Words(_)) && self.runs_in_order(**way);
             best.1 = sources.iter().find(words).copied().unwrap_or(Way::Sort);
@@ -513,11 +513,11 @@ const INDEX_UPDATED: &str = " FROM order_index i CROSS JOIN balances b
     WHERE i.store = ?1 AND b.store = ?1 AND b.order_id = i.order_id";
 const OF_WORDS: &str = " AND i.store = ?1 AND i.created_ms = t.created_ms AND i.order_id = t.order_id";
 const PENDING: &str = " FROM (
-    SELECT DISTINCT r.order_id FROM refunds r
+    SELECT DISTINCT +r.order_id AS order_id FROM refunds r
     WHERE r.store = ?1 AND r.state = 'pending' AND r.state <> 'succeeded') p
     CROSS JOIN order_index i WHERE i.store = ?1 AND i.order_id = p.order_id";
 const PENDING_UPDATED: &str = " FROM (
-    SELECT DISTINCT r.order_id FROM refunds r
+    SELECT DISTINCT +r.order_id AS order_id FROM refunds r
     WHERE r.store = ?1 AND r.state = 'pending' AND r.state <> 'succeeded') p
     CROSS JOIN order_index i CROSS JOIN balances b
     WHERE i.store = ?1 AND i.order_id = p.order_id AND b.store = ?1 AND b.order_id = i.order_id";
