@@ -3,12 +3,15 @@
 use crate::balances::Facts;
 use crate::money::{Amount, AmountError, Decimal};
 use crate::order::{Component, ComponentKind, Order};
+use crate::terms::TermChange;
 
 /// What is to change. What is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Amendment {
     /// A merge patch (RFC 7396) of the order's document, as JSON; empty for none.
     pub document: String,
+    /// What the patch changes of what the order is found by.
+    pub terms: Option<TermChange>,
     /// The named additional charges, all of them anew.
     pub charges: Option<Vec<(String, Decimal)>>,
     /// Shipping without tax.
@@ -107,6 +110,7 @@ mod tests {
         let decimal = |text: &str| Decimal::parse(text).unwrap();
         Amendment {
             document: String::new(),
+            terms: None,
             charges: Some(charges.iter().map(|(name, price)| ((*name).to_owned(), decimal(price))).collect()),
             shipping: shipping.map(decimal),
         }

@@ -3,6 +3,7 @@
 use crate::money::Amount;
 use crate::order::{Id, Order, OrderFault};
 use crate::refund::{Bucket, Restock};
+use crate::terms::Term;
 
 /// An order as a platform or a caller describes it.
 ///
@@ -16,6 +17,8 @@ pub struct Intake {
     pub refunds: Vec<PastRefund>,
     /// The document it was read from (JSON), for dialects that echo it; empty where there is none.
     pub document: String,
+    /// What only the document says that the order is found by; none without a document.
+    pub terms: Vec<Term>,
 }
 
 /// A refund that was made elsewhere and is over.

@@ -18,7 +18,8 @@
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
 //! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
-//! 14. [`limits`]: every bound in the system
+//! 14. [`terms`]: words that an order is found by
+//! 15. [`limits`]: every bound in the system
 
 #![cfg_attr(
     not(test),
@@ -59,6 +60,7 @@ mod room;
 mod spread;
 pub mod standing;
 mod strategy;
+pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 mod units;

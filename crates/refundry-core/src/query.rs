@@ -3,6 +3,8 @@
 use crate::money::Decimal;
 use crate::order::{Id, Reference};
 use crate::refund::{Progress, RefundState};
+use crate::standing::{Goods, Money, Stage};
+use crate::terms::{Term, TermKind, folded};
 
 /// Which refunds, in which order, and which page of them. All filters combine with AND.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,10 +93,10 @@ pub struct AmountRange {
     pub to: Option<(Decimal, bool)>,
 }
 
-/// What a list of refunds is sorted by.
+/// What a list is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortBy {
-    /// When it was accepted.
+    /// When a refund was accepted, an order was made.
     Created,
     /// When it or a leg last changed.
     Updated,
@@ -120,15 +122,100 @@ pub enum Page {
     Before(Reference),
 }
 
-/// Which orders, newest first.
+/// Which orders, in which order, and which page of them. All filters combine with AND; deleted orders are in no list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderQuery {
     /// Only with this platform id or merchant number.
     pub named: Option<String>,
+    /// Only these orders.
+    pub orders: Option<Vec<Reference>>,
+    /// Only in one of these stages; an empty list matches nothing.
+    pub stages: Option<Vec<Stage>>,
+    /// Only with their money in one of these states; an empty list matches nothing.
+    pub money: Option<Vec<Money>>,
+    /// Only with their goods in one of these states; an empty list matches nothing.
+    pub goods: Option<Vec<Goods>>,
     /// When it was made.
     pub created: TimeRange,
+    /// When it, a refund of it or a leg last changed.
+    pub updated: TimeRange,
+    /// When it was paid first.
+    pub placed: TimeRange,
+    /// When its last unit was shipped.
+    pub fulfilled: TimeRange,
+    /// When its last parcel was delivered.
+    pub finished: TimeRange,
+    /// What it costs.
+    pub total: AmountRange,
+    /// Only found by one of the words of each of these.
+    pub words: Vec<AnyOf>,
+    /// What the list is sorted by; ties by number, in the same direction.
+    pub sort: SortBy,
+    /// Newest first.
+    pub descending: bool,
     /// Where the page starts.
     pub page: Page,
     /// At most this many, 1 to 250.
     pub limit: u32,
+    /// Whether each order of the page comes with the document that it was read from.
+    pub documents: bool,
+}
+
+impl Default for OrderQuery {
+    fn default() -> Self {
+        Self {
+            named: None,
+            orders: None,
+            stages: None,
+            money: None,
+            goods: None,
+            created: TimeRange::default(),
+            updated: TimeRange::default(),
+            placed: TimeRange::default(),
+            fulfilled: TimeRange::default(),
+            finished: TimeRange::default(),
+            total: AmountRange::default(),
+            words: Vec::new(),
+            sort: SortBy::Created,
+            descending: true,
+            page: Page::Start,
+            limit: 10,
+            documents: false,
+        }
+    }
+}
+
+/// Words of which one must be among the terms of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnyOf {
+    /// As terms of these kinds.
+    pub kinds: Vec<TermKind>,
+    /// Each as [`crate::terms::folded`] makes it; without any, nothing matches.
+    pub texts: Vec<String>,
+    /// Whether a term need only begin so.
+    pub begins: bool,
+    /// Whether an order without any term of these kinds is meant too: one of the texts is what nobody writes down.
+    pub or_none: bool,
+}
+
+impl AnyOf {
+    /// One of these texts as a whole.
+    pub fn whole<'t>(kind: TermKind, texts: impl IntoIterator<Item = &'t str>) -> Self {
+        Self { kinds: vec![kind], texts: texts.into_iter().map(folded).collect(), begins: false, or_none: false }
+    }
+
+    /// The beginning of a term of one of these kinds.
+    pub fn beginning<'t>(kinds: &[TermKind], texts: impl IntoIterator<Item = &'t str>) -> Self {
+        Self { kinds: kinds.to_vec(), texts: texts.into_iter().map(folded).collect(), begins: true, or_none: false }
+    }
+
+    /// Whether an order with these terms is meant.
+    pub fn matches<'t>(&self, terms: impl IntoIterator<Item = &'t Term>) -> bool {
+        let same = |term: &Term, text: &String| {
+            if self.begins { term.text.starts_with(text) } else { term.text == *text }
+        };
+        let mut of_kind = terms.into_iter().filter(|term| self.kinds.contains(&term.kind)).peekable();
+        let none = of_kind.peek().is_none();
+        of_kind.any(|term| self.texts.iter().any(|text| same(term, text))) || (none && self.or_none)
+    }
 }

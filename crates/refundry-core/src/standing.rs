@@ -4,7 +4,7 @@
 //! subscribed to an order hears when it changes.
 
 use crate::balances::Facts;
-use crate::order::Status;
+use crate::order::{Order, Status};
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,17 +153,28 @@ pub fn standing(facts: &Facts) -> Standing {
 
 /// Only money that arrived makes an order refunded; as long as any is on its way it is refunding.
 pub fn money(facts: &Facts) -> Money {
+    let on_its_way = !facts.order.captured().is_zero() && facts.balances.pending().is_positive();
+    if on_its_way { Money::Refunding } else { settled(facts) }
+}
+
+/// The money that is nowhere under way: what is on its way back counts as neither back nor failed. It stays the same
+/// from the moment a refund is accepted until it is over.
+pub fn settled(facts: &Facts) -> Money {
     let (captured, succeeded) = (facts.order.captured(), facts.balances.succeeded());
     match () {
         () if captured.is_zero() && facts.order.status == Status::Cancelled => Money::Cancelled,
         () if captured.is_zero() => Money::Waiting,
-        () if facts.balances.pending().is_positive() => Money::Refunding,
         () if succeeded >= captured => Money::Refunded,
         () if succeeded.is_positive() => Money::PartlyRefunded,
-        () if facts.balances.refunds > 0 => Money::RefundFailed,
+        () if facts.balances.refunds > 0 && !facts.balances.pending().is_positive() => Money::RefundFailed,
         () if captured < facts.order.charged() => Money::PartlyPaid,
         () => Money::Paid,
     }
+}
+
+/// When an order was paid first, epoch milliseconds: where nobody knows, when it was made.
+pub fn placed_ms(order: &Order) -> Option<i64> {
+    order.life.placed_ms.or_else(|| (!order.captured().is_zero()).then_some(order.created_ms))
 }
 
 /// Of all lines.

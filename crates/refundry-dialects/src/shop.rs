@@ -4,6 +4,7 @@ use refundry_core::amend::{AmendFault, Amendment};
 use refundry_core::draft::{Draft, DraftFault};
 use refundry_core::order::Reference;
 use refundry_core::query::OrderQuery;
+use refundry_core::terms::Term;
 
 use crate::wire::OrderView;
 
@@ -16,6 +17,8 @@ pub enum ShopCall {
         draft: Box<Draft>,
         /// What its dialect echoes beside the facts (JSON), empty for nothing.
         document: String,
+        /// What the document says that the order is found by.
+        terms: Vec<Term>,
         /// How it is numbered, if the draft has no number.
         numbering: Numbering,
     },

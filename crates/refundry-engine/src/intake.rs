@@ -14,7 +14,7 @@ use refundry_store::{StoreError, Tx};
 
 use crate::accept::missing_refund;
 use crate::ids::Ids;
-use crate::world::World;
+use crate::world::{Document, World};
 use crate::{past, twins};
 
 /// What became of an order on its way in.
@@ -104,7 +104,7 @@ fn create(
     world.put_order(
         store,
         facts,
-        Some(&intake.document),
+        Some(Document::of(intake)),
         (ids.next(now_ms), Happening::OrderOpened, postings),
         now_ms,
     )?;
@@ -140,11 +140,11 @@ fn update(
     let twins = twins::told_by_provider(&known, &news);
     // The platform's own clock moves with every refund; that alone is no change of ours.
     let same = Order { updated_ms: before.order.updated_ms, ..order.clone() } == *before.order;
-    let same_document = intake.document.is_empty() || world.document(tx, store, id)? == intake.document;
-    if same && same_document && news.is_empty() {
+    if same && news.is_empty() {
+        world.put_document(tx, (store, id), Document::of(intake))?;
         return Ok(Ok(Taken { order: id, how: How::Unchanged }));
     }
-    if same && same_document {
+    if same {
         order.updated_ms = before.order.updated_ms;
     }
     let mut balances = before.balances.clone();
@@ -157,7 +157,7 @@ fn update(
     world.put_order(
         store,
         facts,
-        Some(&intake.document),
+        Some(Document::of(intake)),
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;
@@ -541,7 +541,7 @@ pub(crate) fn change(
     tx: &mut Tx<'_>,
     world: &mut World,
     (store, order): (i64, &Reference),
-    document: Option<&str>,
+    document: Option<Document<'_>>,
     (ids, now_ms): (&mut Ids, i64),
     edit: impl FnOnce(&Facts) -> Result<Order, ChangeFault>,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {

@@ -9,13 +9,14 @@ use refundry_core::journal::{Happening, opening};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Fault, Parcel, ParcelQuery, Shipment, TrackingChange};
 use refundry_core::paying::{self, PayLine, Transaction};
+use refundry_core::terms::TermChange;
 use refundry_store::{Store, StoreError, Tx, orders, parcels, transactions};
 use serde_json::Value;
 
 use crate::accept::{Means, Named};
 use crate::read::{self, Shown};
 use crate::shop;
-use crate::world::World;
+use crate::world::{Document, World};
 
 /// What the writer is asked to do with an order.
 #[derive(Clone, Debug)]
@@ -222,6 +223,9 @@ impl Run<'_, '_> {
         let postings = opening(Some(&self.facts.order), &order);
         let now_ms = self.means.now_ms;
         let entry = (self.means.ids.next(now_ms), Happening::OrderChanged, postings);
+        // What is patched here is nothing that lists go by.
+        let told = || TermChange::Changed { gone: Vec::new(), more: Vec::new() };
+        let document = document.map(|text| Document { text, told: told() });
         self.world.put_order(self.store, Facts::new(Arc::new(order), balances), document, entry, now_ms)
     }
 

@@ -114,9 +114,32 @@ pub(crate) fn shown(tx: &mut Tx<'_>, tenant: i64, id: Id) -> Result<Option<Shown
     Ok(Some(Shown { facts, document, parcels: parcels::all(tx, tenant, id)? }))
 }
 
-/// A page of orders, newest first, and whether more follow.
-pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<(Vec<Facts>, bool), StoreError> {
-    store.read(|tx| orders::list(tx, tenant, query))
+/// A page of orders, each with its document and parcels where the query wants them, and whether more follow; or
+/// a cursor that names nothing.
+pub type OrderPage = Result<(Vec<Shown>, bool), CursorUnknown>;
+
+/// A page of orders.
+pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<OrderPage, StoreError> {
+    store.read(|tx| {
+        let (found, has_more) = match orders::list(tx, tenant, query)? {
+            Ok(page) => page,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let ids: Vec<Id> = found.iter().map(|facts| facts.order.id).filter(|_| query.documents).collect();
+        let mut documents = orders::documents(tx, tenant, &ids)?.into_iter();
+        let mut parcels = parcels::of_orders(tx, tenant, &ids)?.into_iter();
+        let page = found.into_iter().map(|facts| Shown {
+            facts,
+            document: documents.next().unwrap_or_default(),
+            parcels: parcels.next().unwrap_or_default(),
+        });
+        Ok(Ok((page.collect(), has_more)))
+    })
+}
+
+/// How many orders a list has, on all its pages.
+pub fn count_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<i64, StoreError> {
+    store.read(|tx| orders::count(tx, tenant, query))
 }
 
 /// What a refund would be: the same function on the same facts as creating it.

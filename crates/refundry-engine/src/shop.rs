@@ -7,12 +7,13 @@ use refundry_core::draft::{self, Draft, DraftFault, DraftLine};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::Amount;
 use refundry_core::order::{Id, Order, Reference, Status};
+use refundry_core::terms::{Term, TermChange};
 use refundry_store::{StoreError, Tx, orders, series, stores, variants};
 use serde_json::Value;
 
 use crate::accept::{Means, Named};
 use crate::intake::{self, ChangeFault};
-use crate::world::World;
+use crate::world::{Document, World};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub enum ShopAsk {
         draft: Box<Draft>,
         /// What its dialect echoes beside the facts (JSON).
         document: String,
+        /// What the document says that the order is found by.
+        terms: Vec<Term>,
         /// Before the digits of its number, and how many of those.
         numbering: (&'static str, usize),
     },
@@ -99,8 +102,8 @@ pub(crate) fn run(
 ) -> Result<ShopDone, StoreError> {
     let now_ms = means.now_ms;
     match ask {
-        ShopAsk::Create { draft, document, numbering } => {
-            create(tx, world, store, (draft, document, *numbering), means)
+        ShopAsk::Create { draft, document, terms, numbering } => {
+            create(tx, world, store, (draft, document, terms, *numbering), means)
         }
         ShopAsk::Amend { order, amendment } => amend(tx, world, (store, order), amendment, means),
         ShopAsk::Cancel { order, reason } => alter(tx, world, (store, order), means, |order| {
@@ -123,7 +126,7 @@ fn create(
     tx: &mut Tx<'_>,
     world: &mut World,
     store: i64,
-    (draft, document, numbering): (&Draft, &str, (&'static str, usize)),
+    (draft, document, terms, numbering): (&Draft, &str, &[Term], (&'static str, usize)),
     means: &mut Means<'_>,
 ) -> Result<ShopDone, StoreError> {
     let record = stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("an order is made in no store"))?;
@@ -140,7 +143,7 @@ fn create(
     if order.number.is_empty() {
         order.number = next_number(tx, store, numbering)?;
     }
-    let intake = Intake { order, refunds: Vec::new(), document: document.to_owned() };
+    let intake = Intake { order, refunds: Vec::new(), document: document.to_owned(), terms: terms.to_vec() };
     let taken = intake::put(tx, world, store, &intake, means.ids, means.now_ms)?;
     Ok(taken.map(|taken| taken.order).map_err(ShopNo::Intake))
 }
@@ -183,7 +186,9 @@ fn amend(
         Some(_) | None => None,
     };
     let mut no = None;
-    let changed = intake::change(tx, world, (store, order), document.as_deref(), (means.ids, means.now_ms), |facts| {
+    let told = || amendment.terms.clone().unwrap_or_else(|| TermChange::Changed { gone: Vec::new(), more: Vec::new() });
+    let document = document.as_deref().map(|text| Document { text, told: told() });
+    let changed = intake::change(tx, world, (store, order), document, (means.ids, means.now_ms), |facts| {
         amended(facts, amendment).map_err(|fault| {
             no = Some(fault);
             ChangeFault::Refused

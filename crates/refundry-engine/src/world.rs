@@ -7,13 +7,16 @@ use std::sync::Arc;
 use refundry_core::balances::{Balances, Facts};
 use refundry_core::decide::Decision;
 use refundry_core::event::EventKind;
+use refundry_core::intake::Intake;
 use refundry_core::journal::{Happening, Posting};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::refund::Refund;
+use refundry_core::terms::TermChange;
 use refundry_gateways::Registry;
 use refundry_store::evidence::{self, Evidence};
 use refundry_store::keys::{self, KeyRecord};
+use refundry_store::orders::Listed;
 use refundry_store::outbox::{self, OutboxRow, PutOff, UNASKED};
 use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
 
@@ -71,6 +74,39 @@ struct KeptFacts {
     order: Row,
     /// The document to keep for it.
     document: Option<String>,
+    /// What the document says that the order is found by.
+    terms: Option<TermChange>,
+    /// What the database holds of it.
+    before: Before,
+}
+
+/// An order as the database holds it; nothing of a new one.
+#[derive(Default)]
+struct Before {
+    order: Option<Arc<Order>>,
+    listed: Option<Listed>,
+}
+
+impl KeptFacts {
+    fn read(facts: Facts) -> Self {
+        let before = Before { order: Some(Arc::clone(&facts.order)), listed: Listed::of(&facts) };
+        Self { facts, balances: Row::Same, order: Row::Same, document: None, terms: None, before }
+    }
+}
+
+/// A document to keep for an order, and what it says that the order is found by.
+pub(crate) struct Document<'d> {
+    /// The document; an empty one is not kept.
+    pub(crate) text: &'d str,
+    /// What is told by it.
+    pub(crate) told: TermChange,
+}
+
+impl<'d> Document<'d> {
+    /// The document that an order was read from.
+    pub(crate) fn of(intake: &'d Intake) -> Self {
+        Self { text: &intake.document, told: TermChange::Anew(intake.terms.clone()) }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,7 +181,7 @@ impl World {
     fn hold(&mut self, tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
         for (key, facts) in keys.iter().zip(orders::hold(tx, keys, &mut self.recent)?) {
             let facts = facts.ok_or_else(|| StoreError::defect("an order that a row names is not there"))?;
-            self.facts.insert(*key, KeptFacts { facts, balances: Row::Same, order: Row::Same, document: None });
+            self.facts.insert(*key, KeptFacts::read(facts));
         }
         Ok(())
     }
@@ -390,7 +426,7 @@ impl World {
         &mut self,
         store: i64,
         mut facts: Facts,
-        document: Option<&str>,
+        document: Option<Document<'_>>,
         opening: (Id, Happening, Vec<Posting>),
         now_ms: i64,
     ) -> Result<(), StoreError> {
@@ -410,22 +446,47 @@ impl World {
         if let Some(reference) = crate::intake::reference(&facts.order) {
             self.resolved.insert((store, reference.text, reference.ours), Some(order));
         }
-        let document = document.filter(|document| !document.is_empty()).map(str::to_owned);
+        let document = document.filter(|document| !document.text.is_empty());
+        let (document, terms) = document.map(|document| (document.text.to_owned(), document.told)).unzip();
         let before = self.snapshot(store, order);
         let kept = match self.facts.remove(&(store, order)) {
             None => {
                 self.goods.sold(store, order);
-                KeptFacts { facts, balances: Row::New, order: Row::New, document }
+                let before = Before::default();
+                KeptFacts { facts, balances: Row::New, order: Row::New, document, terms, before }
             }
             Some(known) => KeptFacts {
                 facts,
                 balances: known.balances.changed(),
                 order: known.order.changed(),
                 document: document.or(known.document),
+                terms: both(known.terms, terms),
+                before: known.before,
             },
         };
         self.facts.insert((store, order), kept);
         self.tell_change((store, order), before.as_ref(), now_ms);
+        Ok(())
+    }
+
+    /// Keeps a document that says nothing new of the facts, and what the order is found by. The order is held.
+    pub(crate) fn put_document(
+        &mut self,
+        tx: &mut Tx<'_>,
+        (store, order): (i64, Id),
+        document: Document<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(kept) = self.facts.get_mut(&(store, order)).filter(|_| !document.text.is_empty()) else {
+            return Ok(());
+        };
+        let before = match &kept.document {
+            Some(before) => before.clone(),
+            None => orders::document(tx, store, order)?,
+        };
+        if before != document.text {
+            kept.document = Some(document.text.to_owned());
+        }
+        kept.terms = both(kept.terms.take(), Some(document.told));
         Ok(())
     }
 
@@ -510,10 +571,37 @@ impl World {
         orders::put_documents(tx, &documents.collect::<Vec<_>>())?;
         let balance_rows = |wanted: Row| {
             let of_kind = self.facts.iter().filter(move |(_, kept)| kept.balances == wanted);
-            of_kind.map(|((store, order), kept)| (*store, *order, &kept.facts.balances)).collect::<Vec<_>>()
+            of_kind.map(|((store, _), kept)| (*store, &kept.facts)).collect::<Vec<_>>()
         };
         orders::insert_balances(tx, &balance_rows(Row::New))?;
-        orders::update_balances(tx, &balance_rows(Row::Changed))
+        orders::update_balances(tx, &balance_rows(Row::Changed))?;
+        self.write_lists(tx)
+    }
+
+    /// What lists of orders go by.
+    fn write_lists(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let touched = self.facts.iter().filter(|(_, kept)| kept.balances != Row::Same || kept.order != Row::Same);
+        let listed = touched.map(|((store, order), kept)| {
+            let after = Listed::of(&kept.facts);
+            (*store, *order, kept.before.listed, after)
+        });
+        orders::relist(tx, &listed.collect::<Vec<_>>())?;
+        let changed = self.facts.iter().filter(|(_, kept)| kept.order != Row::Same || kept.terms.is_some());
+        let changed = changed.map(|((store, _), kept)| orders::Changed {
+            store: *store,
+            before: kept.before.order.as_deref(),
+            after: &kept.facts.order,
+            told: kept.terms.as_ref(),
+        });
+        orders::put_terms(tx, &changed.collect::<Vec<_>>())
+    }
+}
+
+/// One change of terms, and then the other.
+fn both(first: Option<TermChange>, next: Option<TermChange>) -> Option<TermChange> {
+    match (first, next) {
+        (Some(first), Some(next)) => Some(first.then(next)),
+        (first, next) => next.or(first),
     }
 }
 

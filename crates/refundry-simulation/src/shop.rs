@@ -105,7 +105,7 @@ impl Shop {
         shop.tenant = found.ok_or("the store is not there")?.id;
         for number in 0..ORDERS {
             let order = order(&mut shop.dice, number);
-            let intake = Box::new(Intake { order, refunds: Vec::new(), document: String::new() });
+            let intake = Box::new(Intake { order, refunds: Vec::new(), document: String::new(), terms: Vec::new() });
             match shop.call(Job::PutOrder { store: shop.tenant, intake })? {
                 Outcome::Put(Ok(taken)) => shop.orders.push(taken.order),
                 other => return Err(format!("an order was not taken in: {other:?}")),

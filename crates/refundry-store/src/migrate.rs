@@ -27,6 +27,12 @@ const MIGRATIONS: &[Migration] = &[
         then: Some(refunds::note_untouched),
     },
     Migration { version: 9, name: "hooks", sql: include_str!("../migrations/0009_hooks.sql"), then: None },
+    Migration {
+        version: 10,
+        name: "shop",
+        sql: include_str!("../migrations/0010_shop.sql"),
+        then: Some(orders::index_orders),
+    },
 ];
 
 /// A part of a migration that is no SQL.

@@ -1,14 +1,22 @@
 //! Orders and what hangs on them: the packed facts, the balances that refunds rewrite, the document, the SKUs.
+//!
+//! What lists of orders go by is in `index.rs` and `terms.rs`, the lists themselves in `list.rs`.
+
+mod index;
+mod list;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use refundry_core::balances::{Balances, Facts};
+use refundry_core::balances::Facts;
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::query::{OrderQuery, Page};
+
+pub use index::{Listed, relist, updated_ms};
+pub use list::{count, count_with, list, list_with};
+pub use terms::{Changed, put_terms};
 
 use crate::codec::{self, OrderColumns};
-use crate::filter::Filter;
 use crate::recent::Recent;
 use crate::{Row, StoreError, Tx, Value, number, stores};
 
@@ -119,6 +127,37 @@ pub fn of_payment(tx: &mut Tx<'_>, store: i64, reference: &str) -> Result<Vec<Id
 
 /// Notes what providers call the payments of orders that were taken in before that was noted.
 pub(crate) fn index_payments(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    each_page(tx, |tx, store, orders| {
+        let mut references: Vec<[Value<'_>; 3]> = Vec::new();
+        for facts in orders {
+            for reference in payment_references(&facts.order) {
+                references.push([store.into(), reference.into(), number(facts.order.id)?]);
+            }
+        }
+        tx.write_many(PUT_REFERENCE, &references)
+    })
+}
+
+/// Lists orders that were taken in before they were listed so.
+pub(crate) fn index_orders(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    each_page(tx, |tx, store, orders| {
+        let mut updated: Vec<[Value<'_>; 3]> = Vec::with_capacity(orders.len());
+        for facts in orders {
+            updated.push([store.into(), number(facts.order.id)?, updated_ms(facts).into()]);
+        }
+        tx.write_many(SET_UPDATED, &updated)?;
+        let listed: Vec<_> = orders.iter().map(|facts| (store, facts.order.id, None, Listed::of(facts))).collect();
+        relist(tx, &listed)?;
+        let changed = orders.iter().map(|facts| Changed { store, before: None, after: &facts.order, told: None });
+        put_terms(tx, &changed.collect::<Vec<_>>())
+    })
+}
+
+/// Walks over all orders of all stores, some hundred at a time.
+fn each_page(
+    tx: &mut Tx<'_>,
+    visit: impl Fn(&mut Tx<'_>, i64, &[Facts]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     const PAGE: i64 = 256;
     for store in stores::list(tx)? {
         let mut after = 0;
@@ -126,14 +165,11 @@ pub(crate) fn index_payments(tx: &mut Tx<'_>) -> Result<(), StoreError> {
             let orders = walk(tx, store.id, after, PAGE)?;
             let Some(last) = orders.last() else { break };
             after = *last;
-            let mut references: Vec<[Value<'static>; 3]> = Vec::new();
+            let mut page = Vec::with_capacity(orders.len());
             for order in orders {
-                let Some(facts) = facts(tx, store.id, order)? else { continue };
-                for reference in payment_references(&facts.order) {
-                    references.push([store.id.into(), reference.to_owned().into(), number(order)?]);
-                }
+                page.extend(facts(tx, store.id, order)?);
             }
-            tx.write_many(PUT_REFERENCE, &references)?;
+            visit(tx, store.id, &page)?;
         }
     }
     Ok(())
@@ -154,45 +190,37 @@ pub fn document(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<String, StoreE
     Ok(found.unwrap_or_default())
 }
 
-/// Adds balances of orders that are new: store, order, sums.
-pub fn insert_balances(tx: &mut Tx<'_>, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
+/// The documents that orders of a store were read from, in their order; empty where there is none.
+pub fn documents(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<String>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
+    for order in orders {
+        params.push([store.into(), number(*order)?]);
+    }
+    let mut found = vec![String::new(); orders.len()];
+    tx.each_many(DOCUMENT, &params, |place, row| {
+        found[place] = row.string(0)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Adds balances of orders that are new: store, facts.
+pub fn insert_balances(tx: &mut Tx<'_>, rows: &[(i64, &Facts)]) -> Result<(), StoreError> {
     write_balances(tx, INSERT_BALANCES, rows)
 }
 
-/// Writes balances that changed: store, order, sums.
-pub fn update_balances(tx: &mut Tx<'_>, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
+/// Writes balances that changed: store, facts.
+pub fn update_balances(tx: &mut Tx<'_>, rows: &[(i64, &Facts)]) -> Result<(), StoreError> {
     write_balances(tx, UPDATE_BALANCES, rows)
 }
 
-fn write_balances(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, Id, &Balances)]) -> Result<(), StoreError> {
-    let mut params: Vec<[Value<'_>; 3]> = Vec::with_capacity(rows.len());
-    for (store, order, balances) in rows {
-        params.push([(*store).into(), number(*order)?, codec::pack_balances(balances).into()]);
+fn write_balances(tx: &mut Tx<'_>, sql: &str, rows: &[(i64, &Facts)]) -> Result<(), StoreError> {
+    let mut params: Vec<[Value<'_>; 4]> = Vec::with_capacity(rows.len());
+    for (store, facts) in rows {
+        let sums = codec::pack_balances(&facts.balances);
+        params.push([(*store).into(), number(facts.order.id)?, sums.into(), updated_ms(facts).into()]);
     }
     tx.write_many(sql, &params)
-}
-
-/// A page of orders, newest first, and whether more follow.
-pub fn list(tx: &mut Tx<'_>, store: i64, query: &OrderQuery) -> Result<(Vec<Facts>, bool), StoreError> {
-    let mut filter = Filter::new(LIST, store);
-    if let Some(named) = &query.named {
-        filter.add("(o.external_id = {} OR o.number = {})", &[named.as_str().into(), named.as_str().into()]);
-    }
-    if let Some(from) = query.created.from_ms {
-        filter.add("o.created_ms >= {}", &[from.into()]);
-    }
-    if let Some(to) = query.created.to_ms {
-        filter.add("o.created_ms <= {}", &[to.into()]);
-    }
-    if let Page::Key { key_ms, id } = query.page {
-        filter.add("(o.created_ms, o.id) < ({}, {})", &[key_ms.into(), number(id)?]);
-    }
-    filter.push(" ORDER BY o.created_ms DESC, o.id DESC LIMIT {}", (i64::from(query.limit) + 1).into());
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let mut found = tx.query(&filter.sql, &filter.params, decode_facts)?;
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    Ok((found, has_more))
 }
 
 /// The newest order that people call so.
@@ -231,12 +259,9 @@ const PUT_DOCUMENT: &str = "
     INSERT INTO order_documents (store, order_id, document) VALUES (?1, ?2, ?3)
     ON CONFLICT (store, order_id) DO UPDATE SET document = excluded.document";
 const DOCUMENT: &str = "SELECT document FROM order_documents WHERE store = ?1 AND order_id = ?2";
-const INSERT_BALANCES: &str = "INSERT INTO balances (store, order_id, sums) VALUES (?1, ?2, ?3)";
-const UPDATE_BALANCES: &str = "UPDATE balances SET sums = ?3 WHERE store = ?1 AND order_id = ?2";
-const LIST: &str = "
-    SELECT o.id, o.external_id, o.number, o.created_ms, o.updated_ms, o.facts, b.sums
-    FROM orders o JOIN balances b ON b.store = o.store AND b.order_id = o.id
-    WHERE o.store = ?1";
+const INSERT_BALANCES: &str = "INSERT INTO balances (store, order_id, sums, updated_ms) VALUES (?1, ?2, ?3, ?4)";
+const UPDATE_BALANCES: &str = "UPDATE balances SET sums = ?3, updated_ms = ?4 WHERE store = ?1 AND order_id = ?2";
+const SET_UPDATED: &str = "UPDATE balances SET updated_ms = ?3 WHERE store = ?1 AND order_id = ?2";
 const WALK: &str = "SELECT id FROM orders WHERE store = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
 
 fn decode_facts(row: &Row<'_>) -> Result<Facts, StoreError> {

@@ -61,9 +61,26 @@ pub fn list(tx: &mut Tx<'_>, store: i64, order: Id, query: &ParcelQuery) -> Resu
     Ok((found, has_more))
 }
 
+/// All parcels of each order, newest first.
+pub fn of_orders(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Vec<Parcel>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
+    for order in orders {
+        params.push([store.into(), number(*order)?]);
+    }
+    let mut found = vec![Vec::new(); orders.len()];
+    tx.each_many(OF_ORDER, &params, |place, row| {
+        found[place].push(parcel(orders[place], row)?);
+        Ok(())
+    })?;
+    for parcels in &mut found {
+        parcels.sort_by_key(|parcel| std::cmp::Reverse((parcel.created_ms, parcel.id)));
+    }
+    Ok(found)
+}
+
 /// All parcels of an order, newest first.
 pub fn all(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Parcel>, StoreError> {
-    tx.query(ALL, &[store.into(), number(order)?], |row| parcel(order, row))
+    Ok(of_orders(tx, store, &[order])?.pop().unwrap_or_default())
 }
 
 /// How many parcels a list has, on all its pages.
@@ -124,8 +141,8 @@ const BY_ID: &str = "
     WHERE store = ?1 AND order_id = ?2 AND id = ?3";
 const LIST: &str = "
     SELECT id, external_id, number, state, created_ms, updated_ms, body FROM parcels WHERE store = ?1";
-const ALL: &str = "
+const OF_ORDER: &str = "
     SELECT id, external_id, number, state, created_ms, updated_ms, body FROM parcels
-    WHERE store = ?1 AND order_id = ?2 ORDER BY created_ms DESC, id DESC";
+    WHERE store = ?1 AND order_id = ?2";
 const COUNT: &str = "SELECT COUNT(*) FROM parcels WHERE store = ?1";
 const LAST_NUMBER: &str = "SELECT MAX(number) FROM parcels WHERE store = ?1 AND order_id = ?2";

@@ -196,8 +196,10 @@ impl App {
                 Ok(Reply::Order { order: known_order(found, text)?, created: false })
             }
             Call::ListOrders(query) => {
-                let (found, has_more) = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
-                let orders = found.into_iter().map(|facts| OrderView::bare(facts)).collect();
+                let page = query.page.clone();
+                let found = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
+                let Ok((found, has_more)) = found else { return Err(cursor_of(&page)) };
+                let orders = found.into_iter().map(order_view).collect();
                 Ok(Reply::Orders { orders, has_more })
             }
             Call::PutOrder(intake) => {

@@ -64,7 +64,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     order.validate().map_err(IntakeFault::Fault)?;
     check_totals(source, &order, &refunds)?;
     settle_capture(&mut order);
-    Ok(Intake { order, refunds, document: bare.to_string() })
+    Ok(Intake { order, refunds, document: bare.to_string(), terms: Vec::new() })
 }
 
 fn currency(fields: &Fields<'_>) -> Result<Currency, IntakeFault> {

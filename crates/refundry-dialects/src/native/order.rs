@@ -165,7 +165,7 @@ fn read_document(document: &Value, now_ms: i64) -> Result<Intake, Unfit> {
     order.validate().map_err(|fault| Unfit::Fault(IntakeFault::Fault(fault)))?;
     check_sums(&fields, &order)?;
     let refunds = past::read(&fields, &order)?;
-    Ok(Intake { order, refunds, document: document.to_string() })
+    Ok(Intake { order, refunds, document: document.to_string(), terms: Vec::new() })
 }
 
 /// An order of a platform is read here, and brought up to date by importing it again in the platform's own format.

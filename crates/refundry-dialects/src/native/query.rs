@@ -166,6 +166,7 @@ pub(super) fn orders(request: &Request<'_>) -> Result<OrderQuery, No> {
         created: pairs.times("created_from", "created_to")?,
         page: pairs.page(ORDER_LIST)?,
         limit: pairs.limit()?,
+        ..OrderQuery::default()
     })
 }
 

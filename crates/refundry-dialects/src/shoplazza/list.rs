@@ -1,6 +1,6 @@
 //! The query of the refund list: page numbers in legacy versions, an opaque cursor in modern ones.
 
-use refundry_core::order::Reference;
+use refundry_core::order::{Id, Reference};
 use refundry_core::query::{Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::{Refund, RefundState};
 
@@ -47,20 +47,27 @@ fn filters(params: &Params, modern: bool) -> Result<RefundQuery, Malformed> {
 pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malformed> {
     let params = Params::of(query_pairs(query));
     let modern = version.is_modern();
-    let cursor = if modern { Cursor::of(&params)? } else { None };
-    let sort = one_of(&params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
-    let descending = one_of(&params, "sort_direction", &[("asc", false), ("desc", true)])?;
+    let limit = whole(&params, &keys(modern, "per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
+    let Place { sort, descending, page } = place(&params, modern, limit)?;
+    Ok(RefundQuery { sort, descending, page, limit, ..filters(&params, modern)? })
+}
+
+/// The order of a list, and where its page starts.
+pub(super) struct Place {
+    pub(super) sort: SortBy,
+    pub(super) descending: bool,
+    pub(super) page: Page,
+}
+
+/// Reads `sort_by`, `sort_direction`, `page` and, in modern versions, `cursor`.
+pub(super) fn place(params: &Params, modern: bool, limit: u32) -> Result<Place, Malformed> {
+    let cursor = if modern { Cursor::of(params)? } else { None };
+    let sort = one_of(params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
+    let descending = one_of(params, "sort_direction", &[("asc", false), ("desc", true)])?;
     let sort = sort.or(cursor.as_ref().map(|c| c.sort)).unwrap_or(SortBy::Created);
     let descending = descending.or(cursor.as_ref().map(|c| c.descending)).unwrap_or(true);
-    let limit = whole(&params, &keys(modern, "per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
-    let page = whole(&params, &["page"], u32::MAX)?;
-    Ok(RefundQuery {
-        sort,
-        descending,
-        page: start(cursor, page, limit, (sort, descending))?,
-        limit,
-        ..filters(&params, modern)?
-    })
+    let page = whole(params, &["page"], u32::MAX)?;
+    Ok(Place { sort, descending, page: start(cursor, page, limit, (sort, descending))? })
 }
 
 fn start(cursor: Option<Cursor>, page: Option<u32>, limit: u32, order: (SortBy, bool)) -> Result<Page, Malformed> {
@@ -121,12 +128,17 @@ impl Cursor {
 
 /// The cursor behind the last refund of a page.
 pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
-    let (letter, key_ms) = match query.sort {
-        SortBy::Created => ('c', last.created_ms),
-        SortBy::Updated => ('u', last.updated_ms),
+    cursor((query.sort, query.descending), (last.created_ms, last.updated_ms), last.id)
+}
+
+/// The cursor behind an entry: the order of its list, when it was made and last changed, its number.
+pub(super) fn cursor((sort, descending): (SortBy, bool), (created_ms, updated_ms): (i64, i64), id: Id) -> String {
+    let (letter, key_ms) = match sort {
+        SortBy::Created => ('c', created_ms),
+        SortBy::Updated => ('u', updated_ms),
     };
-    let direction = if query.descending { 'd' } else { 'a' };
-    format!("{letter}{direction}{key_ms:016x}{:016x}", last.id)
+    let direction = if descending { 'd' } else { 'a' };
+    format!("{letter}{direction}{key_ms:016x}{id:016x}")
 }
 
 /// Query parameters; `key[]` is the same as `key`.
@@ -138,11 +150,13 @@ impl Params {
         Self(pairs)
     }
 
-    fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
+    /// Values of a parameter of any of these names.
+    pub(super) fn values<'a>(&'a self, keys: &'a [&'static str]) -> impl Iterator<Item = &'a str> {
         let named = |key: &str| keys.contains(&key.strip_suffix("[]").unwrap_or(key));
         self.0.iter().filter(move |(key, _)| named(key)).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
     }
 
+    /// The first of them.
     pub(super) fn first<'a>(&'a self, keys: &'a [&'static str]) -> Option<&'a str> {
         self.values(keys).next()
     }
@@ -159,7 +173,12 @@ impl Params {
     }
 }
 
-fn references(params: &Params, keys: &[&'static str], max: usize) -> Result<Option<Vec<Reference>>, Malformed> {
+/// Things that a parameter names, at most so many.
+pub(super) fn references(
+    params: &Params,
+    keys: &[&'static str],
+    max: usize,
+) -> Result<Option<Vec<Reference>>, Malformed> {
     let ids = params.list(keys);
     if ids.len() > max {
         return Err(Malformed::at(params.name(keys), Fault::Value(format!("at most {max} ids"))));
@@ -174,6 +193,7 @@ fn states(params: &Params, keys: &[&'static str]) -> Result<Option<Vec<RefundSta
     Ok((!states.is_empty()).then_some(states))
 }
 
+/// One of some words.
 pub(super) fn one_of<T: Copy>(
     params: &Params,
     key: &'static str,
@@ -186,6 +206,7 @@ pub(super) fn one_of<T: Copy>(
     found.ok_or_else(|| Malformed::at(key, Fault::Value(names()))).map(Some)
 }
 
+/// A whole number from 1.
 pub(super) fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<Option<u32>, Malformed> {
     let Some(text) = params.first(keys) else { return Ok(None) };
     let number = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
@@ -193,6 +214,7 @@ pub(super) fn whole(params: &Params, keys: &[&'static str], max: u32) -> Result<
     number.ok_or_else(wrong).map(Some)
 }
 
+/// A range of times.
 pub(super) fn range(params: &Params, from: &'static str, to: &'static str) -> Result<TimeRange, Malformed> {
     let from_ms = time(params, from)?.map(|(ms, _)| ms);
     // Times are printed in whole seconds, so an end in whole seconds includes all of its second.

@@ -32,6 +32,7 @@ pub mod operations;
 mod order;
 mod order_modern;
 pub mod orders;
+mod orders_list;
 pub mod parcels;
 mod past;
 mod payments;
@@ -40,6 +41,7 @@ mod reject;
 mod shape;
 mod state;
 pub mod stock;
+mod terms;
 #[cfg(test)]
 mod tests;
 

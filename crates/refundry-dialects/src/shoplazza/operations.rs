@@ -1,7 +1,6 @@
 //! Every operation of this API, once: what is routed, documented, walked and checked is compared with this table.
 //!
-//! Method, path and versions are those of `keys.txt`, which has the keys of each. A row that does not lead to an
-//! endpoint yet is in no document.
+//! Method, path and versions are those of `keys.txt`, which has the keys of each.
 
 use super::{Version, reject, route, scope, takes_any_token};
 use crate::keys;

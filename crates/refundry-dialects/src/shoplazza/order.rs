@@ -12,7 +12,7 @@ use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Ord
 use serde_json::Value;
 
 use super::document::{self, Document};
-use super::{past, payments, rate};
+use super::{past, payments, rate, terms};
 use crate::body::{Fault, Fields, Malformed};
 use crate::text::parse_time;
 
@@ -35,8 +35,8 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     order.shop = rate::shop_money(&reader, &order)?;
     order.validate().map_err(IntakeFault::Fault)?;
     let refunds = past::read(&reader, &order, parts.refund_records)?;
-    let document = parts.kept();
-    Ok(Intake { order, refunds, document })
+    let (document, terms) = (parts.kept(), terms::of(parts.order));
+    Ok(Intake { order, refunds, document, terms })
 }
 
 /// An object of the document with the order's currency; its faults are faults of the intake.

@@ -63,7 +63,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     order.validate().map_err(IntakeFault::Fault)?;
     let refunds = past::read(&fields, till, &order, &fulfillable, past::Leeway { goods: reduced, total })?;
     check_totals(&fields, till, sums, &refunds)?;
-    Ok(Intake { order, refunds, document: document.to_string() })
+    Ok(Intake { order, refunds, document: document.to_string(), terms: Vec::new() })
 }
 
 /// What the order costs and what was captured, in its own currency.

@@ -20,6 +20,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
@@ -60,6 +61,8 @@ pub(crate) struct Engine {
     yard: parcels::Yard,
     shelves: stock::Shelves,
     hooks: Vec<HookView>,
+    /// What documents say that orders are found by.
+    pub(crate) told: BTreeMap<Id, Vec<Term>>,
 }
 
 /// What became of a request.
@@ -88,6 +91,7 @@ impl Engine {
             yard: parcels::Yard::default(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -629,7 +633,7 @@ mod tests {
     fn an_order_comes_in_once() {
         let mut engine = Engine::new();
         let order = fixtures::by_name("worked_shopline").expect("a fixture");
-        let intake = Intake { order, refunds: Vec::new(), document: String::new() };
+        let intake = Intake { order, refunds: Vec::new(), document: String::new(), terms: Vec::new() };
         run(
             &mut engine,
             Call::PutOrder(Box::new(intake.clone())),

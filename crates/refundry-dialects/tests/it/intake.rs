@@ -20,7 +20,7 @@ pub(crate) enum Taken {
 
 /// Takes an order in and returns its index.
 pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Taken), IntakeFault> {
-    let Intake { mut order, refunds, document } = intake;
+    let Intake { mut order, refunds, document, terms } = intake;
     order.validate().map_err(IntakeFault::Fault)?;
     let same = |view: &OrderView| order.external_id.is_some() && view.facts.order.external_id == order.external_id;
     let known = engine.orders.iter().position(same);
@@ -46,6 +46,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
         refunds_added = true;
     }
 
+    engine.told.insert(facts.order.id, terms);
     let view = OrderView { facts, document, parcels: Vec::new() };
     match known {
         None => {

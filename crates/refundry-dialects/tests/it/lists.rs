@@ -6,6 +6,8 @@ use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{Id, Reference};
 use refundry_core::query::{AmountRange, OrderQuery, Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::RefundState;
+use refundry_core::standing::{placed_ms, standing};
+use refundry_core::terms::Terms;
 use refundry_dialects::{OrderView, RefundPage, RefundView, Refusal, Reply};
 
 use crate::engine::Engine;
@@ -35,17 +37,56 @@ pub(crate) fn count(engine: &Engine, query: &RefundQuery) -> i64 {
     i64::try_from(all.filter(|view| matches(engine, query, view)).count()).expect("few refunds")
 }
 
-/// A page of orders, newest first.
+/// A page of orders.
 pub(crate) fn orders(engine: &Engine, query: &OrderQuery) -> Result<Reply, Refusal> {
-    let key = |view: &OrderView| (view.facts.order.created_ms, view.facts.order.id);
+    let key = |view: &OrderView| match query.sort {
+        SortBy::Created => (view.facts.order.created_ms, view.facts.order.id),
+        SortBy::Updated => (order_updated(view), view.facts.order.id),
+    };
     let named = |cursor: &Reference| engine.find_order(cursor).map(|index| key(&engine.orders[index]));
-    let matching = engine.orders.iter().filter(|view| {
-        let order = &view.facts.order;
-        let is_named = |name: &String| order.external_id.as_ref() == Some(name) || order.number == *name;
-        query.named.as_ref().is_none_or(is_named) && in_time(query.created, order.created_ms)
-    });
-    let (orders, has_more) = cut(matching.cloned().collect(), key, true, (&query.page, query.limit), named)?;
+    let matching = engine.orders.iter().filter(|view| matches_order(engine, query, view));
+    let cut = cut(matching.cloned().collect(), key, query.descending, (&query.page, query.limit), named);
+    let (orders, has_more) = cut?;
     Ok(Reply::Orders { orders, has_more })
+}
+
+/// How many orders a list has.
+pub(crate) fn count_orders(engine: &Engine, query: &OrderQuery) -> i64 {
+    let all = engine.orders.iter().filter(|view| matches_order(engine, query, view));
+    i64::try_from(all.count()).expect("few orders")
+}
+
+fn order_updated(view: &OrderView) -> i64 {
+    view.facts.order.updated_ms.max(view.facts.balances.updated_ms)
+}
+
+/// Whether an order is in a list, wherever its page begins.
+pub(crate) fn matches_order(engine: &Engine, query: &OrderQuery, view: &OrderView) -> bool {
+    let order = &view.facts.order;
+    let (stands, life) = (standing(&view.facts), &order.life);
+    let is_named = |name: &String| order.external_id.as_ref() == Some(name) || order.number == *name;
+    let given = |names: &Vec<Reference>| {
+        names.iter().any(|name| engine.find_order(name).is_some_and(|at| engine.orders[at].facts.order.id == order.id))
+    };
+    let at = |range: TimeRange, at_ms: Option<i64>| match at_ms {
+        Some(at_ms) => in_time(range, at_ms),
+        None => range == TimeRange::default(),
+    };
+    let mut terms = Terms::of(order).into_set();
+    terms.extend(engine.told.get(&order.id).into_iter().flatten().cloned());
+    life.deleted_ms.is_none()
+        && query.named.as_ref().is_none_or(is_named)
+        && query.orders.as_ref().is_none_or(given)
+        && query.stages.as_ref().is_none_or(|stages| stages.contains(&stands.stage))
+        && query.money.as_ref().is_none_or(|money| money.contains(&stands.money))
+        && query.goods.as_ref().is_none_or(|goods| goods.contains(&stands.goods))
+        && in_time(query.created, order.created_ms)
+        && in_time(query.updated, order_updated(view))
+        && at(query.placed, placed_ms(order))
+        && at(query.fulfilled, life.fulfilled_ms)
+        && at(query.finished, life.finished_ms)
+        && in_amounts(query.total, order.charged(), order.currency)
+        && query.words.iter().all(|any| any.matches(&terms))
 }
 
 fn matches(engine: &Engine, query: &RefundQuery, view: &RefundView) -> bool {

@@ -157,7 +157,7 @@ fn a_payment_with_a_leg_under_way_stays_where_the_leg_was_sent(on: Backend) {
 fn an_order_that_comes_twice_in_one_batch_is_taken_once(on: Backend) {
     let shop = Shop::new(on);
     let refunds = vec![PastRefund { external_id: None, ..past("", 1_000, 100, 1) }];
-    let intake = Box::new(Intake { order: plain("a"), refunds, document: String::new() });
+    let intake = Box::new(Intake { order: plain("a"), refunds, document: String::new(), terms: Vec::new() });
     let job = Job::PutOrder { store: shop.tenant, intake };
     let taken: Vec<_> = shop
         .together(&[job.clone(), job])

@@ -39,7 +39,12 @@ fn draft(price: Option<i64>) -> Box<Draft> {
 }
 
 fn making(draft: Box<Draft>) -> ShopAsk {
-    ShopAsk::Create { draft, document: r#"{"order":{"note":"a"}}"#.to_owned(), numbering: ("SPZ", 8) }
+    ShopAsk::Create {
+        draft,
+        document: r#"{"order":{"note":"a"}}"#.to_owned(),
+        terms: Vec::new(),
+        numbering: ("SPZ", 8),
+    }
 }
 
 fn ask(shop: &Shop, ask: ShopAsk) -> ShopDone {

@@ -31,6 +31,7 @@ mod imports;
 mod last_units;
 mod lists;
 mod made;
+mod order_lists;
 mod pairs;
 mod parcels;
 mod payouts;

@@ -236,7 +236,12 @@ fn jobs_of_many_stores(shop: &Shop) -> Vec<Job> {
         for handle in ["north", "south", "west"] {
             let store = shop.add_store(handle);
             let order = order(&format!("o{number}"), "USD").line("hat", 4, 4_000, 400).pay("card", "simulated", 4_400);
-            let intake = refundry_core::intake::Intake { order, refunds: Vec::new(), document: String::new() };
+            let intake = refundry_core::intake::Intake {
+                order,
+                refunds: Vec::new(),
+                document: String::new(),
+                terms: Vec::new(),
+            };
             let put = shop.call(Job::PutOrder { store, intake: Box::new(intake) });
             let Outcome::Put(Ok(taken)) = put else { panic!("{put:?}") };
             let Job::Create { command, .. } = shop.job(taken.order, units("hat", 1), None) else { unreachable!() };
@@ -273,7 +278,8 @@ fn what_this_process_writes_beside_its_lane_is_seen_by_it(on: Backend) {
     shop.create(order, amount("1.00")).unwrap();
     shop.calls();
     let write = |balances: refundry_core::balances::Balances| {
-        let rows = [(shop.tenant, order, &balances)];
+        let facts = refundry_core::balances::Facts { balances, ..shop.facts(order) };
+        let rows = [(shop.tenant, &facts)];
         shop.engine.store().write(|tx| refundry_store::orders::update_balances(tx, &rows)).unwrap();
     };
     let before = shop.facts(order);

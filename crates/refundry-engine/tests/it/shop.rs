@@ -171,7 +171,17 @@ impl Shop {
         order: Order,
         refunds: Vec<PastRefund>,
     ) -> Result<Taken, refundry_core::intake::IntakeFault> {
-        let intake = Box::new(Intake { order, refunds, document: r#"{"id":1}"#.to_owned() });
+        self.put_told(order, refunds, Vec::new())
+    }
+
+    /// Takes in an order whose document says so.
+    pub(crate) fn put_told(
+        &self,
+        order: Order,
+        refunds: Vec<PastRefund>,
+        terms: Vec<refundry_core::terms::Term>,
+    ) -> Result<Taken, refundry_core::intake::IntakeFault> {
+        let intake = Box::new(Intake { order, refunds, document: r#"{"id":1}"#.to_owned(), terms });
         match self.call(Job::PutOrder { store: self.tenant, intake }) {
             Outcome::Put(taken) => taken,
             other => panic!("{other:?}"),

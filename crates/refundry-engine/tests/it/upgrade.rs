@@ -54,6 +54,7 @@ fn the_second_schema_becomes_the_newest_and_the_books_agree(on: Backend) {
     columns.remove("balances");
     let before: Dump = dump(store, &columns);
     assert!(before["refund_skus"].len() > 10 && before["journal"].len() > 20, "there was business");
+    assert!(before["order_index"].len() > 5 && before["order_terms"].len() > 20, "it was listed");
 
     store.write(back_to_the_second).unwrap();
     let Shop { engine, place, .. } = shop;
@@ -84,6 +85,10 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         tx.execute(update, &[store.into(), order.into(), older.into()])?;
     }
     for sql in [
+        "DROP TABLE order_index",
+        "DROP TABLE order_terms",
+        "DROP INDEX balances_store_updated",
+        "ALTER TABLE balances DROP COLUMN updated_ms",
         "DROP TABLE signing",
         "DROP TABLE deliveries",
         "DROP TABLE events",

@@ -7,9 +7,11 @@
 //! It walks order by order, in read transactions of a bounded number of orders, so it runs beside a busy server without
 //! holding it up: each order is seen as of one moment, and memory never holds more than one order.
 //!
-//! Reading order: [`audit`], then `order.rs` (one order), `replay.rs` (its journal, entry by entry), `strays.rs` (rows
-//! that belong to nothing), `stock.rs` (goods), `rows.rs` (what is read), `sums.rs` (arithmetic).
+//! Reading order: [`audit`], then `order.rs` (one order), `replay.rs` (its journal, entry by entry), `lists.rs` (what
+//! lists of orders go by), `strays.rs` (rows that belong to nothing), `stock.rs` (goods), `rows.rs` (what is read),
+//! `sums.rs` (arithmetic).
 
+mod lists;
 mod order;
 mod replay;
 mod rows;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::replay::{Replay, Stage};
 use super::rows::{self, Account, Entry, Facts, Leg, Refund, Sums, Unreadable};
 use super::sums::milli;
-use super::{Place, Run};
+use super::{Place, Run, lists};
 use crate::{StoreError, Tx};
 
 pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) -> Result<(), StoreError> {
@@ -33,8 +33,8 @@ pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) 
     let mut replay = Replay::new(&facts, &refunds);
     replay.run(place, entries);
     check_opening(place, &facts, &replay);
-    match sums {
-        Some(sums) => check_sums(place, &facts, &sums, &refunds, &replay),
+    match &sums {
+        Some(sums) => check_sums(place, &facts, sums, &refunds, &replay),
         None => place.say("balances_missing", "the order has no balances row"),
     }
     for refund in &refunds {
@@ -44,7 +44,11 @@ pub(super) fn check(tx: &mut Tx<'_>, run: &mut Run<'_>, store: i64, order: i64) 
     check_outbox(tx, run, (store, order), (&facts, &refunds), &by_person)?;
     check_disputes(tx, run, (store, order), &facts, &replay)?;
     check_references(tx, run, (store, order), &facts)?;
-    check_skus(tx, run, (store, order), &facts, &refunds)
+    check_skus(tx, run, (store, order), &facts, &refunds)?;
+    match &sums {
+        Some(sums) => lists::check(tx, run, (store, order), &facts, &refunds, sums),
+        None => Ok(()),
+    }
 }
 
 struct Rows {

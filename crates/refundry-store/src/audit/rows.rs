@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::sums::{Rate, exponent};
-use crate::{StoreError, Tx, Value};
+use crate::{Row, StoreError, Tx, Value};
 
 /// A packed column that is not what it should be: which, and what is wrong.
 #[derive(Debug)]
@@ -15,6 +15,11 @@ type Read<T> = Result<T, Unreadable>;
 
 /// What was sold and captured.
 pub(super) struct Facts {
+    pub(super) number: String,
+    pub(super) created_ms: i64,
+    pub(super) updated_ms: i64,
+    pub(super) cancelled: bool,
+    pub(super) life: Life,
     pub(super) exponent: u32,
     pub(super) currency: String,
     /// The shop's exponent, and the rate.
@@ -26,9 +31,22 @@ pub(super) struct Facts {
     pub(super) payments: Vec<Payment>,
 }
 
+/// What lists know of the life of an order.
+#[derive(Default)]
+pub(super) struct Life {
+    pub(super) placed_ms: Option<i64>,
+    pub(super) fulfilled_ms: Option<i64>,
+    pub(super) finished_ms: Option<i64>,
+    pub(super) deleted_ms: Option<i64>,
+    pub(super) delivered: Vec<i128>,
+    pub(super) location: Option<i64>,
+}
+
 pub(super) struct Line {
     pub(super) id: i64,
     pub(super) sku: String,
+    pub(super) title: String,
+    pub(super) product_id: String,
     pub(super) quantity: i128,
     pub(super) shipped: i128,
     pub(super) cancelled: i128,
@@ -170,8 +188,11 @@ pub(super) enum Account {
 }
 
 pub(super) fn facts(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Read<Facts>, StoreError> {
-    let text = tx.query_one(FACTS, &[store.into(), order.into()], |row| row.string(0))?;
-    Ok(text.ok_or_else(|| Unreadable("the order is gone".to_owned())).and_then(|text| read_facts(&text)))
+    let decode = |row: &Row<'_>| Ok((row.string(0)?, row.string(1)?, row.int(2)?, row.int(3)?));
+    let found = tx.query_one(FACTS, &[store.into(), order.into()], decode)?;
+    Ok(found.ok_or_else(|| Unreadable("the order is gone".to_owned())).and_then(|(text, number, created, updated)| {
+        Ok(Facts { number, created_ms: created, updated_ms: updated, ..read_facts(&text)? })
+    }))
 }
 
 /// The balances row; `None` where there is none.
@@ -276,7 +297,7 @@ pub(super) fn has_sku(tx: &mut Tx<'_>, store: i64, order: i64, sku: &str) -> Res
     Ok(tx.query_one(SKU, &params, |row| row.int(0))?.is_some())
 }
 
-const FACTS: &str = "SELECT facts FROM orders WHERE store = ?1 AND id = ?2";
+const FACTS: &str = "SELECT facts, number, created_ms, updated_ms FROM orders WHERE store = ?1 AND id = ?2";
 const SUMS: &str = "SELECT sums FROM balances WHERE store = ?1 AND order_id = ?2";
 const REFUNDS: &str = "
     SELECT r.id, r.created_ms, r.updated_ms, r.state, r.failure, b.block, r.amount_milli, r.refunded_milli, r.metadata,
@@ -313,7 +334,16 @@ fn read_facts(text: &str) -> Read<Facts> {
             Some((known_exponent(&shop.item(0)?)?, rate))
         }
     };
+    let life = match json.get("life") {
+        None | Some(Json::Null) => Life::default(),
+        Some(_) => read_life(&at.field("life")?)?,
+    };
     Ok(Facts {
+        number: String::new(),
+        created_ms: 0,
+        updated_ms: 0,
+        cancelled: at.field("cancelled")?.flag()?,
+        life,
         exponent: known_exponent(&at.field("currency")?)?,
         currency,
         shop,
@@ -329,11 +359,26 @@ fn known_exponent(code: &Spot<'_>) -> Read<u32> {
     exponent(&code.text()?).ok_or_else(|| code.not("a currency"))
 }
 
+fn read_life(at: &Spot<'_>) -> Read<Life> {
+    at.tuple(9)?;
+    let opt = |place: usize| at.item(place)?.opt().map(|at| at.int()).transpose();
+    Ok(Life {
+        placed_ms: opt(0)?,
+        fulfilled_ms: opt(1)?,
+        finished_ms: opt(2)?,
+        deleted_ms: opt(6)?,
+        delivered: at.item(7)?.each(Spot::wide)?,
+        location: opt(8)?,
+    })
+}
+
 fn read_line(at: &Spot<'_>) -> Read<Line> {
     at.tuple(13)?;
     Ok(Line {
         id: at.item(0)?.int()?,
         sku: at.item(2)?.text()?,
+        title: at.item(3)?.text()?,
+        product_id: at.item(5)?.text()?,
         quantity: at.item(8)?.wide()?,
         shipped: at.item(9)?.wide()?,
         cancelled: at.item(10)?.wide()?,

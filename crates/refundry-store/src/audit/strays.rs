@@ -31,12 +31,15 @@ const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
     AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
         SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
 const STORE: &str = "SELECT 1 FROM stores s WHERE s.id = t.store";
-const TABLES: [Table; 15] = [
+const TABLES: [Table; 17] = [
     Table { name: "orders", key: ["id", ""], owner: STORE },
     Table { name: "tokens", key: ["hash", ""], owner: STORE },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_documents", key: ["order_id", ""], owner: ORDER },
     Table { name: "order_skus", key: ["sku", "order_id"], owner: ORDER },
+    Table { name: "order_index", key: ["order_id", ""], owner: ORDER },
+    // Terms of orders that are there are held against them; here it is enough to see each order that has any.
+    Table { name: "order_terms", key: ["order_id", "kind"], owner: ORDER },
     Table { name: "refunds", key: ["id", ""], owner: ORDER },
     Table { name: "journal", key: ["subject", "id"], owner: MOVED },
     Table { name: "payment_references", key: ["reference", "order_id"], owner: ORDER },

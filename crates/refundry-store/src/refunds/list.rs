@@ -5,13 +5,12 @@
 //! few refunds lie on it, which is counted first up to a bound, or if it runs in the order of the list and ends with
 //! the page. Every way gives the same page; each applies all filters.
 
-use refundry_core::money::Decimal;
 use refundry_core::order::Id;
-use refundry_core::query::{AmountRange, Page, RefundQuery, SortBy, TimeRange};
+use refundry_core::query::{Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::{Refund, RefundState};
 
 use super::{CursorUnknown, decode, find};
-use crate::filter::Filter;
+use crate::filter::{Filter, Range, between, is_bounded, milli_range, span};
 use crate::{StoreError, Tx, Value, number};
 
 /// So many refunds are looked at one by one within some ten milliseconds.
@@ -87,9 +86,6 @@ enum Way {
     /// Refunds that took more than a day, which are few.
     Slow,
 }
-
-/// A range of whole numbers, ends inclusive.
-type Range = (Option<i64>, Option<i64>);
 
 struct Search<'q> {
     store: i64,
@@ -424,47 +420,3 @@ const LIST: &str = "
     FROM (SELECT id, key_ms FROM (";
 const HAS_SKU: &str = "EXISTS (SELECT 1 FROM refund_skus k
     WHERE k.store = ?1 AND k.sku = {} AND k.created_ms = r.created_ms AND k.refund_id = r.id)";
-
-fn is_bounded(range: TimeRange) -> bool {
-    span(range) != (None, None)
-}
-
-fn span(range: TimeRange) -> Range {
-    (range.from_ms, range.to_ms)
-}
-
-fn between(filter: &mut Filter<'_>, column: &str, (from, to): Range) {
-    if let Some(from) = from {
-        filter.add(&format!("{column} >= {{}}"), &[from.into()]);
-    }
-    if let Some(to) = to {
-        filter.add(&format!("{column} <= {{}}"), &[to.into()]);
-    }
-}
-
-/// Amounts are stored in thousandths. A bound with more digits lies between two of them, so it is moved to the one
-/// inside the range, which then belongs to it.
-fn milli_range(range: AmountRange) -> Range {
-    let from = range.from.map(|(bound, inclusive)| {
-        let (floor, exact) = milli(bound);
-        if exact && inclusive { floor } else { floor.saturating_add(1) }
-    });
-    let to = range.to.map(|(bound, inclusive)| {
-        let (floor, exact) = milli(bound);
-        if exact && !inclusive { floor.saturating_sub(1) } else { floor }
-    });
-    (from, to)
-}
-
-/// Thousandths, rounded down, and whether nothing was lost.
-fn milli(decimal: Decimal) -> (i64, bool) {
-    let (mantissa, scale) = decimal.parts();
-    let (floor, exact) = if scale <= 3 {
-        (mantissa.saturating_mul(10_i128.saturating_pow(3 - scale)), true)
-    } else {
-        let divisor = 10_i128.saturating_pow(scale - 3);
-        (mantissa.div_euclid(divisor), mantissa.rem_euclid(divisor) == 0)
-    };
-    let edge = if floor < 0 { i64::MIN } else { i64::MAX };
-    (i64::try_from(floor).unwrap_or(edge), exact)
-}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use refundry_core::query::OrderQuery;
 use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
@@ -9,7 +10,7 @@ use refundry_engine::read;
 use refundry_engine::shop::{ShopAsk, ShopNo};
 use refundry_engine::tenants::Caller;
 
-use super::{App, by_number, known_order, mismatch, written};
+use super::{App, by_number, cursor_of, known_order, mismatch, order_view, written};
 
 impl App {
     pub(super) async fn run_on_shop(&self, caller: &Arc<Caller>, call: ShopCall) -> Result<ShopReply, Refusal> {
@@ -25,10 +26,14 @@ impl App {
                 let found = self.read(caller, move |e| read::order_by_number(e.store(), store, &number)).await?;
                 return Ok(ShopReply::Order(shown(known_order(found, text.clone())?, text)?));
             }
-            ShopCall::List(_) | ShopCall::Count(_) => return Err(mismatch()),
-            ShopCall::Create { draft, document, numbering } => {
+            ShopCall::List(query) => return self.list_shop(caller, *query).await,
+            ShopCall::Count(query) => {
+                let count = self.read(caller, move |e| read::count_orders(e.store(), store, &query)).await?;
+                return Ok(ShopReply::Counted(count));
+            }
+            ShopCall::Create { draft, document, terms, numbering } => {
                 let Numbering { prefix, digits } = numbering;
-                ShopAsk::Create { draft, document, numbering: (prefix, digits) }
+                ShopAsk::Create { draft, document, terms, numbering: (prefix, digits) }
             }
             ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
             ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
@@ -44,6 +49,15 @@ impl App {
             Outcome::Shop(Err(no)) => Err(refused(no)),
             _ => Err(mismatch()),
         }
+    }
+}
+
+impl App {
+    async fn list_shop(&self, caller: &Arc<Caller>, query: OrderQuery) -> Result<ShopReply, Refusal> {
+        let (store, page) = (caller.store.id, query.page.clone());
+        let found = self.read(caller, move |e| read::list_orders(e.store(), store, &query)).await?;
+        let Ok((found, has_more)) = found else { return Err(cursor_of(&page)) };
+        Ok(ShopReply::Orders { orders: found.into_iter().map(order_view).collect(), has_more })
     }
 }
 

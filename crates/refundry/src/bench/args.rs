@@ -21,6 +21,8 @@ pub(super) enum Scenario {
     Get,
     /// The list of refunds under each filter, alone, with an order and with a time range
     List,
+    /// The lists of orders and their counts, under each filter and pairs of them, read in this process
+    OrderList,
     /// Of ten requests five create a refund, two quote one, two get one and one lists those of an order
     Mixed,
     /// The engine in this process, without HTTP
@@ -45,6 +47,7 @@ impl Scenario {
             Self::Quote => "quote",
             Self::Get => "get",
             Self::List => "list",
+            Self::OrderList => "order-list",
             Self::Mixed => "mixed",
             Self::Engine => "engine",
             Self::OneOrder => "one-order",
@@ -67,7 +70,7 @@ impl Scenario {
 
     /// Whether it can be run against a server that somebody else started.
     fn is_remote(self) -> bool {
-        !matches!(self, Self::Engine | Self::Import | Self::Start | Self::Baseline)
+        !matches!(self, Self::OrderList | Self::Engine | Self::Import | Self::Start | Self::Baseline)
     }
 }
 
@@ -96,7 +99,8 @@ pub(crate) struct BenchArgs {
     /// Refunds that those orders already have [default: 0, or those that are there]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
     pub(super) refunds: Option<u32>,
-    /// Connections (callers of `engine`), each with one request under way [default: 64; 256 with --rate; 4 for `list`]
+    /// Connections (callers of `engine`), each with one request under way
+    /// [default: 64; 256 with --rate; 4 for `list`, 1 for `order-list`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub(super) connections: Option<u32>,
     /// Requests a second, sent on a fixed schedule however slow the answers are (an open loop)
@@ -105,7 +109,7 @@ pub(crate) struct BenchArgs {
     /// How long to send before anything is measured: 2s, 500ms, or a number of seconds
     #[arg(long, default_value = "2s", value_name = "TIME", value_parser = time)]
     pub(super) warmup: Duration,
-    /// How long to measure; each filter of `list` [default: 10s; 1s for `list`]
+    /// How long to measure; each filter of `list` [default: 10s; 1s for the lists]
     #[arg(long, visible_alias = "seconds", value_name = "TIME", value_parser = time_above_zero)]
     duration: Option<Duration>,
     /// Seed of the data set, and of the order in which orders and lines are picked
@@ -137,7 +141,7 @@ impl BenchArgs {
     }
 
     pub(super) fn duration(&self) -> Duration {
-        let default = if self.scenario == Scenario::List { 1 } else { 10 };
+        let default = if matches!(self.scenario, Scenario::List | Scenario::OrderList) { 1 } else { 10 };
         self.duration.unwrap_or(Duration::from_secs(default))
     }
 
@@ -145,6 +149,7 @@ impl BenchArgs {
     pub(super) fn connections(&self) -> u32 {
         let default = match (self.scenario, self.rate) {
             (Scenario::List, _) => 4,
+            (Scenario::OrderList, _) => 1,
             (_, Some(_)) => 256,
             _ => 64,
         };

@@ -20,6 +20,7 @@ mod lists;
 mod load;
 mod loads;
 mod one_order;
+mod order_lists;
 mod progress;
 mod random;
 mod report;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let report = match args.scenario {
         Scenario::Create | Scenario::Quote | Scenario::Get | Scenario::Mixed => loads::run(args, &runtime, &progress),
         Scenario::List => lists::run(args, &runtime, &progress),
+        Scenario::OrderList => order_lists::run(args, &progress),
         Scenario::Engine => engine::run(args, &runtime, &progress),
         Scenario::OneOrder => one_order::run(args, &runtime, &progress),
         Scenario::LargeOrder => large_order::run(args, &runtime, &progress),

@@ -4,10 +4,11 @@ use refundry_core::amend::Amendment;
 use refundry_core::limits::{ENTRIES_PER_REQUEST_MAX, NOTE_CHARS_MAX};
 use refundry_core::money::Decimal;
 use refundry_core::order::Reference;
+use refundry_core::terms::{TermChange, TermKind};
 use serde_json::{Map, Value, json};
 
-use super::super::Version;
 use super::super::decode::{Bad, body_or_null, required_amount, required_text};
+use super::super::{Version, terms};
 use crate::body::{Fault, Fields, Malformed};
 use crate::shop::ShopCall;
 use crate::wire::Request;
@@ -58,7 +59,7 @@ fn legacy(order: &Fields<'_>) -> Result<Amendment, Malformed> {
     if let Some(accepts) = order.flag("buyer_accespts_marketing")? {
         patch.entry("buyer_accepts_marketing").or_insert(accepts.into());
     }
-    Ok(Amendment { document: document(&patch), ..Amendment::default() })
+    Ok(Amendment { document: document(&patch), terms: terms_of(patch), ..Amendment::default() })
 }
 
 fn modern(order: &Fields<'_>) -> Result<Amendment, Malformed> {
@@ -92,12 +93,27 @@ fn modern(order: &Fields<'_>) -> Result<Amendment, Malformed> {
         patch.insert("primary_market_price".to_owned(), Value::Null);
     }
     amendment.document = document(&patch);
+    amendment.terms = terms_of(patch);
     Ok(amendment)
 }
 
 /// A patch of the order inside its document; empty where nothing of it changes.
 fn document(patch: &Map<String, Value>) -> String {
     if patch.is_empty() { String::new() } else { json!({ "order": patch }).to_string() }
+}
+
+/// What a patch changes of what the order is found by. The names that it had go on leading to it.
+fn terms_of(patch: Map<String, Value>) -> Option<TermChange> {
+    let address = patch.get("shipping_address");
+    let told = |key: &str| address.is_some_and(|address| address.get(key).is_some());
+    let kinds = [
+        (patch.contains_key("tags"), TermKind::Tag),
+        (told("email"), TermKind::ShippingEmail),
+        (told("phone"), TermKind::ShippingPhone),
+    ];
+    let gone = kinds.into_iter().filter(|(told, _)| *told).map(|(_, kind)| kind).collect();
+    let more = terms::of(&Value::Object(patch));
+    Some(TermChange::Changed { gone, more })
 }
 
 /// Prices by name, and what else is to be shown of them.

@@ -6,8 +6,8 @@ use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::Dialect;
 use serde_json::{Map, Value, json};
 
-use super::super::Version;
 use super::super::decode::{Bad, amount, body_or_null};
+use super::super::{Version, terms};
 use super::change::{TEXT_CHARS_MAX, address, notifications, put_text, tags};
 use crate::body::{Fault, Fields, Malformed};
 use crate::shop::{Numbering, ShopCall};
@@ -76,8 +76,10 @@ impl Form<'_> {
             charges: Vec::new(),
             on_delivery,
         };
+        let document = Value::Object(document);
+        let terms = terms::of(&document);
         let document = json!({ "order": document }).to_string();
-        Ok(ShopCall::Create { draft: Box::new(draft), document, numbering: NUMBERING })
+        Ok(ShopCall::Create { draft: Box::new(draft), document, terms, numbering: NUMBERING })
     }
 
     /// What must be there; legacy versions name a missing key as their server's own language does.

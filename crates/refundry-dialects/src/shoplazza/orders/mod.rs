@@ -9,7 +9,7 @@ use super::decode::{Bad, order_reference, reason};
 use super::echo::legacy_order;
 use super::encode::envelope;
 use super::order_modern::modern_order;
-use super::{Version, reject};
+use super::{Version, orders_list, reject};
 use crate::shop::{ShopCall, ShopFault, ShopReply};
 use crate::text::percent_decode;
 use crate::wire::{OrderView, Request, Response, Routed, Scope};
@@ -22,6 +22,10 @@ mod create;
 pub enum Endpoint {
     /// Create Order: `POST /orders`.
     Create,
+    /// Order List: `GET /orders`.
+    List,
+    /// Order Count: `GET /orders/count`.
+    Count,
     /// Order Details: `GET /orders/{id}`.
     Get(String),
     /// Order Details by Number: `GET /orders/number/{number}`.
@@ -45,10 +49,12 @@ pub(super) fn route(version: Version, method: &str, path: &[&str]) -> Option<Rou
         if method == wanted { Routed::To(endpoint) } else { Routed::MethodNotAllowed(allow) }
     };
     Some(match path {
+        ["orders"] if method == "GET" => Routed::To(Endpoint::List),
         ["orders"] => only("POST", "GET, POST", Endpoint::Create),
+        ["orders", "count"] => only("GET", "GET", Endpoint::Count),
         ["orders", "number", number] => only("GET", "GET", Endpoint::ByNumber(percent_decode(number))),
         // Literal names are no ids, and where they lead to something, that was found before.
-        ["orders", "count" | "number" | "refund_records" | "post_sales" | "after_sales_list"] => return None,
+        ["orders", "number" | "refund_records" | "post_sales" | "after_sales_list"] => return None,
         ["orders", order] => {
             let order = percent_decode(order);
             match method {
@@ -68,7 +74,7 @@ pub(super) fn route(version: Version, method: &str, path: &[&str]) -> Option<Rou
 /// What a token must allow.
 pub(super) const fn scope(endpoint: &Endpoint) -> Scope {
     match endpoint {
-        Endpoint::Get(_) | Endpoint::ByNumber(_) => Scope::ReadOrders,
+        Endpoint::List | Endpoint::Count | Endpoint::Get(_) | Endpoint::ByNumber(_) => Scope::ReadOrders,
         Endpoint::Create
         | Endpoint::Update(_)
         | Endpoint::Delete(_)
@@ -82,6 +88,8 @@ pub(super) const fn scope(endpoint: &Endpoint) -> Scope {
 pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_>) -> Result<ShopCall, Bad> {
     Ok(match endpoint {
         Endpoint::Create => create::decode(version, request)?,
+        Endpoint::List => ShopCall::List(Box::new(orders_list::query(version, request.query)?)),
+        Endpoint::Count => ShopCall::Count(Box::new(orders_list::count(version, request.query)?)),
         Endpoint::Get(order) => ShopCall::Get { order: order_reference(order)? },
         Endpoint::ByNumber(number) => ShopCall::ByNumber { number: number.trim().to_owned() },
         Endpoint::Update(order) => change::decode(version, request, order_reference(order)?)?,
@@ -96,7 +104,7 @@ pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_
 pub(super) fn encode(
     endpoint: &Endpoint,
     version: Version,
-    _request: &Request<'_>,
+    request: &Request<'_>,
     reply: &ShopReply,
 ) -> Option<Response> {
     let written = match reply {
@@ -109,9 +117,24 @@ pub(super) fn encode(
             whole(version, &json!({ "order": order }))
         }
         ShopReply::Deleted => whole(version, &json!({})),
-        ShopReply::Orders { .. } | ShopReply::Counted(_) => return None,
+        ShopReply::Orders { orders, has_more } => page(version, request, orders, *has_more),
+        ShopReply::Counted(count) if version.is_modern() => {
+            envelope(version, "Count retrieved", &json!({ "count": count }))
+        }
+        ShopReply::Counted(count) => json!({ "count": count }),
     };
     Some(Response::json(200, &written))
+}
+
+fn page(version: Version, request: &Request<'_>, orders: &[OrderView], has_more: bool) -> Value {
+    let shown: Vec<Value> = orders.iter().map(|view| order(version, view)).collect();
+    if !version.is_modern() {
+        return json!({ "orders": shown });
+    }
+    let last = orders.last().filter(|_| has_more);
+    let query = orders_list::query(version, request.query).unwrap_or_default();
+    let cursor = last.map_or_else(String::new, |last| orders_list::cursor_after(&query, &last.facts));
+    envelope(version, "Orders retrieved", &json!({ "orders": shown, "cursor": cursor, "has_more": has_more }))
 }
 
 /// An order in the shape of the version.

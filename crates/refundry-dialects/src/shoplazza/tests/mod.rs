@@ -17,6 +17,7 @@ use crate::wire::{OrderView, RefundAnswer, RefundPage, RefundView};
 
 mod intake;
 mod operations;
+mod orders_list;
 
 const FILES: [&str; 6] = [
     "two-lines-discount-added-tax",
@@ -60,7 +61,7 @@ fn stored(name: &str) -> OrderView {
     booked(read_order(&document(name), NOW_MS).unwrap())
 }
 
-fn booked(Intake { mut order, refunds, document }: Intake) -> OrderView {
+fn booked(Intake { mut order, refunds, document, .. }: Intake) -> OrderView {
     order.id = 795_000_000_000_000_001;
     for (line, id) in order.lines.iter_mut().zip(795_000_000_000_000_100..) {
         line.id = id;

@@ -8,17 +8,17 @@ use refundry_core::intake::Intake;
 use refundry_core::money::Amount;
 use refundry_core::order::{Order, Reference, Status};
 use refundry_dialects::shop::{ShopCall, ShopFault, ShopReply};
-use refundry_dialects::{OrderView, Refusal};
+use refundry_dialects::{OrderView, Refusal, Reply};
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::intake;
+use crate::{intake, lists};
 
 impl Engine {
     pub(super) fn shop(&mut self, call: ShopCall) -> Result<ShopReply, Refusal> {
         let now_ms = self.now_ms;
         match call {
-            ShopCall::Create { draft, document, numbering } => {
+            ShopCall::Create { draft, document, terms, numbering } => {
                 if draft.currency.code() != "USD" {
                     let (given, wanted) = (draft.currency.code().to_owned(), "USD".to_owned());
                     return Err(refused(ShopFault::Currency { given, wanted }));
@@ -27,7 +27,7 @@ impl Engine {
                 let price = |line: &draft::DraftLine| (line.variant_id == "v-mug").then(|| Amount::minor(1250));
                 let order = draft::order(&draft, price, now_ms).map_err(|fault| refused(ShopFault::Draft(fault)))?;
                 let number = format!("{}{:0width$}", numbering.prefix, self.orders.len() + 1, width = numbering.digits);
-                let put = Intake { order: Order { number, ..order }, refunds: Vec::new(), document };
+                let put = Intake { order: Order { number, ..order }, refunds: Vec::new(), document, terms };
                 let (index, _) = intake::take_in(self, put).map_err(|fault| Refusal::Intake(Box::new(fault)))?;
                 Ok(ShopReply::Order(self.view_of(index)))
             }
@@ -59,7 +59,11 @@ impl Engine {
             ShopCall::Delete { order } => {
                 self.alter(&order, |order| order.life.deleted_ms = Some(now_ms)).map(|_| ShopReply::Deleted)
             }
-            ShopCall::List(_) | ShopCall::Count(_) => unreachable!("no endpoint asks for these"),
+            ShopCall::List(query) => match lists::orders(self, &query)? {
+                Reply::Orders { orders, has_more } => Ok(ShopReply::Orders { orders, has_more }),
+                other => unreachable!("{other:?}"),
+            },
+            ShopCall::Count(query) => Ok(ShopReply::Counted(lists::count_orders(self, &query))),
         }
     }
 

@@ -9,6 +9,7 @@ use refundry_core::life::Life;
 use refundry_core::money::{Amount, Currency, ratio};
 use refundry_core::order::{Capture, Component, ComponentKind, Dialect, Line, Order, Payment, PaymentKind, Status};
 use refundry_core::refund::{Bucket, Restock};
+use refundry_core::terms::{Term, TermKind, Terms};
 
 use super::Catalog;
 use super::document::document;
@@ -18,6 +19,8 @@ use crate::bench::random::Random;
 const LINES_MAX: u32 = 4;
 /// Stock keeping units of the shop.
 pub(in crate::bench) const SKUS: u32 = 4_000;
+/// People who buy.
+pub(in crate::bench) const CUSTOMERS: u32 = 20_000;
 /// The oldest order, 2024-10-01, and how long orders and refunds are spread: two years. Fixed, so that a data set is
 /// the same on every day.
 pub(in crate::bench) const FIRST_MS: i64 = 1_727_740_800_000;
@@ -87,7 +90,20 @@ pub(in crate::bench) fn intake(catalog: &Catalog, index: u32) -> Intake {
     let refunds = (1..).zip(times).map(|(number, time)| past_refund(&mut facts, number, time, &mut random)).collect();
     let order = Order::clone(&facts.order);
     let document = document(&order).to_string();
-    Intake { order, refunds, document }
+    Intake { order, refunds, document, terms: terms(&mut random) }
+}
+
+/// What a platform's document would say of the buyer; drawn last, so that the rest stays as it was.
+fn terms(random: &mut Random) -> Vec<Term> {
+    let buyer = random.below(CUSTOMERS);
+    let mut terms = Terms::default();
+    terms.add(TermKind::Customer, &buyer.to_string());
+    terms.add(TermKind::CustomerEmail, &format!("buyer-{buyer}@example.com"));
+    terms.add_phrases(TermKind::Name, &format!("Buyer {buyer}"));
+    if random.per_cent(10) {
+        terms.add(TermKind::Tag, "vip");
+    }
+    terms.into_vec()
 }
 
 fn order(catalog: &Catalog, index: u32, random: &mut Random) -> Order {

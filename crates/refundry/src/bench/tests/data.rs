@@ -11,6 +11,7 @@ use crate::bench::dataset::order::{intake, lines_of, refunds_of};
 use crate::bench::dataset::{Catalog, Size, Wish, ready};
 use crate::bench::imports::Template;
 use crate::bench::lists::{Values, cases};
+use crate::bench::order_lists;
 use crate::bench::random::Random;
 use crate::cli::DataArgs;
 use crate::database::idle_engine;
@@ -103,6 +104,19 @@ fn chance_is_even_or_skewed_as_asked() {
     assert!((4_800..5_200).contains(&skewed[0]), "{skewed:?}");
     assert!(skewed.is_sorted_by(|left, right| left > right) && skewed[7] > 300, "{skewed:?}");
     assert_ne!(Random::new(1, 1).bits(), Random::new(2, 0).bits());
+}
+
+#[test]
+fn lists_of_orders_are_asked_for_by_every_filter_and_in_pairs() {
+    let cases = order_lists::cases();
+    let names: std::collections::BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "every case has a name of its own");
+    let queries = cases.iter().map(|case| case.query(&Catalog::of(SIZE), &mut Random::new(1, 1)));
+    let queries: Vec<_> = queries.collect();
+    assert!(queries.iter().any(|query| query.money.is_some() && query.stages.is_some()), "pairs are asked for");
+    assert!(queries.iter().all(|query| query.documents && (1..=250).contains(&query.limit)));
+    let pages = queries.iter().map(|query| (format!("{:?}", query.page), query.sort, query.descending));
+    assert!(pages.map(|page| format!("{page:?}")).collect::<std::collections::BTreeSet<_>>().len() > 4);
 }
 
 #[test]
