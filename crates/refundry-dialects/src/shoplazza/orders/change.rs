@@ -59,7 +59,7 @@ fn legacy(order: &Fields<'_>) -> Result<Amendment, Malformed> {
     if let Some(accepts) = order.flag("buyer_accespts_marketing")? {
         patch.entry("buyer_accepts_marketing").or_insert(accepts.into());
     }
-    Ok(Amendment { document: document(&patch), terms: terms_of(patch), ..Amendment::default() })
+    Ok(Amendment { document: document(&patch), terms: Some(terms_of(patch)), ..Amendment::default() })
 }
 
 fn modern(order: &Fields<'_>) -> Result<Amendment, Malformed> {
@@ -93,7 +93,7 @@ fn modern(order: &Fields<'_>) -> Result<Amendment, Malformed> {
         patch.insert("primary_market_price".to_owned(), Value::Null);
     }
     amendment.document = document(&patch);
-    amendment.terms = terms_of(patch);
+    amendment.terms = Some(terms_of(patch));
     Ok(amendment)
 }
 
@@ -103,7 +103,7 @@ fn document(patch: &Map<String, Value>) -> String {
 }
 
 /// What a patch changes of what the order is found by. The names that it had go on leading to it.
-fn terms_of(patch: Map<String, Value>) -> Option<TermChange> {
+fn terms_of(patch: Map<String, Value>) -> TermChange {
     let address = patch.get("shipping_address");
     let told = |key: &str| address.is_some_and(|address| address.get(key).is_some());
     let kinds = [
@@ -113,7 +113,7 @@ fn terms_of(patch: Map<String, Value>) -> Option<TermChange> {
     ];
     let gone = kinds.into_iter().filter(|(told, _)| *told).map(|(_, kind)| kind).collect();
     let more = terms::of(&Value::Object(patch));
-    Some(TermChange::Changed { gone, more })
+    TermChange::Changed { gone, more }
 }
 
 /// Prices by name, and what else is to be shown of them.

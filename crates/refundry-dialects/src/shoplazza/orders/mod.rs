@@ -107,21 +107,30 @@ pub(super) fn encode(
     request: &Request<'_>,
     reply: &ShopReply,
 ) -> Option<Response> {
-    let written = match reply {
-        ShopReply::Order(view) => {
-            let mut order = order(version, view);
-            if matches!(endpoint, Endpoint::Create) && !version.is_modern() {
-                // Only the answer that made it has this.
-                order["invoice_url"] = order["checkout_url"].clone();
-            }
-            whole(version, &json!({ "order": order }))
-        }
-        ShopReply::Deleted => whole(version, &json!({})),
-        ShopReply::Orders { orders, has_more } => page(version, request, orders, *has_more),
-        ShopReply::Counted(count) if version.is_modern() => {
+    let written = match (endpoint, reply) {
+        (Endpoint::Delete(_), ShopReply::Deleted) => whole(version, &json!({})),
+        (Endpoint::List, ShopReply::Orders { orders, has_more }) => page(version, request, orders, *has_more),
+        (Endpoint::Count, ShopReply::Counted(count)) if version.is_modern() => {
             envelope(version, "Count retrieved", &json!({ "count": count }))
         }
-        ShopReply::Counted(count) => json!({ "count": count }),
+        (Endpoint::Count, ShopReply::Counted(count)) => json!({ "count": count }),
+        (Endpoint::Create, ShopReply::Order(view)) if !version.is_modern() => {
+            let mut order = order(version, view);
+            // Only the answer that made it has this.
+            order["invoice_url"] = order["checkout_url"].clone();
+            json!({ "order": order })
+        }
+        (
+            Endpoint::Create
+            | Endpoint::Get(_)
+            | Endpoint::ByNumber(_)
+            | Endpoint::Update(_)
+            | Endpoint::Cancel(_)
+            | Endpoint::Close(_)
+            | Endpoint::Open(_),
+            ShopReply::Order(view),
+        ) => whole(version, &json!({ "order": order(version, view) })),
+        (_, _) => return None,
     };
     Some(Response::json(200, &written))
 }
