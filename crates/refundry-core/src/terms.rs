@@ -245,7 +245,7 @@ mod tests {
         terms.add_phrases(TermKind::Title, "Blue T-Shirt (large)");
         assert_eq!(texts(terms), ["blue t-shirt (large)", "large)", "shirt (large)", "t-shirt (large)"]);
         let mut terms = Terms::default();
-        terms.add_phrases(TermKind::Title, &(0..200).map(|n| format!("w{n} ")).collect::<String>());
+        terms.add_phrases(TermKind::Title, &(0..200).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" "));
         assert_eq!(texts(terms).len(), PHRASES_MAX);
     }
 
