@@ -86,7 +86,7 @@ pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_
             let (address, topic) = draft(request, true)?;
             let missing = || Bad::Field(Malformed::at("webhook", Fault::Missing));
             let (address, topic) = (address.ok_or_else(missing)?, topic.ok_or_else(missing)?);
-            HookCall::Create(HookDraft { dialect, version: version.name(), topic, address })
+            HookCall::Create(HookDraft { dialect, version: name_of(version), topic, address })
         }
         Endpoint::Change(id) => {
             let hook = number(version, id)?;
@@ -94,6 +94,20 @@ pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_
             HookCall::Change { dialect, hook, topic, address }
         }
     })
+}
+
+/// A version as a delivery names it: without one it is the oldest.
+const fn name_of(version: Version) -> &'static str {
+    match version {
+        Version::Unversioned | Version::V202001 => "2020-01",
+        Version::V202007 => "2020-07",
+        Version::V202107 => "2021-07",
+        Version::V202201 => "2022-01",
+        Version::V202407 => "2024-07",
+        Version::V202506 => "2025-06",
+        Version::V202601 => "2026-01",
+        Version::V202607 => "2026-07",
+    }
 }
 
 /// The number of a subscription, whose id is a UUID. One that we never gave names nothing.

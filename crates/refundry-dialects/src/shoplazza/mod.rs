@@ -155,20 +155,6 @@ impl Version {
         }
     }
 
-    /// As a delivery names it: without a version it is the oldest one.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unversioned | Self::V202001 => "2020-01",
-            Self::V202007 => "2020-07",
-            Self::V202107 => "2021-07",
-            Self::V202201 => "2022-01",
-            Self::V202407 => "2024-07",
-            Self::V202506 => "2025-06",
-            Self::V202601 => "2026-01",
-            Self::V202607 => "2026-07",
-        }
-    }
-
     /// Whether answers come in an envelope.
     pub fn is_modern(self) -> bool {
         self >= Self::V202407
