@@ -350,7 +350,7 @@ impl World {
         now_ms: i64,
     ) -> Result<Found, StoreError> {
         let Decision { refund, mut balances, happening, postings } = decision;
-        let before = happening.and_then(|_| self.snapshot(store, order));
+        let stood = happening.and_then(|_| self.snapshot(store, order));
         let kept = self.facts.get_mut(&(store, order)).expect("a decision was made on facts in memory");
         let of_refund = refund.legs.iter().map(|leg| leg.id).chain([refund.id]).filter(|_| new);
         note_numbers(&mut balances, of_refund.chain(happening.map(|_| entry)))?;
@@ -371,8 +371,8 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
-        if let Some(before) = before {
-            self.tell_refund((store, order), &before, new.then_some(refund.shape), now_ms);
+        if let Some(stood) = stood {
+            self.tell_refund((store, order), &stood, new.then_some(refund.shape), now_ms);
         }
         Ok((refund, shared))
     }

@@ -47,7 +47,7 @@ pub(super) fn modern_order(version: Version, view: &OrderView) -> Value {
         "source_name": plain(stored.get("source_name")),
         "last_referrer_show": plain(stored.get("last_referrer_show")),
         "payment_line": payment_line(&facts.order, primary(&facts.order), &stored),
-        "payment_lines": payment_lines(&facts.order, &stored),
+        "payment_lines": payment_lines(view),
         "shipping_line": shipping_line(&stored),
         "billing_address": address(stored.get("billing_address")),
         "shipping_address": address(stored.get("shipping_address")),
@@ -142,8 +142,10 @@ fn duties(order: &Order) -> Amount {
     order.components.iter().filter(|c| kinds.contains(&c.kind)).map(|c| c.net).sum()
 }
 
-fn payment_lines(order: &Order, stored: &Value) -> Vec<Value> {
-    order.payments.iter().map(|payment| payment_line(order, Some(payment), stored)).collect()
+/// All payment lines.
+pub(super) fn payment_lines(view: &OrderView) -> Vec<Value> {
+    let (order, stored) = (&view.facts.order, stored_order(view).map_or(Value::Null, Value::Object));
+    order.payments.iter().map(|payment| payment_line(order, Some(payment), &stored)).collect()
 }
 
 /// A payment line; of none, its blanks.

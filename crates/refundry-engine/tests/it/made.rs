@@ -77,14 +77,14 @@ fn orders_are_numbered_one_after_the_other(on: Backend) {
 fn a_line_without_price_costs_what_its_variant_does(on: Backend) {
     let shop = Shop::new(on);
     let mut sold = order("a", "USD").line("cap", 2, 2_400, 0).pay("card", "simulated", 2_400);
-    sold.lines[0].variant_id = "v-1".to_owned();
+    "v-1".clone_into(&mut sold.lines[0].variant_id);
     let price = sold.lines[0].unit_price.get();
     shop.put(sold);
     let mut unpriced = draft(None);
-    unpriced.lines[0].variant_id = "v-1".to_owned();
+    "v-1".clone_into(&mut unpriced.lines[0].variant_id);
     let id = ask(&shop, making(unpriced.clone())).unwrap();
     assert_eq!(charged(&shop, id), 2 * price + 500);
-    unpriced.lines[0].variant_id = "v-2".to_owned();
+    "v-2".clone_into(&mut unpriced.lines[0].variant_id);
     assert_eq!(ask(&shop, making(unpriced)), Err(ShopNo::Draft(DraftFault::PriceUnknown(0))));
     shop.assert_clean();
 }

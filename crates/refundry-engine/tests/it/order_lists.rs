@@ -299,7 +299,7 @@ fn found(shop: &Shop, words: AnyOf) -> Vec<Id> {
     let page = read::list_orders(shop.engine.store(), shop.tenant, &query).unwrap().unwrap().0;
     let count = read::count_orders(shop.engine.store(), shop.tenant, &query).unwrap();
     assert_eq!(usize::try_from(count).unwrap(), page.len());
-    page.into_iter().map(|(facts, _)| facts.order.id).collect()
+    page.into_iter().map(|shown| shown.facts.order.id).collect()
 }
 
 /// What is told anew takes the place of what was, also where the facts stay; what nobody tells stays.
@@ -349,7 +349,7 @@ fn a_page_comes_with_documents_where_they_are_wanted(on: Backend) {
     for documents in [false, true] {
         let query = OrderQuery { documents, ..OrderQuery::default() };
         let (page, has_more) = read::list_orders(shop.engine.store(), shop.tenant, &query).unwrap().unwrap();
-        let texts: Vec<&str> = page.iter().map(|(_, document)| document.as_str()).collect();
+        let texts: Vec<&str> = page.iter().map(|shown| shown.document.as_str()).collect();
         assert_eq!(texts, if documents { [r#"{"id":1}"#; 2] } else { [""; 2] });
         assert!(!has_more);
     }

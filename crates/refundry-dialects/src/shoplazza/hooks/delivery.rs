@@ -5,11 +5,11 @@
 
 use refundry_core::event::EventKind;
 use refundry_core::money::Amount;
-use refundry_core::order::{Order, Payment};
+use refundry_core::order::Order;
 use serde_json::{Value, json};
 
 use crate::hooks::{Envelope, HookEvent};
-use crate::shoplazza::{echo, encode, own_or_ours, parcels};
+use crate::shoplazza::{echo, encode, order_modern, parcels};
 use crate::text::{rfc3339_seconds, uuid_of};
 
 /// The body of a delivery; `None` for a parcel that is not there.
@@ -51,7 +51,7 @@ fn order(event: &HookEvent) -> Value {
         "real_total_paid": encode::price(order, (order.captured() - facts.balances.succeeded()).or_zero()),
         "closed_at": closed,
         "main_currency_prices": main_currency_prices(order),
-        "payment_lines": payment_lines(order),
+        "payment_lines": order_modern::payment_lines(&event.order),
     });
     whole.extend(encode::object(beside));
     Value::Object(whole)
@@ -71,21 +71,4 @@ fn main_currency_prices(order: &Order) -> Value {
     let rate = order.shop.map_or_else(|| "1".to_owned(), |shop| shop.rate.to_string());
     let (goods, total) = (in_shop(goods), in_shop(order.charged()));
     json!({ "compare_at_price": goods, "price": goods, "total": total, "actual_rate": rate })
-}
-
-fn payment_lines(order: &Order) -> Vec<Value> {
-    let line = |payment: &Payment| {
-        json!({
-            "id": own_or_ours(order, payment.external_id.as_deref(), payment.id),
-            "payment_name": payment.method,
-            "payment_channel": payment.channel,
-            "payment_method": payment.method,
-            "credit_card_number": "",
-            "trans_channel": payment.channel,
-            "trans_method": payment.method,
-            "transaction_no": payment.reference,
-            "merchant_email": "",
-        })
-    };
-    order.payments.iter().map(line).collect()
 }
