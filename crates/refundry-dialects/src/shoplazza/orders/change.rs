@@ -154,7 +154,7 @@ fn texts(order: &Fields<'_>) -> Result<Map<String, Value>, Malformed> {
 }
 
 /// The texts of an address that are given.
-pub(super) fn address(given: &Fields<'_>) -> Result<Map<String, Value>, Malformed> {
+pub(in crate::shoplazza) fn address(given: &Fields<'_>) -> Result<Map<String, Value>, Malformed> {
     let mut shown = Map::new();
     for key in ADDRESS {
         put_text(&mut shown, key, given, key)?;
@@ -172,8 +172,17 @@ pub(super) fn address(given: &Fields<'_>) -> Result<Map<String, Value>, Malforme
         shown.entry("address1").or_insert("".into());
         shown.insert("address2".to_owned(), Value::Null);
     }
-    if shown.contains_key("first_name") || shown.contains_key("last_name") {
-        shown.insert("name".to_owned(), Value::Null);
+    let name = ["first_name", "last_name"].map(|key| shown.get(key).and_then(Value::as_str));
+    match name {
+        [Some(first), Some(last)] => {
+            let name = format!("{first} {last}").trim().to_owned();
+            shown.insert("name".to_owned(), name.into());
+        }
+        // One of them alone does not tell the whole name, and the whole name that was known is wrong now.
+        [Some(_), None] | [None, Some(_)] => {
+            shown.insert("name".to_owned(), Value::Null);
+        }
+        [None, None] => {}
     }
     Ok(shown)
 }

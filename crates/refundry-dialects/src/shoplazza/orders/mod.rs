@@ -17,6 +17,8 @@ use crate::wire::{OrderView, Request, Response, Routed, Scope};
 mod change;
 mod create;
 
+pub(super) use change::address;
+
 /// The endpoints, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {

@@ -13,7 +13,7 @@ use crate::parcels::ParcelCall;
 use crate::shoplazza::decode::{Bad, amount, is_blank, order_reference};
 use crate::shoplazza::list::{Params, one_of, range, whole};
 use crate::shoplazza::payments::kind_named;
-use crate::shoplazza::{Version, reference};
+use crate::shoplazza::{Version, orders::address, reference};
 use crate::text::query_pairs;
 use crate::wire::Request;
 
@@ -119,44 +119,8 @@ fn payer(address: &Fields<'_>) -> Result<String, Malformed> {
 }
 
 /// What a new billing address changes of the order; what it leaves out stays.
-fn billing_patch(address: &Fields<'_>) -> Result<Value, Malformed> {
-    const TEXTS: [&str; 18] = [
-        "first_name",
-        "last_name",
-        "email",
-        "phone_area_code",
-        "phone",
-        "country",
-        "country_code",
-        "province",
-        "province_code",
-        "city",
-        "area",
-        "address",
-        "address1",
-        "address2",
-        "zip",
-        "company",
-        "latitude",
-        "longitude",
-    ];
-    let mut patch = Map::new();
-    for key in TEXTS {
-        if let Some(text) = long_text(address, key, TEXT_CHARS_MAX)? {
-            patch.insert(key.to_owned(), text.into());
-        }
-    }
-    // Older orders call the first street line `address1`, which would be the second one beside a new first.
-    if patch.contains_key("address") && !patch.contains_key("address1") {
-        patch.insert("address1".to_owned(), "".into());
-    }
-    if patch.contains_key("first_name") && patch.contains_key("last_name") {
-        patch.insert("name".to_owned(), payer(address)?.into());
-    }
-    if let Some(cpf) = long_text(address, "cpf", TEXT_CHARS_MAX)? {
-        patch.insert("extra_info".to_owned(), serde_json::json!({ "cpf": cpf }));
-    }
-    Ok(serde_json::json!({ "order": { "billing_address": patch } }))
+fn billing_patch(given: &Fields<'_>) -> Result<Value, Malformed> {
+    Ok(serde_json::json!({ "order": { "billing_address": address(given)? } }))
 }
 
 /// The transactions of an order.
