@@ -49,7 +49,7 @@ const VARIANT: &str = "31f36ce5-424c-4c35-a454-bf1bc2da90f2";
 const PRODUCT: &str = "5e8c6d21-d2fe-4528-a26f-0d6d65744d76";
 
 /// Operations that another test walks, because they need more than a few calls to be granted.
-const ELSEWHERE: &[&str] = &["Finish a Refund Record", "Capture or Void a Payment"];
+const ELSEWHERE: &[&str] = &["Finish a Refund Record", "Capture or Void a Payment", "Delete an After-Sales Case"];
 
 /// The calls, in order; one that no endpoint answers in a version is left out there.
 const STEPS: &[Step] = &[
@@ -112,7 +112,6 @@ const STEPS: &[Step] = &[
     // After-sales cases.
     get("/orders/after_sales_list"),
     get("/orders/post_sales"),
-    send("DELETE", "/orders/post_sales/{case}", "", ""),
     // Goods in stock, and the shop.
     Step { learn: &[("location", "/locations/0/id")], ..get("/locations") },
     get("/locations/default"),
@@ -249,7 +248,10 @@ impl Walk {
 
 /// The row of a call: a literal path before one with parameters.
 fn row_of(method: &str, path: &str, version: &str) -> Option<&'static Operation> {
-    let fits = |row: &&Operation| row.method == method && row.is_routed(version) && is_of(row.path, path);
+    // What is a name in some versions is nobody's id in the others.
+    let is_name = OPERATIONS.iter().any(|row| row.path == path);
+    let is_it = |row: &Operation| if is_name { row.path == path } else { is_of(row.path, path) };
+    let fits = |row: &&Operation| row.method == method && row.is_routed(version) && is_it(row);
     OPERATIONS.iter().filter(fits).min_by_key(|row| row.path.matches('{').count())
 }
 
