@@ -1,4 +1,5 @@
-//! Somebody who subscribed to webhooks: a receiver on a real socket that checks every signature and fails when it likes.
+//! Somebody who subscribed to webhooks: a receiver on a real socket that checks every signature, and fails when it
+//! likes.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -103,7 +103,10 @@ impl Shop {
         let address = json!({"first_name": "Ada", "last_name": "Example", "email": "ada@example.com",
             "country": "United States", "country_code": "US", "province": "Kentucky", "province_code": "US-KY",
             "city": "Lexington", "address": "1 Main Street", "zip": "40507", "phone": "5550100"});
-        let line = |variant: &str, quantity: u32, price: &str| json!({"variant_id": variant, "product_id": format!("p-{variant}"), "quantity": quantity, "price": price});
+        let line = |variant: &str, quantity: u32, price: &str| {
+            let product = format!("p-{variant}");
+            json!({"variant_id": variant, "product_id": product, "quantity": quantity, "price": price})
+        };
         let lines = json!([line("cup", 2, "20.00"), line("pot", 1, "30.00")]);
         let mut order = json!({"tax_total": "0.00", "currency_code": "USD", "line_items": lines, "note": "ring twice",
             "shipping_address": address, "tags": ["gift"]});
@@ -384,7 +387,10 @@ fn a_day_in_newer_versions(on: Backend) {
         let order = pay_and_ship(&mut shop, &id);
         assert_eq!(shop.get(&format!("/orders/number/{number}"))["order"], order);
         let (cup, pot) = (&order["line_items"][0]["id"], &order["line_items"][1]["id"]);
-        let unit = |line: &Value, kind: Value, back: bool| json!({"line_item_id": line, "quantity": 1, "refund_item_type": kind, "return_inventory": back});
+        let unit = |line: &Value, kind: Value, back: bool| {
+            let (line, quantity) = (line.clone(), 1);
+            json!({"line_item_id": line, "quantity": quantity, "refund_item_type": kind, "return_inventory": back})
+        };
         // The cup that waits goes back on its shelf, the one that was shipped does not come back.
         let before = shop.stock("cup");
         record(&mut shop, &id, &json!({"refund_total": "20.00", "refund_line_items": [unit(cup, json!(2), true)]}));
@@ -394,7 +400,8 @@ fn a_day_in_newer_versions(on: Backend) {
             &json!({"refund_total": "20.00", "refund_line_items": [unit(cup, json!("shipped"), false)]}),
         );
         assert_eq!(shop.stock("cup"), before + 1);
-        let mixed = json!({"refund_total": "30.00", "refund_line_items": [unit(pot, json!(0), false), unit(pot, json!(2), false)]});
+        let twice = [unit(pot, json!(0), false), unit(pot, json!(2), false)];
+        let mixed = json!({"refund_total": "30.00", "refund_line_items": twice});
         let (status, said) = shop.call("POST", &format!("/orders/{id}/refund"), &json!({ "refund": mixed }));
         assert_eq!((status, &said["code"]), (400, &json!("InvalidParameter")));
         let fees = json!({"refund_total": "15.00", "refund_shipping_total": "10.00", "refund_additional_total": "5.00",
