@@ -149,8 +149,8 @@ impl Cursor {
 }
 
 /// The cursor behind the last refund of a page.
-pub(super) fn cursor_after(list: List, query: &RefundQuery, last: &Refund) -> String {
-    cursor(list, (query.sort, query.descending), (last.created_ms, last.updated_ms), last.id)
+pub(super) fn cursor_after(list: List, query: &RefundQuery, end: &Refund) -> String {
+    cursor(list, (query.sort, query.descending), (end.created_ms, end.updated_ms), end.id)
 }
 
 /// The cursor behind an entry: its list and the order of that, when it was made and last changed, its number.

@@ -5,14 +5,15 @@ use refundry_core::order::Reference;
 use refundry_core::parcels::{Parcel, ParcelQuery, Shipment, Track, TrackingChange};
 use refundry_core::paying::{Card, PayLine, TransactionState};
 use refundry_core::query::Page;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::encode::transaction_word;
 use crate::body::{self, Fault, Fields, Malformed};
 use crate::parcels::ParcelCall;
 use crate::shoplazza::decode::{Bad, amount, is_blank, order_reference};
 use crate::shoplazza::list::{Params, one_of, range, whole};
-use crate::shoplazza::{Version, payments, reference};
+use crate::shoplazza::payments::kind_named;
+use crate::shoplazza::{Version, reference};
 use crate::text::query_pairs;
 use crate::wire::Request;
 
@@ -67,9 +68,10 @@ pub(super) fn pay(order: &str, request: &Request<'_>) -> Result<ParcelCall, Bad>
             if name.is_empty() { (BOGUS, "bogus_gateway") } else { (name.as_str(), "custom_payment") };
         lines.push(line_of(channel, method, &name, &account));
     }
-    let mut patch = address.as_ref().map(billing_patch).transpose()?.unwrap_or_default();
-    patch.extend(payments::told_here(&lines));
-    let patch = (!patch.is_empty()).then(|| json!({ "order": patch }));
+    let mut patch = address.as_ref().map(billing_patch).transpose()?;
+    if let Some((key, told)) = crate::shoplazza::payments::told_here(&lines) {
+        patch.get_or_insert_default()["order"][key] = told;
+    }
     Ok(ParcelCall::Pay { order, lines, patch })
 }
 
@@ -86,7 +88,7 @@ fn pay_line(fields: &Fields<'_>, name: &str, account: &str) -> Result<PayLine, M
 }
 
 fn line_of(channel: &str, method: &str, name: &str, account: &str) -> PayLine {
-    let kind = payments::kind_named(channel, method);
+    let kind = kind_named(channel, method);
     PayLine {
         channel: channel.to_owned(),
         method: method.to_owned(),
@@ -120,7 +122,7 @@ fn payer(address: &Fields<'_>) -> Result<String, Malformed> {
 }
 
 /// What a new billing address changes of the order; what it leaves out stays.
-fn billing_patch(address: &Fields<'_>) -> Result<Map<String, Value>, Malformed> {
+fn billing_patch(address: &Fields<'_>) -> Result<Value, Malformed> {
     const TEXTS: [&str; 18] = [
         "first_name",
         "last_name",
@@ -155,9 +157,9 @@ fn billing_patch(address: &Fields<'_>) -> Result<Map<String, Value>, Malformed> 
         patch.insert("name".to_owned(), payer(address)?.into());
     }
     if let Some(cpf) = long_text(address, "cpf", TEXT_CHARS_MAX)? {
-        patch.insert("extra_info".to_owned(), json!({ "cpf": cpf }));
+        patch.insert("extra_info".to_owned(), serde_json::json!({ "cpf": cpf }));
     }
-    Ok(Map::from_iter([("billing_address".to_owned(), patch.into())]))
+    Ok(serde_json::json!({ "order": { "billing_address": patch } }))
 }
 
 /// The transactions of an order.
