@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::decode::{Bad, is_blank, order_reference, required_text};
 use super::encode::{envelope, modern_record, object};
-use super::list::{Cursor, Params, cursor_after, one_of, range, whole};
+use super::list::{Cursor, List, Params, cursor_after, one_of, range, whole};
 use super::state::progress_code;
 use super::{Version, reference, reject};
 use crate::body::{self, Fault, Fields, Malformed};
@@ -91,7 +91,7 @@ fn query(version: Version, query: &str) -> Result<CaseQuery, Malformed> {
     let codes = Progress::ALL.map(|progress| (progress_code(progress), progress));
     let limit = whole(&params, &[name("per_page", "page_size")], PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
     let page = if modern {
-        match Cursor::of(&params)? {
+        match Cursor::of(&params, List::Cases)? {
             Some(cursor) => cursor.newest_first()?,
             None => Page::Start,
         }
@@ -171,7 +171,8 @@ fn list(version: Version, page: &CasePage) -> Value {
         });
     }
     let last = page.cases.last().filter(|_| page.has_more);
-    let cursor = last.map_or_else(String::new, |case| cursor_after(&RefundQuery::default(), &case.refund));
+    let newest_first = RefundQuery::default();
+    let cursor = last.map_or_else(String::new, |case| cursor_after(List::Cases, &newest_first, &case.refund));
     let data = json!({ "orders": cases, "cursor": cursor, "has_more": page.has_more });
     envelope(version, "Post sales retrieved", &data)
 }

@@ -230,9 +230,11 @@ pub(super) fn legacy_line(order: &Order, index: usize, refunded: (u32, Amount)) 
     let Some(line) = order.lines.get(index) else { return Value::Null };
     let goods = order.goods(index);
     let total = if order.taxes_included { goods.gross() } else { goods.net };
-    let shipped = match line.shipped {
-        0 => "waiting",
-        some if some < line.quantity => "partially_shipped",
+    let shipped = match (line.shipped, order.life.delivered(index)) {
+        (_, arrived @ 1..) if arrived >= line.quantity => "finished",
+        (_, 1..) => "partially_finished",
+        (0, _) => "waiting",
+        (some, _) if some < line.quantity => "partially_shipped",
         _ => "shipped",
     };
     json!({

@@ -61,7 +61,7 @@ pub(super) fn records(version: Version, request: &Request<'_>, page: &RefundPage
     let records: Vec<Value> = page.refunds.iter().map(modern_record).collect();
     let last = page.refunds.last().filter(|_| page.has_more);
     let query = list::query(version, request.query).unwrap_or_default();
-    let cursor = last.map_or_else(String::new, |view| list::cursor_after(&query, &view.refund));
+    let cursor = last.map_or_else(String::new, |view| list::cursor_after(list::List::Records, &query, &view.refund));
     let data = json!({ "records": records, "cursor": cursor, "has_more": page.has_more });
     envelope(version, "Refund records retrieved", &data)
 }

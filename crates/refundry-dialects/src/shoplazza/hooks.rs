@@ -266,7 +266,8 @@ pub(super) fn encode(
         (Endpoint::Remove(_), HookReply::Removed) => json!({}),
         _ => return None,
     };
-    let answer = if version.is_modern() { envelope(version, "success", &data) } else { data };
+    let message = if matches!(endpoint, Endpoint::Count) { "Count retrieved" } else { "success" };
+    let answer = if version.is_modern() { envelope(version, message, &data) } else { data };
     Some(Response::json(200, &answer))
 }
 

@@ -48,8 +48,30 @@ pub(super) fn query(version: Version, query: &str) -> Result<RefundQuery, Malfor
     let params = Params::of(query_pairs(query));
     let modern = version.is_modern();
     let limit = whole(&params, &keys(modern, "per_page", "page_size"), PER_PAGE_MAX)?.unwrap_or(PER_PAGE_DEFAULT);
-    let Place { sort, descending, page } = place(&params, modern, limit)?;
+    let Place { sort, descending, page } = place(&params, List::Records, modern, limit)?;
     Ok(RefundQuery { sort, descending, page, limit, ..filters(&params, modern)? })
+}
+
+/// A list with cursors. Each has cursors of its own, because one of another list would start a page anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// Refund records.
+    Records,
+    /// Orders.
+    Orders,
+    /// After-sales cases.
+    Cases,
+}
+
+impl List {
+    /// How its cursors begin.
+    const fn letter(self) -> char {
+        match self {
+            Self::Records => 'r',
+            Self::Orders => 'o',
+            Self::Cases => 's',
+        }
+    }
 }
 
 /// The order of a list, and where its page starts.
@@ -60,8 +82,8 @@ pub(super) struct Place {
 }
 
 /// Reads `sort_by`, `sort_direction`, `page` and, in modern versions, `cursor`.
-pub(super) fn place(params: &Params, modern: bool, limit: u32) -> Result<Place, Malformed> {
-    let cursor = if modern { Cursor::of(params)? } else { None };
+pub(super) fn place(params: &Params, list: List, modern: bool, limit: u32) -> Result<Place, Malformed> {
+    let cursor = if modern { Cursor::of(params, list)? } else { None };
     let sort = one_of(params, "sort_by", &[("created_at", SortBy::Created), ("updated_at", SortBy::Updated)])?;
     let descending = one_of(params, "sort_direction", &[("asc", false), ("desc", true)])?;
     let sort = sort.or(cursor.as_ref().map(|c| c.sort)).unwrap_or(SortBy::Created);
@@ -85,7 +107,7 @@ fn start(cursor: Option<Cursor>, page: Option<u32>, limit: u32, order: (SortBy, 
     Ok(Page::Key { key_ms: cursor.key_ms, id: cursor.id })
 }
 
-/// Where a page ended, and in which order it was sorted: 34 characters that mean nothing to anybody else.
+/// Where a page of a list ended, and in which order it was sorted: 35 characters that mean nothing to anybody else.
 pub(super) struct Cursor {
     sort: SortBy,
     descending: bool,
@@ -94,10 +116,10 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn of(params: &Params) -> Result<Option<Self>, Malformed> {
+    pub(super) fn of(params: &Params, list: List) -> Result<Option<Self>, Malformed> {
         let Some(text) = params.first(&["cursor"]) else { return Ok(None) };
         let wrong = || Malformed::at("cursor", Fault::Value("one that a page of this list gave".to_owned()));
-        Self::parse(text).ok_or_else(wrong).map(Some)
+        text.strip_prefix(list.letter()).and_then(Self::parse).ok_or_else(wrong).map(Some)
     }
 
     /// Where it stands in a list that is sorted by time of creation, newest first.
@@ -127,18 +149,24 @@ impl Cursor {
 }
 
 /// The cursor behind the last refund of a page.
-pub(super) fn cursor_after(query: &RefundQuery, last: &Refund) -> String {
-    cursor((query.sort, query.descending), (last.created_ms, last.updated_ms), last.id)
+pub(super) fn cursor_after(list: List, query: &RefundQuery, end: &Refund) -> String {
+    cursor(list, (query.sort, query.descending), (end.created_ms, end.updated_ms), end.id)
 }
 
-/// The cursor behind an entry: the order of its list, when it was made and last changed, its number.
-pub(super) fn cursor((sort, descending): (SortBy, bool), (created_ms, updated_ms): (i64, i64), id: Id) -> String {
+/// The cursor behind an entry: its list and the order of that, when it was made and last changed, its number.
+pub(super) fn cursor(
+    list: List,
+    (sort, descending): (SortBy, bool),
+    (created_ms, updated_ms): (i64, i64),
+    id: Id,
+) -> String {
+    let list = list.letter();
     let (letter, key_ms) = match sort {
         SortBy::Created => ('c', created_ms),
         SortBy::Updated => ('u', updated_ms),
     };
     let direction = if descending { 'd' } else { 'a' };
-    format!("{letter}{direction}{key_ms:016x}{id:016x}")
+    format!("{list}{letter}{direction}{key_ms:016x}{id:016x}")
 }
 
 /// Query parameters; `key[]` is the same as `key`.

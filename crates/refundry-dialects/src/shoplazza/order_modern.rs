@@ -14,7 +14,7 @@ use super::encode::{object, price};
 use super::parcels::of_order as parcels_of_order;
 use super::shape::{fit, fit_any};
 use super::state::line_fulfillment_status;
-use super::{Version, own_or_ours, print_id};
+use super::{Version, own_or_ours, payments, print_id};
 use crate::text::rfc3339_seconds;
 use crate::wire::OrderView;
 
@@ -152,12 +152,17 @@ pub(super) fn payment_lines(view: &OrderView) -> Vec<Value> {
 fn payment_line(order: &Order, payment: Option<&Payment>, stored: &Value) -> Value {
     let id = payment.map(|p| own_or_ours(order, p.external_id.as_deref(), p.id)).unwrap_or_default();
     let channel = payment.map_or("", |p| p.channel.as_str());
+    let told = |key: &str| match (payment, stored.as_object()) {
+        (Some(payment), Some(stored)) => payments::told_of(stored, payment, key),
+        _ => "",
+    };
+    let name = Some(told("payment_name")).filter(|name| !name.is_empty());
     let shape = json!({
         "id": id,
-        "payment_name": channel,
+        "payment_name": name.unwrap_or(channel),
         "payment_channel": channel,
         "payment_method": payment.map_or("", |p| p.method.as_str()),
-        "credit_card_number": "",
+        "credit_card_number": told("credit_card_number"),
         "trans_channel": "",
         "trans_method": "",
         "transaction_no": payment.map_or("", |p| p.reference.as_str()),

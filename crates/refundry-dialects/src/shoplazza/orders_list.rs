@@ -7,7 +7,7 @@ use refundry_core::standing::{Goods, Money, Stage};
 use refundry_core::terms::TermKind;
 
 use super::Version;
-use super::list::{self, Params, one_of, place, range, references, whole};
+use super::list::{self, List, Params, one_of, place, range, references, whole};
 use super::terms::{NOT_RECOVERED, digits};
 use crate::body::{Fault, Malformed};
 use crate::text::query_pairs;
@@ -128,7 +128,7 @@ pub(super) fn query(version: Version, query: &str) -> Result<OrderQuery, Malform
         let page = if before == 0 { Page::Start } else { Page::Skip(before * u64::from(limit)) };
         return Ok(OrderQuery { page, limit, ..filters });
     }
-    let start = place(&params, modern, limit)?;
+    let start = place(&params, List::Orders, modern, limit)?;
     Ok(OrderQuery { sort: start.sort, descending: start.descending, page: start.page, limit, ..filters })
 }
 
@@ -140,7 +140,7 @@ pub(super) fn count(version: Version, query: &str) -> Result<OrderQuery, Malform
 /// The cursor behind the last order of a page.
 pub(super) fn cursor_after(query: &OrderQuery, last: &Facts) -> String {
     let updated_ms = last.order.updated_ms.max(last.balances.updated_ms);
-    list::cursor((query.sort, query.descending), (last.order.created_ms, updated_ms), last.order.id)
+    list::cursor(List::Orders, (query.sort, query.descending), (last.order.created_ms, updated_ms), last.order.id)
 }
 
 /// Older versions say `paying` of an order that is partly paid.

@@ -4,6 +4,8 @@ use refundry_core::intake::IntakeFault;
 use refundry_core::limits::PAYMENTS_PER_ORDER_MAX;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Order, Payment, PaymentKind};
+use refundry_core::paying::PayLine;
+use serde_json::{Map, Value, json};
 
 use super::order::{Reader, unreadable};
 use crate::body::Fields;
@@ -48,6 +50,30 @@ pub(super) fn read(
         reader.agrees("total_paid", paid, sum, "its payments")?;
     }
     Ok(payments)
+}
+
+/// Where an order's document keeps what payments that were made here are called, by [`told_under`].
+const TOLD_HERE: &str = "payments_here";
+
+/// What the document is to keep of payments that are being made, as a key of its order; `None` for nothing.
+pub(super) fn told_here(lines: &[PayLine]) -> Option<(String, Value)> {
+    let worth = |line: &&PayLine| (!line.name.is_empty() && line.name != line.channel) || !line.card.number.is_empty();
+    let told = |line: &PayLine| {
+        let words = json!({ "payment_name": line.name, "credit_card_number": line.card.number });
+        (told_under(&line.channel, &line.reference), words)
+    };
+    let told: Map<String, Value> = lines.iter().filter(worth).map(told).collect();
+    (!told.is_empty()).then(|| (TOLD_HERE.to_owned(), told.into()))
+}
+
+/// A word that an order's document keeps of a payment that was made here; `""` where it has none.
+pub(super) fn told_of<'a>(order: &'a Map<String, Value>, payment: &Payment, key: &str) -> &'a str {
+    let told = order.get(TOLD_HERE).and_then(|told| told.get(told_under(&payment.channel, &payment.reference)));
+    told.and_then(|told| told.get(key)).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn told_under(channel: &str, reference: &str) -> String {
+    format!("{channel} {reference}")
 }
 
 /// What was paid: stated, or all of it where the status says so.

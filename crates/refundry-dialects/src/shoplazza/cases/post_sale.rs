@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::encode::{LineUnits, line_figures, lines_of, object, price};
 use super::super::state::progress_code;
-use super::super::{echo, own_or_ours};
+use super::super::{echo, own_or_ours, payments};
 use crate::cases::CaseView;
 use crate::text::{parse_time, rfc3339_seconds, uuid_of};
 
@@ -341,5 +341,12 @@ fn told_of_payment(said: &Said, payment: Option<&Payment>, index: usize, key: &s
     let same = |line: &&Value| id.is_some() && line.get("id").and_then(Value::as_str) == id;
     let listed = lines.iter().find(same).or_else(|| lines.get(index).filter(|_| id.is_none()));
     let told = listed.or_else(|| said.document.get("payment_line").filter(|_| lines.is_empty() && index == 0));
-    told.and_then(|line| line.get(key)).map_or_else(String::new, text_of)
+    let told = told.and_then(|line| line.get(key)).map_or_else(String::new, text_of);
+    match payment {
+        Some(payment) if told.is_empty() => {
+            let here = payments::told_of(&said.document, payment, key);
+            if here.is_empty() && key == "payment_name" { payment.channel.clone() } else { here.to_owned() }
+        }
+        _ => told,
+    }
 }

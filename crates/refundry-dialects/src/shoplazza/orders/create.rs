@@ -185,7 +185,14 @@ impl Form<'_> {
         });
         document.insert("customer".to_owned(), customer);
         if let Some(application) = order.object("discount_application")? {
-            put_text(&mut document, "discount_code", &application, "discount_code")?;
+            let mut shown = Map::new();
+            put_text(&mut shown, "discount_code", &application, "discount_code")?;
+            put_text(&mut shown, "title", &application, "title")?;
+            document.extend(shown.get("discount_code").map(|code| ("discount_code".to_owned(), code.clone())));
+            if !shown.is_empty() {
+                // A JSON text inside the string, as the platform has it.
+                document.insert("discount_applications".to_owned(), json!([shown]).to_string().into());
+            }
         }
         notifications(&mut document, order)?;
         let properties = order.objects("line_items", LINES_PER_ORDER_MAX)?.into_iter().map(|item| {

@@ -160,32 +160,33 @@ pub(super) fn whole(version: Version, data: &Value) -> Value {
 
 /// Writes why not.
 pub(super) fn refuse(modern: bool, fault: &ShopFault) -> Response {
-    reject::invalid(modern, &sentence(fault))
+    reject::invalid(modern, &sentence(if modern { "order." } else { "" }, fault))
 }
 
-fn sentence(fault: &ShopFault) -> String {
+/// What is wrong with which key; modern bodies have all keys inside of another one.
+fn sentence(inside: &str, fault: &ShopFault) -> String {
     match fault {
         ShopFault::Currency { given, wanted } => {
-            format!("currency_code must be {wanted}, which the store sells in, not {given}")
+            format!("{inside}currency_code must be {wanted}, which the store sells in, not {given}")
         }
         ShopFault::Draft(fault) => match fault {
-            DraftFault::NoLines => "line_items is required".to_owned(),
+            DraftFault::NoLines => format!("{inside}line_items is required"),
             DraftFault::PriceUnknown(line) => {
-                format!("line_items[{line}].price is required: its variant has no price here")
+                format!("{inside}line_items[{line}].price is required: its variant has no price here")
             }
             DraftFault::LineTotal(line) => {
-                format!("line_items[{line}].total_price must not be above price times quantity")
+                format!("{inside}line_items[{line}].total_price must not be above price times quantity")
             }
             DraftFault::Discount => {
-                "discount must be an amount or percentage that is not above what the line items cost".to_owned()
+                format!("{inside}discount must be an amount or percentage that is not above what the line items cost")
             }
-            DraftFault::TaxOnNothing => "tax_total must be 0.00 where the line items cost nothing".to_owned(),
+            DraftFault::TaxOnNothing => format!("{inside}tax_total must be 0.00 where the line items cost nothing"),
             DraftFault::Order(fault) => reject::order_fault(fault),
         },
         ShopFault::Amend(fault) => match fault {
             AmendFault::Amount { what, amount, why } => {
                 let key = if what == "shipping" {
-                    "shipping_line.shipping_price".to_owned()
+                    format!("{inside}shipping_line.shipping_price")
                 } else {
                     format!("price of additional price {what}")
                 };
@@ -196,7 +197,7 @@ fn sentence(fault: &ShopFault) -> String {
                     }
                 }
             }
-            AmendFault::ChargeName(name) => format!("additional_prices names \"{name}\" twice"),
+            AmendFault::ChargeName(name) => format!("{inside}additional_prices names \"{name}\" twice"),
         },
     }
 }

@@ -68,7 +68,10 @@ pub(super) fn pay(order: &str, request: &Request<'_>) -> Result<ParcelCall, Bad>
             if name.is_empty() { (BOGUS, "bogus_gateway") } else { (name.as_str(), "custom_payment") };
         lines.push(line_of(channel, method, &name, &account));
     }
-    let patch = address.as_ref().map(billing_patch).transpose()?;
+    let mut patch = address.as_ref().map(billing_patch).transpose()?;
+    if let Some((key, told)) = crate::shoplazza::payments::told_here(&lines) {
+        patch.get_or_insert_default()["order"][key] = told;
+    }
     Ok(ParcelCall::Pay { order, lines, patch })
 }
 

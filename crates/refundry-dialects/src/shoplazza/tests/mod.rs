@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::wire::{OrderView, RefundAnswer, RefundPage, RefundView};
 
+mod here;
 mod intake;
 mod operations;
 mod orders_list;
