@@ -15,7 +15,7 @@ use refundry_store::{StoreError, Tx};
 use crate::accept::missing_refund;
 use crate::ids::Ids;
 use crate::world::{Document, World};
-use crate::{past, twins};
+use crate::{anew, past, twins};
 
 /// What became of an order on its way in.
 #[derive(Clone, Debug)]
@@ -129,6 +129,7 @@ fn update(
         return Ok(Err(IntakeFault::Clash { order: id }));
     }
     let mut order = with_ids(intake.order.clone(), Some(&before.order), ids, now_ms);
+    anew::keep(tx, store, &before.order, &mut order, !intake.order.life.delivered.is_empty())?;
     if let Err(fault) = check_kept(&before, &order) {
         return Ok(Err(fault));
     }
