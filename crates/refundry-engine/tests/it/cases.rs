@@ -36,7 +36,7 @@ fn bogus(name: &str) -> Order {
     order
 }
 
-fn hold(shop: &Shop, channel: &str, held: bool) {
+pub(crate) fn hold(shop: &Shop, channel: &str, held: bool) {
     let ask = Box::new(CaseAsk::Hold { channel: channel.to_owned(), held });
     match shop.call(Job::Cases { store: shop.tenant, ask }) {
         Outcome::Cases(CaseDone::Held(settings)) => assert_eq!(settings.held.contains("bogus"), held),
@@ -44,7 +44,7 @@ fn hold(shop: &Shop, channel: &str, held: bool) {
     }
 }
 
-fn ask(order: Id, refund: Id) -> FinishAsk {
+pub(crate) fn ask(order: Id, refund: Id) -> FinishAsk {
     FinishAsk {
         order: ours(order),
         case: ours(refund),
@@ -56,7 +56,7 @@ fn ask(order: Id, refund: Id) -> FinishAsk {
     }
 }
 
-fn finish(shop: &Shop, ask: FinishAsk) -> Result<Refund, FinishFault> {
+pub(crate) fn finish(shop: &Shop, ask: FinishAsk) -> Result<Refund, FinishFault> {
     match shop.call(Job::Cases { store: shop.tenant, ask: Box::new(CaseAsk::Finish(ask)) }) {
         Outcome::Cases(CaseDone::Finished(finished)) => finished.map(|(refund, _)| Refund::clone(&refund)),
         other => panic!("{other:?}"),
