@@ -48,6 +48,11 @@ fn making(draft: Box<Draft>) -> ShopAsk {
     }
 }
 
+/// Makes an order of two cups.
+pub(crate) fn job(shop: &Shop) -> Job {
+    Job::Shop { store: shop.tenant, ask: Box::new(making(draft(Some(1_000)))) }
+}
+
 fn ask(shop: &Shop, ask: ShopAsk) -> ShopDone {
     match shop.call(Job::Shop { store: shop.tenant, ask: Box::new(ask) }) {
         Outcome::Shop(done) => done,
