@@ -259,8 +259,9 @@ impl Hearing<'_, '_> {
 
     /// The leg that the provider calls so, one that did not fail rather than one that did.
     ///
-    /// Never one through another gateway, whose names are its own, save one that a person settled. Never one that failed
-    /// by a person's word, or that the order's platform has told of again: what is said then is news of other money.
+    /// Never one through another gateway, whose names are its own, save one that a person settled. Never one that
+    /// failed by a person's word, or that the order's platform has told of again: what is said then is news of other
+    /// money.
     fn called<'r>(&self, known: &'r [Refund], order: &Order) -> Option<(&'r Refund, &'r Leg)> {
         let name = name_of(self.notice);
         let legs = known.iter().flat_map(|refund| refund.legs.iter().map(move |leg| (refund, leg)));
