@@ -10,12 +10,12 @@ use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Order, Payment, Reference};
 use refundry_core::refund::{Allocation, Bucket, Cap, CapKind, Leg, LegState, Refund, Route, Shape, UnitMove, Why};
-use refundry_store::{StoreError, Tx};
+use refundry_store::{StoreError, Tx, orders};
 
 use crate::accept::missing_refund;
 use crate::ids::Ids;
 use crate::world::{Document, World};
-use crate::{past, twins};
+use crate::{anew, past, twins};
 
 /// What became of an order on its way in.
 #[derive(Clone, Debug)]
@@ -60,11 +60,14 @@ pub enum ChangeFault {
 /// How the caller's own order is found again.
 pub(crate) fn reference(order: &Order) -> Option<Reference> {
     // Our own API prints our number for an order that has no id of the caller's, and takes it back.
-    let ours = |text: &str| {
-        let shaped = order.origin == Dialect::Native && text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
-        shaped.then(|| text.parse().ok()).flatten()
-    };
+    let ours = |text: &str| if order.origin == Dialect::Native { our_number(text) } else { None };
     order.external_id.as_ref().map(|text| Reference { text: text.clone(), ours: ours(text) })
+}
+
+/// Our number, in the digits that APIs print it in which call an order by it.
+fn our_number(text: &str) -> Option<Id> {
+    let shaped = text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
+    shaped.then(|| text.parse().ok()).flatten()
 }
 
 /// Takes an order in. Doing it twice changes nothing.
@@ -80,6 +83,13 @@ pub(crate) fn put(
         Some(reference) => world.resolve(tx, store, &reference)?,
         None => None,
     };
+    // Under our number of another order it would be found in place of that one.
+    if known.is_none()
+        && let Some(ours) = intake.order.external_id.as_deref().and_then(our_number)
+        && let Some(order) = orders::resolve(tx, store, &Reference { text: String::new(), ours: Some(ours) })?
+    {
+        return Ok(Err(IntakeFault::Clash { order }));
+    }
     match known {
         None => create(tx, world, store, intake, ids, now_ms),
         Some(order) => update(tx, world, (store, order), intake, ids, now_ms),
@@ -129,6 +139,7 @@ fn update(
         return Ok(Err(IntakeFault::Clash { order: id }));
     }
     let mut order = with_ids(intake.order.clone(), Some(&before.order), ids, now_ms);
+    anew::keep(tx, store, &before.order, &mut order, !intake.order.life.delivered.is_empty())?;
     if let Err(fault) = check_kept(&before, &order) {
         return Ok(Err(fault));
     }

@@ -12,6 +12,7 @@
 //! It never learns a wire format: commands come in parsed, outcomes go out as domain values.
 
 pub mod accept;
+mod anew;
 pub mod by_hand;
 pub mod cases;
 pub mod clock;

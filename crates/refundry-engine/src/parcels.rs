@@ -174,7 +174,7 @@ impl Run<'_, '_> {
         parcels::insert(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
         let about = (self.store, parcel.order);
-        self.world.tell(self.tx, about, EventKind::ParcelCreated, parcel.id, now_ms)?;
+        self.world.tell(self.tx, about, EventKind::ParcelCreated, parcel.id)?;
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 

@@ -372,7 +372,7 @@ impl World {
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
         if let Some(stood) = stood {
-            self.tell_refund((store, order), &stood, new.then_some(refund.shape), now_ms);
+            self.tell_refund((store, order), &stood, new.then_some(refund.shape));
         }
         Ok((refund, shared))
     }
@@ -401,7 +401,7 @@ impl World {
         kept.facts.balances = balances;
         kept.balances = kept.balances.changed();
         self.entries.push(Entry { store, order, id: entry, refund: None, happened_ms: now_ms, happening, postings });
-        self.tell_change((store, order), before.as_ref(), now_ms);
+        self.tell_change((store, order), before.as_ref());
         Ok(())
     }
 
@@ -465,7 +465,7 @@ impl World {
             },
         };
         self.facts.insert((store, order), kept);
-        self.tell_change((store, order), before.as_ref(), now_ms);
+        self.tell_change((store, order), before.as_ref());
         Ok(())
     }
 

@@ -126,7 +126,12 @@ impl Postman {
         let now_ms = self.engine.clock().now_ms();
         let mut errands = Vec::new();
         for due in hooks::due(self.engine.store(), now_ms, limit)? {
-            errands.extend(self.take_in(due, now_ms)?);
+            let handle = due.store.handle.clone();
+            // What was taken in other stores is on its way, and counts as such, so it is posted all the same.
+            match self.take_in(due, now_ms) {
+                Ok(taken) => errands.extend(taken),
+                Err(error) => tracing::error!(store = handle, "deliveries that are due cannot be taken: {error:#}"),
+            }
         }
         Ok(errands)
     }

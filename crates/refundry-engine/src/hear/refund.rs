@@ -6,6 +6,7 @@ use refundry_core::decide::News;
 use refundry_core::intake::PastRefund;
 use refundry_core::money::Amount;
 use refundry_core::order::{Id, Order};
+use refundry_core::payouts::MANUAL;
 use refundry_core::refund::{Leg, LegState, Refund, Route};
 use refundry_gateways::{About, Answer, Notice};
 use refundry_store::StoreError;
@@ -16,7 +17,7 @@ use crate::execute::{record, same_figures};
 use crate::intake::{fits, take_past};
 use crate::twins;
 
-use super::{BY_HAND, Effect, Hearing, Verdict, refund_of};
+use super::{BY_HAND, Effect, Hearing, Verdict, payment_names, refund_of};
 
 /// What an event says of a refund.
 #[derive(Clone, Copy)]
@@ -258,19 +259,28 @@ impl Hearing<'_, '_> {
 
     /// The leg that the provider calls so, one that did not fail rather than one that did.
     ///
-    /// Never one through another gateway, whose names are its own. Never one that failed by a person's word, or that
-    /// the order's platform has told of again: what is said then is news of other money.
+    /// Never one through another gateway, whose names are its own, save one that a person settled. Never one that
+    /// failed by a person's word, or that the order's platform has told of again: what is said then is news of other
+    /// money.
     fn called<'r>(&self, known: &'r [Refund], order: &Order) -> Option<(&'r Refund, &'r Leg)> {
         let name = name_of(self.notice);
         let legs = known.iter().flat_map(|refund| refund.legs.iter().map(move |leg| (refund, leg)));
         let named = legs.filter(|(refund, leg)| match leg.route {
-            Route::Original => leg.reference == name && leg.gateway(order) == self.gateway,
+            Route::Original if leg.gateway(order) == self.gateway => leg.reference == name,
+            // A person made it in the provider's admin, and said so by the provider's name of it.
+            Route::Original => leg.gateway == MANUAL && leg.reference == name && self.is_about(order, leg),
             // A platform may call its refund as the provider does.
             Route::Outside if leg.reference.is_empty() => refund.external_id.as_ref() == Some(&name),
             Route::Outside => leg.reference == name,
         });
         let counted = named.filter(|(_, leg)| !failed_by_hand(leg) && !twins::is_replaced(leg));
         counted.min_by_key(|(_, leg)| leg.state.is_failed())
+    }
+
+    /// Whether the event is about the payment of a leg.
+    fn is_about(&self, order: &Order, leg: &Leg) -> bool {
+        let payment = order.payments.get(leg.payment);
+        payment.is_some_and(|payment| payment_names(self.notice).any(|name| name == payment.reference))
     }
 }
 

@@ -23,7 +23,6 @@ pub(super) struct Told {
     store: i64,
     kind: EventKind,
     subject: Option<Id>,
-    happened_ms: i64,
     /// The order right after it.
     order: Arc<Order>,
     balances: Balances,
@@ -51,26 +50,20 @@ impl World {
     }
 
     /// Tells what a fold means.
-    pub(super) fn tell_change(&mut self, (store, order): (i64, Id), before: Option<&Snapshot>, now_ms: i64) {
+    pub(super) fn tell_change(&mut self, (store, order): (i64, Id), before: Option<&Snapshot>) {
         let Some(after) = self.snapshot(store, order) else { return };
         for kind in events(before, &after) {
-            self.note((store, order), kind, None, now_ms);
+            self.note((store, order), kind, None);
         }
     }
 
     /// Tells what a fold of a refund means; `new` is the shape of one that was just made.
     ///
     /// Refunds that an order brings along when it comes in are its history: they change what its creation shows.
-    pub(super) fn tell_refund(
-        &mut self,
-        (store, order): (i64, Id),
-        before: &Snapshot,
-        new: Option<Shape>,
-        now_ms: i64,
-    ) {
+    pub(super) fn tell_refund(&mut self, (store, order): (i64, Id), before: &Snapshot, new: Option<Shape>) {
         let Some(kept) = self.facts.get(&(store, order)) else { return };
         if kept.order != Row::New || new != Some(Shape::Imported) {
-            return self.tell_change((store, order), Some(before), now_ms);
+            return self.tell_change((store, order), Some(before));
         }
         for told in self.told.iter_mut().filter(|told| (told.store, told.order.id) == (store, order)) {
             told.balances.clone_from(&kept.facts.balances);
@@ -85,21 +78,20 @@ impl World {
         (store, order): (i64, Id),
         kind: EventKind,
         subject: Id,
-        now_ms: i64,
     ) -> Result<(), StoreError> {
         self.facts(tx, store, order)?;
-        self.note((store, order), kind, Some(subject), now_ms);
+        self.note((store, order), kind, Some(subject));
         Ok(())
     }
 
-    fn note(&mut self, (store, order): (i64, Id), kind: EventKind, subject: Option<Id>, happened_ms: i64) {
+    fn note(&mut self, (store, order): (i64, Id), kind: EventKind, subject: Option<Id>) {
         let is_wanted = |wanted: &Vec<(Id, EventKind)>| wanted.iter().any(|(_, wants)| *wants == kind);
         let Some(kept) = self.facts.get(&(store, order)) else { return };
         if !self.wanted.get(&store).is_some_and(is_wanted) {
             return;
         }
         let (order, balances) = (Arc::clone(&kept.facts.order), kept.facts.balances.clone());
-        self.told.push(Told { store, kind, subject, happened_ms, order, balances });
+        self.told.push(Told { store, kind, subject, order, balances });
     }
 
     /// Writes the events, and a delivery of each to everybody who wants to hear it.
@@ -110,12 +102,14 @@ impl World {
         let orders: BTreeSet<(i64, Id)> = self.told.iter().map(|told| (told.store, told.order.id)).collect();
         let mut last = rows::last_of(tx, &orders.into_iter().collect::<Vec<_>>())?;
         let (mut events, mut deliveries) = (Vec::with_capacity(self.told.len()), Vec::new());
-        for Told { store, kind, subject, happened_ms, order, balances } in &self.told {
+        for Told { store, kind, subject, order, balances } in &self.told {
             let seq = last.entry((*store, order.id)).or_default();
             *seq += 1;
             let (store, kind, seq) = (*store, *kind, *seq);
-            let (subject, happened_ms) = (*subject, *happened_ms);
-            events.push(NewEvent { store, seq, id: ids.next(now_ms), kind, subject, happened_ms, order, balances });
+            let (id, subject) = (ids.next(now_ms), *subject);
+            // It happens now, however long ago the money is said to have moved: what is forgotten by its age must not
+            // be older than its deliveries.
+            events.push(NewEvent { store, seq, id, kind, subject, happened_ms: now_ms, order, balances });
             let wanting = self.wanted.get(&store).into_iter().flatten().filter(|(_, wants)| *wants == kind);
             deliveries.extend(wanting.map(|(id, _)| DeliveryKey { store, subscription: *id, order: order.id, seq }));
         }

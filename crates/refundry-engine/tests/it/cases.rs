@@ -1,13 +1,17 @@
 //! After-sales cases: refunds that wait over held channels, finishing them, deleting their cases, and lists of them.
 
+use refundry_core::event::EventKind;
+use refundry_core::limits::EVENT_LIFE_MS;
 use refundry_core::order::{Id, Order, PaymentKind, Reference};
 use refundry_core::query::{CaseQuery, Page, TimeRange};
 use refundry_core::refund::{CASE_DELETED, LegState, MetaValue, Progress, Refund, RefundState, Route};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::cases::{self, CaseAsk, CaseDone, DeleteFault, FinishAsk, FinishFault};
+use refundry_engine::hooks::{self, HookAsk, HookDone};
 use refundry_engine::read;
 
 use crate::books::{ours, plain};
+use crate::hooks::subscribe;
 use crate::shop::{Backend, NOW_MS, Place, Shop, amount, done, everything, named, units};
 
 on_both!(
@@ -17,6 +21,7 @@ on_both!(
     only_what_waits_for_a_person_is_finished,
     an_untouched_case_is_deleted_and_its_money_comes_free,
     cases_are_listed_and_counted_by_how_far_they_came,
+    what_is_finished_late_is_told_all_the_same,
 );
 
 /// A second is what callers tell times in.
@@ -31,7 +36,7 @@ fn bogus(name: &str) -> Order {
     order
 }
 
-fn hold(shop: &Shop, channel: &str, held: bool) {
+pub(crate) fn hold(shop: &Shop, channel: &str, held: bool) {
     let ask = Box::new(CaseAsk::Hold { channel: channel.to_owned(), held });
     match shop.call(Job::Cases { store: shop.tenant, ask }) {
         Outcome::Cases(CaseDone::Held(settings)) => assert_eq!(settings.held.contains("bogus"), held),
@@ -39,7 +44,7 @@ fn hold(shop: &Shop, channel: &str, held: bool) {
     }
 }
 
-fn ask(order: Id, refund: Id) -> FinishAsk {
+pub(crate) fn ask(order: Id, refund: Id) -> FinishAsk {
     FinishAsk {
         order: ours(order),
         case: ours(refund),
@@ -51,7 +56,7 @@ fn ask(order: Id, refund: Id) -> FinishAsk {
     }
 }
 
-fn finish(shop: &Shop, ask: FinishAsk) -> Result<Refund, FinishFault> {
+pub(crate) fn finish(shop: &Shop, ask: FinishAsk) -> Result<Refund, FinishFault> {
     match shop.call(Job::Cases { store: shop.tenant, ask: Box::new(CaseAsk::Finish(ask)) }) {
         Outcome::Cases(CaseDone::Finished(finished)) => finished.map(|(refund, _)| Refund::clone(&refund)),
         other => panic!("{other:?}"),
@@ -272,4 +277,25 @@ fn cases_are_listed_and_counted_by_how_far_they_came(on: Backend) {
             assert_eq!((&skipped, &keyed), (&expected, &expected), "{by_two:?}");
         }
     }
+}
+
+/// Money may have gone back long before anybody says so. That is told like anything else, and is not what happened to
+/// the order long ago.
+fn what_is_finished_late_is_told_all_the_same(on: Backend) {
+    let shop = Shop::new(on);
+    hold(&shop, "bogus", true);
+    let order = shop.put(bogus("a"));
+    let made = shop.create(order, units("hat", 1)).unwrap().refund;
+    subscribe(&shop, EventKind::OrderPartlyRefunded);
+    shop.tick(EVENT_LIFE_MS + 10 * SECOND_MS);
+    finish(&shop, FinishAsk { at_ms: Some(made.created_ms + SECOND_MS), ..ask(order, made.id) }).unwrap();
+    let forget = Job::Hooks { store: shop.tenant, ask: Box::new(HookAsk::Forget) };
+    assert!(matches!(shop.call(forget), Outcome::Hooks(HookDone::Counted(0))));
+    let next = shop.create(order, units("hat", 1)).unwrap().refund;
+    finish(&shop, ask(order, next.id)).unwrap();
+    let due = hooks::due(shop.engine.store(), shop.now_ms(), 100).unwrap();
+    let told: Vec<_> = due.iter().flat_map(|now| now.due.iter().map(|due| due.event.kind)).collect();
+    assert_eq!(told, [EventKind::OrderPartlyRefunded], "the first of two");
+    assert_eq!(due.iter().map(|now| (now.wait.len(), now.drop.len())).collect::<Vec<_>>(), [(1, 0)]);
+    shop.assert_clean();
 }

@@ -52,7 +52,7 @@ fn subscribed(done: HookDone) -> Result<Subscription, SubscriptionFault> {
     }
 }
 
-fn subscribe(shop: &Shop, kind: EventKind) -> Subscription {
+pub(crate) fn subscribe(shop: &Shop, kind: EventKind) -> Subscription {
     subscribed(ask(shop, HookAsk::Subscribe(new(kind, "https://a.example/")))).unwrap()
 }
 

@@ -20,6 +20,7 @@ on_both!(
     texts_of_an_order_are_merged_into_its_document,
     an_order_is_called_off_and_put_away_once,
     an_order_that_was_deleted_is_unknown_and_its_books_stay,
+    nobody_takes_the_place_of_an_order_made_here,
 );
 
 fn draft(price: Option<i64>) -> Box<Draft> {
@@ -45,6 +46,11 @@ fn making(draft: Box<Draft>) -> ShopAsk {
         terms: Vec::new(),
         numbering: ("SPZ", 8),
     }
+}
+
+/// Makes an order of two cups.
+pub(crate) fn job(shop: &Shop) -> Job {
+    Job::Shop { store: shop.tenant, ask: Box::new(making(draft(Some(1_000)))) }
 }
 
 fn ask(shop: &Shop, ask: ShopAsk) -> ShopDone {
@@ -189,5 +195,20 @@ fn an_order_that_was_deleted_is_unknown_and_its_books_stay(on: Backend) {
     assert_eq!(shop.create(id, amount("1.00")).err(), Some(Rejection::OrderDeleted));
     let facts = shop.facts(id);
     assert_eq!((facts.balances.refunds, facts.order.life.deleted_ms), (1, Some(shop.now_ms())));
+    shop.assert_clean();
+}
+
+/// What our own answers show of an order is no other order under our number of it, which would hide the first one.
+fn nobody_takes_the_place_of_an_order_made_here(on: Backend) {
+    let shop = Shop::new(on);
+    let made = ask(&shop, making(draft(Some(1_000)))).unwrap();
+    for origin in [Dialect::Shoplazza, Dialect::Native] {
+        let mut shown = order(&format!("{made:018}"), "USD").line("cup", 2, 2_000, 0).pay("card", "simulated", 2_000);
+        shown.origin = origin;
+        let clash = IntakeFault::Clash { order: made };
+        assert_eq!(shop.put_with(shown, Vec::new()).err(), Some(clash), "{origin:?}");
+    }
+    let found = read::order(shop.engine.store(), shop.tenant, &number(made)).unwrap().unwrap();
+    assert_eq!((found.facts.order.id, found.facts.order.captured()), (made, Amount::ZERO));
     shop.assert_clean();
 }

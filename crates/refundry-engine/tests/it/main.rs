@@ -20,6 +20,7 @@ macro_rules! on_both {
     };
 }
 
+mod anew;
 mod audit;
 mod batches;
 mod books;

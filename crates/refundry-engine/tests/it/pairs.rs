@@ -6,10 +6,11 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS};
-use refundry_core::order::Id;
+use refundry_core::order::{Id, Reference};
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Accepted, Job, Outcome};
 use refundry_engine::intake::How;
+use refundry_engine::stock::{self, StockAsk, StockDone};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::{Options, Store, StoreError};
 
@@ -332,5 +333,60 @@ fn jobs_of_many_stores_are_all_answered_by_two_engines() {
     });
     // Four hats of each order, and each engine asked for two.
     assert_eq!(made, [jobs.len() * 2; 2]);
+    pair[0].assert_clean();
+}
+
+/// Numbers of a series, goods that are new, and stock: rows that many want who hold no order in common.
+#[test]
+fn both_number_orders_and_count_goods_from_many_threads() {
+    const THREADS: usize = 6;
+    const ROUNDS: usize = 3;
+    let pair = pair(Backend::Postgres);
+    let adjust = |sku: &str| StockAsk::Adjust {
+        variant: Reference::plain(sku),
+        location: Reference { text: String::new(), ours: Some(stock::default_location(pair[0].tenant).unwrap()) },
+        by: 1,
+    };
+    for sku in ["hat", "pin"] {
+        pair[0].put(order(sku, "USD").line(sku, 1, 100, 0).pay("card", "simulated", 100));
+    }
+    let numbers = both(&pair, |number, shop| {
+        thread::scope(|scope| {
+            let run = |thread: usize| {
+                let adjust = &adjust;
+                move || {
+                    let mut numbers = Vec::new();
+                    for round in 0..ROUNDS {
+                        let skus = if (number + thread + round).is_multiple_of(2) {
+                            ["sku-hat", "sku-pin"]
+                        } else {
+                            ["sku-pin", "sku-hat"]
+                        };
+                        let store = shop.tenant;
+                        let (first, next) = (adjust(skus[0]), adjust(skus[1]));
+                        let count = |ask: StockAsk| Job::Stock { store, ask: Box::new(ask) };
+                        assert!(matches!(shop.call(count(first)), Outcome::Stock(StockDone::Level(_))));
+                        let new = format!("new {round}");
+                        let name = format!("{number} {thread} {round}");
+                        let sold = order(&name, "USD").line(&new, 1, 100, 0).line("hat", 1, 100, 0);
+                        let sold = shop.put(sold.pay("card", "simulated", 200));
+                        shop.create(sold, units("hat", 1)).unwrap();
+                        let Outcome::Shop(Ok(made)) = shop.call(crate::made::job(shop)) else { panic!("not made") };
+                        numbers.push(shop.facts(made).order.number.clone());
+                        assert!(matches!(shop.call(count(next)), Outcome::Stock(StockDone::Level(_))));
+                    }
+                    numbers
+                }
+            };
+            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(run(thread))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        })
+    });
+    let numbers: BTreeSet<String> = numbers.concat().into_iter().collect();
+    assert_eq!(numbers.len(), 2 * THREADS * ROUNDS, "each number once");
+    let counted =
+        |sku| stock::variant(pair[0].engine.store(), pair[0].tenant, &Reference::plain(sku)).unwrap().unwrap().1;
+    let each = i64::try_from(2 * THREADS * ROUNDS).unwrap();
+    assert_eq!((counted("sku-hat"), counted("sku-pin")), (2 * each, each));
     pair[0].assert_clean();
 }

@@ -3,12 +3,14 @@
 use refundry_core::intake::PastRefund;
 use refundry_core::order::{Id, Order};
 use refundry_core::refund::{Refund, RefundState};
+use refundry_engine::cases::FinishAsk;
 use refundry_engine::hear::Effect;
 use refundry_gateways::{Answer, Notice};
 
 use crate::books::past;
+use crate::cases::{ask, finish, hold};
 use crate::deliveries::{hear, left, paid, paid_order, refund};
-use crate::shop::{Backend, NOW_MS, Shop, declined};
+use crate::shop::{Backend, NOW_MS, Shop, declined, units};
 
 on_both!(
     the_platform_tells_of_what_the_provider_told,
@@ -17,6 +19,7 @@ on_both!(
     two_of_the_same_amount_are_two,
     a_platform_may_call_a_refund_as_its_provider_does,
     what_is_days_apart_is_not_the_same,
+    what_a_person_finished_by_the_providers_name_is_that_refund,
 );
 
 const DAY_MS: i64 = 86_400_000;
@@ -120,5 +123,25 @@ fn what_is_days_apart_is_not_the_same(on: Backend) {
     shop.put_with(a(), vec![told("9001")]).unwrap();
     assert_eq!(refunds(&shop, order).iter().map(names).collect::<Vec<_>>(), [("re_1", "re_1"), ("9001", "")]);
     assert_eq!(left(&shop, order), 0);
+    shop.assert_clean();
+}
+
+/// A refund over a held channel is made in the provider's admin, and finished here under the provider's name of it.
+fn what_a_person_finished_by_the_providers_name_is_that_refund(on: Backend) {
+    let shop = Shop::new(on);
+    let mut order = a();
+    "bogus".clone_into(&mut order.payments[0].channel);
+    hold(&shop, "bogus", true);
+    let order = shop.put(order);
+    let made = shop.create(order, units("hat", 2)).unwrap().refund;
+    let finished = finish(&shop, FinishAsk { reference: "re_1".to_owned(), ..ask(order, made.id) }).unwrap();
+    assert_eq!((finished.state(), left(&shop, order)), (RefundState::Succeeded, 2_200));
+    assert_eq!(hear(&shop, vec![heard("e1", "re_1", paid("re_1", 2_200))]), [Effect::Stale]);
+    assert_eq!((left(&shop, order), refunds(&shop, order).len()), (2_200, 1));
+    // Another one is another one, and what was said of this one may turn out otherwise.
+    let other = refund("e2", None, "re_2", paid("re_2", 1_000), 1_000);
+    assert_eq!(hear(&shop, vec![other]), [Effect::External]);
+    assert_eq!(hear(&shop, vec![heard("e3", "re_1", declined())]), [Effect::Settled]);
+    assert_eq!((left(&shop, order), shop.refund(made.id).state()), (3_400, RefundState::Failed));
     shop.assert_clean();
 }
