@@ -1,5 +1,5 @@
 //! What goldens answer, against the list of every key that the platform documents: none missing, none renamed, none of
-//! another type, none beside them. The list is `src/shoplazza/keys.txt`; its head says how it is read.
+//! another type, none beside them. The lists are `src/<dialect>/keys.txt`; their heads say how they are read.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,25 @@ use refundry_dialects::OrderView;
 use refundry_dialects::hooks::{HookEvent, body};
 use refundry_dialects::keys::{Kind, List, Versions};
 use refundry_dialects::shoplazza::{self, VERSIONS};
+use refundry_dialects::shopline;
 use serde_json::{Value, json};
 
 use crate::fixtures;
 use crate::golden::{Section, parse};
 
-/// The answers of a dialect's goldens: where, method, path, status, body.
-fn answers(dialect: &str) -> Vec<(String, String, String, u16, Value)> {
+/// An answer of a golden.
+struct Answer {
+    /// File and line.
+    place: String,
+    method: String,
+    path: String,
+    query: String,
+    status: u16,
+    body: Value,
+}
+
+/// The answers of a dialect's goldens that have a body.
+fn answers(dialect: &str) -> Vec<Answer> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(dialect);
     let mut found = Vec::new();
     for path in crate::golden::listed(&folder) {
@@ -31,11 +43,17 @@ fn answers(dialect: &str) -> Vec<(String, String, String, u16, Value)> {
                 "request" => asked = section.body.lines().next().and_then(|line| line.split_once(' ')),
                 "response" => {
                     let (method, target) = asked.expect("a response follows a request");
-                    let (path, _) = target.trim().split_once('?').unwrap_or((target.trim(), ""));
+                    let (path, query) = target.trim().split_once('?').unwrap_or((target.trim(), ""));
                     let (status, body) = answer(&section);
-                    let place = format!("{name}:{}", section.line);
                     let body = body.and_then(|body| serde_json::from_str(body).ok());
-                    found.extend(body.map(|body| (place, method.to_owned(), path.to_owned(), status, body)));
+                    found.extend(body.map(|body| Answer {
+                        place: format!("{name}:{}", section.line),
+                        method: method.to_owned(),
+                        path: path.to_owned(),
+                        query: query.to_owned(),
+                        status,
+                        body,
+                    }));
                 }
                 _ => {}
             }
@@ -55,15 +73,61 @@ fn shoplazzas_answers_have_the_documented_keys() {
     crate::golden::played();
     let list = shoplazza::keys();
     let (mut checked, mut faults) = (0, Vec::new());
-    for (place, method, path, status, body) in answers("shoplazza") {
+    for answer in answers("shoplazza") {
         // No list is of a version that is not supported.
-        let Some((version, path)) = shoplazza::version_of(&path) else { continue };
+        let Some((version, path)) = shoplazza::version_of(&answer.path) else { continue };
         checked += 1;
-        let found = list.check(version, &method, path, status, &body);
-        faults.extend(found.into_iter().map(|fault| format!("{place}: {fault}")));
+        let found = list.check(version, &answer.method, path, answer.status, &answer.body);
+        faults.extend(found.into_iter().map(|fault| format!("{}: {fault}", answer.place)));
     }
     assert!(faults.is_empty(), "{} of {checked} answers:\n{}", faults.len(), faults.join("\n"));
     assert!(checked > 100, "only {checked} answers were looked at");
+}
+
+#[test]
+fn shoplines_answers_have_the_documented_keys() {
+    crate::golden::played();
+    let list = List::read(shopline::VERSIONS, include_str!("../../src/shopline/keys.txt")).expect("it can be read");
+    let (mut checked, mut faults) = (0, Vec::new());
+    for Answer { place, method, path, query, status, body } in answers("shopline") {
+        let Some((version, path)) = shopline::version_of(&path) else { continue };
+        checked += 1;
+        assert!(status == 200 || status >= 400, "{place}: {status} is no status of this API");
+        let mut found = list.check(version, &method, path, status, &body);
+        // Entries of a list have the keys that were asked for; the list itself knows of all of them.
+        if let Some((_, names)) =
+            query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == "fields")
+        {
+            let names = names.replace("%2C", ",");
+            let is_wanted = |key: &str| names.split(',').any(|name| name == key);
+            found.retain(|fault| {
+                let key = fault.strip_suffix(" is missing").and_then(|path| path.split_once("[]."));
+                key.is_none_or(|(_, key)| key.contains('.') || is_wanted(key))
+            });
+        }
+        faults.extend(found.into_iter().map(|fault| format!("{place}: {fault}")));
+    }
+    assert!(faults.is_empty(), "{} of {checked} answers:\n{}", faults.len(), faults.join("\n"));
+    assert!(checked > 50, "only {checked} answers were looked at");
+}
+
+#[test]
+fn a_date_names_the_version_of_shopline_that_was_there() {
+    for (path, found) in [
+        ("/admin/openapi/v20220901/order/refund.json", Some(("v20220901", "/order/refund.json"))),
+        ("/admin/openapi/v20240930/orders.json", Some(("v20240601", "/orders.json"))),
+        ("/admin/openapi/v20200101/orders.json", Some(("v20210901", "/orders.json"))),
+        ("/admin/openapi/v99991231/1/webhooks.json", Some(("v20270301", "/1/webhooks.json"))),
+        (
+            "/payments_apps/openapi/v20250601/payment/notify/1/a/refund.json",
+            Some(("v20250601", "/payment/notify/1/a/refund.json")),
+        ),
+        ("/admin/openapi/v2025-06/orders.json", None),
+        ("/admin/openapi/v20220901", None),
+        ("/openapi/2022-01/orders", None),
+    ] {
+        assert_eq!(shopline::version_of(path), found, "{path}");
+    }
 }
 
 fn parcel(order: Id, units: Vec<ParcelUnits>) -> Parcel {
