@@ -9,9 +9,44 @@ use std::iter;
 
 use serde_json::Value;
 
-/// The versions in a path, oldest first; the empty one is a path without.
-const LEGACY: [&str; 5] = ["", "2020-01", "2020-07", "2021-07", "2022-01"];
-const MODERN: [&str; 4] = ["2024-07", "2025-06", "2026-01", "2026-07"];
+/// The versions of an API, in the groups that its list names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Versions {
+    /// A name that is no version, and the versions of that group, which no other group has. All of them, one group
+    /// after the other, go from the oldest to the newest. The empty one is a path without a version.
+    pub groups: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Versions {
+    /// All of them, oldest first.
+    pub fn all(self) -> impl Iterator<Item = &'static str> {
+        self.groups.iter().flat_map(|(_, versions)| versions.iter().copied())
+    }
+
+    /// Reads what a list, or a row of a table, writes as a group, a version, `2026-01+` (it and all later ones) or
+    /// `2026-01-` (it and all earlier ones), joined by commas; `None` for anything else.
+    pub fn read(self, text: &str) -> Option<BTreeSet<&'static str>> {
+        let mut versions = BTreeSet::new();
+        let position = |wanted: &str| self.all().position(|version| version == wanted && !version.is_empty());
+        for word in text.split(',') {
+            if let Some((_, group)) = self.groups.iter().find(|(name, _)| *name == word) {
+                versions.extend(group.iter().copied());
+            } else if let Some(first) = word.strip_suffix('+') {
+                versions.extend(self.all().skip(position(first)?));
+            } else if let Some(last) = word.strip_suffix('-') {
+                versions.extend(self.all().take(position(last)? + 1));
+            } else {
+                versions.extend(self.all().nth(position(word)?));
+            }
+        }
+        Some(versions)
+    }
+
+    /// The newest of a group.
+    fn newest_of(self, group: &str) -> Option<&'static str> {
+        self.groups.iter().find(|(name, _)| *name == group)?.1.last().copied()
+    }
+}
 
 /// What a block is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +103,7 @@ struct Line {
 /// All keys of a dialect.
 #[derive(Debug, Default)]
 pub struct List {
+    versions: Versions,
     blocks: Vec<Block>,
 }
 
@@ -90,41 +126,22 @@ pub struct Tree {
     pub name: Option<String>,
 }
 
-/// All versions, oldest first; the empty one is a path without.
-pub fn versions() -> impl Iterator<Item = &'static str> {
-    LEGACY.into_iter().chain(MODERN)
-}
-
-/// Version and path of a call, as lists have them; `None` for a path that is not below `/openapi`, or of an unknown
-/// version.
-pub fn version_of(path: &str) -> Option<(&'static str, &str)> {
-    let path = path.strip_prefix("/openapi").filter(|path| path.starts_with('/'))?;
-    let path = path.trim_end_matches('/');
-    let path = path.strip_suffix(".json").unwrap_or(path);
-    let first = path.split('/').nth(1).unwrap_or_default();
-    if !first.starts_with(|c: char| c.is_ascii_digit()) {
-        return Some(("", path));
-    }
-    let version = versions().skip(1).find(|version| *version == first)?;
-    Some((version, path.strip_prefix('/')?.strip_prefix(version)?))
-}
-
 impl List {
-    /// Reads a list; a fault names its line.
-    pub fn read(text: &str) -> Result<Self, String> {
+    /// Reads a list of an API with these versions; a fault names its line.
+    pub fn read(versions: Versions, text: &str) -> Result<Self, String> {
         let mut blocks: Vec<Block> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             let fault = |what: &str| format!("line {number}: {what}: {line}");
             match (line.strip_prefix("# "), blocks.last_mut()) {
                 _ if line.trim().is_empty() || line.starts_with("//") => {}
-                (Some(title), _) => blocks.push(block(title).ok_or_else(|| fault("no title of a block"))?),
+                (Some(title), _) => blocks.push(block(versions, title).ok_or_else(|| fault("no title of a block"))?),
                 (None, None) => return Err(fault("a key above the first block")),
                 (None, Some(block)) if block.kind == Kind::Words => {
                     block.words.extend(line.split_whitespace().map(str::to_owned));
                 }
                 (None, Some(block)) => {
-                    let key = key(number, line, &block.versions).map_err(|what| fault(&what))?;
+                    let key = key(versions, number, line, &block.versions).map_err(|what| fault(&what))?;
                     let twin = |known: &Line| known.path == key.path && !known.versions.is_disjoint(&key.versions);
                     if block.lines.iter().any(twin) {
                         return Err(fault("a second time"));
@@ -133,7 +150,7 @@ impl List {
                 }
             }
         }
-        let list = Self { blocks };
+        let list = Self { versions, blocks };
         for block in list.blocks.iter().filter(|block| block.kind != Kind::Words) {
             for version in &block.versions {
                 list.grow(block, version)?;
@@ -163,7 +180,8 @@ impl List {
         blocks.filter_map(|(_, block)| self.grow(block, version).ok()).collect()
     }
 
-    /// Tells what of an answer is not as it is listed. `version` and `path` are those of [`version_of`].
+    /// Tells what of an answer is not as it is listed. `version` is one of the list's own, `path` what
+    /// stands below it, without a query.
     pub fn check(&self, version: &str, method: &str, path: &str, status: u16, body: &Value) -> Vec<String> {
         let kind = if (200..300).contains(&status) { Kind::Answer } else { Kind::Refusal };
         let trees = self.trees(method, path, version, kind);
@@ -187,10 +205,8 @@ impl List {
 
     fn named(&self, name: &str, version: &str) -> Option<(&Block, &'static str)> {
         let (name, version) = match name.split_once(':') {
-            Some((name, "L")) => (name, *LEGACY.last()?),
-            Some((name, "M")) => (name, *MODERN.last()?),
-            Some(_) => return None,
-            None => (name, *LEGACY.iter().chain(&MODERN).find(|known| **known == version)?),
+            Some((name, group)) => (name, self.versions.newest_of(group)?),
+            None => (name, self.versions.all().find(|known| *known == version)?),
         };
         let block = self.blocks.iter().find(|block| block.title == name && block.versions.contains(version))?;
         Some((block, version))
@@ -225,50 +241,49 @@ impl List {
     }
 }
 
-/// Whether a path is of a pattern: `{…}` stands for any one segment.
+/// Whether a path is of a pattern: `{…}` stands for any one segment, or for what stands before the rest of it.
 pub fn is_of(pattern: &str, path: &str) -> bool {
     let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
-    let fits = |(known, given): (&&str, &&str)| known.starts_with('{') || known == given;
+    let fits = |(known, given): (&&str, &&str)| match known.strip_prefix('{').and_then(|known| known.split_once('}')) {
+        Some((_, rest)) => given.ends_with(rest),
+        None => known == given,
+    };
     pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
 }
 
-fn block(title: &str) -> Option<Block> {
+fn block(all: Versions, title: &str) -> Option<Block> {
     let mut parts = title.split(" · ").map(str::trim);
     let (title, versions, kind) = (parts.next()?, parts.next()?, parts.next()?);
-    let (versions, kind) = (versions_of(versions)?, Kind::parse(kind)?);
+    let (versions, kind) = (all.read(versions)?, Kind::parse(kind)?);
     let title = title.to_owned();
     parts.next().is_none().then(|| Block { title, versions, kind, lines: Vec::new(), words: BTreeSet::new() })
 }
 
-/// The versions that a list, or a row of a table, writes as `L`, `M`, `2025-06` or `2026-01+`, joined by commas.
-pub fn versions_of(text: &str) -> Option<BTreeSet<&'static str>> {
-    let all = || LEGACY.into_iter().chain(MODERN);
-    let mut versions = BTreeSet::new();
-    for word in text.split(',') {
-        match (word, word.strip_suffix('+')) {
-            ("L", _) => versions.extend(LEGACY),
-            ("M", _) => versions.extend(MODERN),
-            (_, Some(first)) => {
-                let from = all().skip(1).position(|version| version == first)?;
-                versions.extend(all().skip(from + 1));
-            }
-            (word, None) => versions.extend([all().skip(1).find(|version| *version == word)?]),
-        }
-    }
-    Some(versions)
-}
-
 /// The shapes of a text, after the word `string`.
-const TEXTS: [&str; 8] = ["", "money", "money-4", "rate", "time", "time-empty", "time-plain", "json"];
+const TEXTS: [&str; 13] = [
+    "",
+    "money",
+    "money-4",
+    "rate",
+    "time",
+    "time-empty",
+    "time-plain",
+    "time-offset",
+    "time-offset-empty",
+    "time-millis",
+    "digits",
+    "minor",
+    "json",
+];
 
-fn key(number: usize, line: &str, all: &BTreeSet<&'static str>) -> Result<Line, String> {
+fn key(known: Versions, number: usize, line: &str, all: &BTreeSet<&'static str>) -> Result<Line, String> {
     let mut words: Vec<&str> = line.split_whitespace().collect();
     if words.len() < 2 {
         return Err("a key has a path and a type".to_owned());
     }
     let path = words.remove(0).to_owned();
     let mut versions = all.clone();
-    if let Some(only) = words.last().and_then(|word| versions_of(word)) {
+    if let Some(only) = words.last().and_then(|word| known.read(word)) {
         versions = only;
         words.pop();
     }
@@ -279,7 +294,10 @@ fn key(number: usize, line: &str, all: &BTreeSet<&'static str>) -> Result<Line, 
     let shape = shape.trim_end_matches('?').to_owned();
     let is_known = match shape.split_once(' ').unwrap_or((&shape, "")) {
         ("string", text) => TEXTS.contains(&text) || text.starts_with('@'),
-        ("integer" | "number" | "boolean" | "array" | "object", "") | ("object", "free") => true,
+        ("integer" | "number" | "boolean" | "array" | "object", "")
+        | ("integer", "minor")
+        | ("number", "money")
+        | ("object", "free") => true,
         (name, "") => name.starts_with('@'),
         _ => false,
     };
@@ -357,6 +375,7 @@ impl Tree {
                 None => is_text(how, text),
             },
             (("integer", _), Value::Number(number)) => number.is_i64() || number.is_u64(),
+            (("number", "money"), Value::Number(number)) => is_text("money-number", &number.to_string()),
             (("number", _), Value::Number(_))
             | (("boolean", _), Value::Bool(_))
             | (("array", _), Value::Array(_))
@@ -377,13 +396,20 @@ fn is_text(how: &str, text: &str) -> bool {
         let same = |(known, given): (u8, u8)| if known == b'0' { given.is_ascii_digit() } else { known == given };
         pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(same)
     };
+    let is_offset = || like("0000-00-00T00:00:00+00:00") || like("0000-00-00T00:00:00-00:00");
     match how {
         "money" => decimal(2..=4),
+        // Without trailing zeros, if the writer leaves them out.
+        "money-number" => decimal(0..=4),
         "money-4" => decimal(4..=4),
         "rate" => decimal(0..=20),
         "time" => like("0000-00-00T00:00:00Z"),
         "time-empty" => text.is_empty() || like("0000-00-00T00:00:00Z"),
         "time-plain" => like("0000-00-00 00:00:00"),
+        "time-offset" => is_offset(),
+        "time-offset-empty" => text.is_empty() || is_offset(),
+        "time-millis" | "digits" => digits(text),
+        "minor" => digits(text.strip_prefix('-').unwrap_or(text)),
         "json" => serde_json::from_str::<Value>(text).is_ok(),
         _ => true,
     }

@@ -15,7 +15,7 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::order::{Id, Order, Reference};
 use serde_json::Value;
 
-use crate::keys::List;
+use crate::keys::{List, Versions};
 use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
@@ -48,10 +48,32 @@ mod tests;
 pub use openapi::document;
 pub use state::{financial_status, fully_refunded, refund_status};
 
+/// All versions: legacy ones, of which the first is a path without, and modern ones.
+pub const VERSIONS: Versions = Versions {
+    groups: &[
+        ("L", &["", "2020-01", "2020-07", "2021-07", "2022-01"]),
+        ("M", &["2024-07", "2025-06", "2026-01", "2026-07"]),
+    ],
+};
+
 /// The list of all keys of this API, `keys.txt`.
 pub fn keys() -> &'static List {
-    static LIST: LazyLock<List> = LazyLock::new(|| List::read(include_str!("keys.txt")).unwrap_or_default());
+    static LIST: LazyLock<List> = LazyLock::new(|| List::read(VERSIONS, include_str!("keys.txt")).unwrap_or_default());
     &LIST
+}
+
+/// Version and path of a call, as [`keys`] has them; `None` for a path that is not below `/openapi`, or of an unknown
+/// version.
+pub fn version_of(path: &str) -> Option<(&'static str, &str)> {
+    let path = path.strip_prefix("/openapi").filter(|path| path.starts_with('/'))?;
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".json").unwrap_or(path);
+    let first = path.split('/').nth(1).unwrap_or_default();
+    if !first.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(("", path));
+    }
+    let version = VERSIONS.all().find(|version| *version == first)?;
+    Some((version, path.strip_prefix('/')?.strip_prefix(version)?))
 }
 
 /// What the platform takes: two calls a second from an app, 20 from all apps of a store, after a burst.

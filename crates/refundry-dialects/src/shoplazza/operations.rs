@@ -2,8 +2,7 @@
 //!
 //! Method, path and versions are those of `keys.txt`, which has the keys of each.
 
-use super::{Version, reject, route, scope, takes_any_token};
-use crate::keys;
+use super::{VERSIONS, Version, reject, route, scope, takes_any_token};
 use crate::wire::Routed;
 
 /// An operation.
@@ -13,7 +12,7 @@ pub struct Operation {
     pub method: &'static str,
     /// Below the version: `/orders/{id}/refund`.
     pub path: &'static str,
-    /// The versions that have it, as [`keys::versions_of`] reads them.
+    /// The versions that have it, as [`VERSIONS`] reads them.
     pub versions: &'static str,
     /// What a token must allow, in the platform's word; empty where any token will do.
     pub scope: &'static str,
@@ -49,7 +48,7 @@ impl No {
 impl Operation {
     /// Whether a version, as a list of keys writes it, has it.
     pub fn is_in(&self, version: &str) -> bool {
-        keys::versions_of(self.versions).is_some_and(|versions| versions.contains(version))
+        VERSIONS.read(self.versions).is_some_and(|versions| versions.contains(version))
     }
 
     /// The path of a call, with the same text for each of its parameters.

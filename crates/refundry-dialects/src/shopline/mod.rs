@@ -3,9 +3,12 @@
 //! Public documentation: <https://developer.shopline.com/docs/admin-rest-api/order/order-management/order-refund>.
 //! Where it surprises, and what is done about it, stands in `quirks.md` beside this file.
 
+use std::sync::LazyLock;
+
 use refundry_core::intake::{Intake, IntakeFault};
 use serde_json::Value;
 
+use crate::keys::{List, Versions};
 use crate::rate::{Bucket, Rate};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
@@ -21,6 +24,49 @@ mod sold;
 #[cfg(test)]
 mod tests;
 mod till;
+
+/// All versions that were seen; one API, which changes key by key.
+pub const VERSIONS: Versions = Versions {
+    groups: &[(
+        "all",
+        &[
+            "v20210901",
+            "v20220601",
+            "v20220901",
+            "v20230301",
+            "v20230901",
+            "v20231201",
+            "v20240301",
+            "v20240601",
+            "v20241201",
+            "v20250301",
+            "v20250601",
+            "v20251201",
+            "v20260301",
+            "v20260601",
+            "v20260901",
+            "v20261201",
+            "v20270301",
+        ],
+    )],
+};
+
+/// The list of all keys of this API, `keys.txt`.
+pub fn keys() -> &'static List {
+    static LIST: LazyLock<List> = LazyLock::new(|| List::read(VERSIONS, include_str!("keys.txt")).unwrap_or_default());
+    &LIST
+}
+
+/// Version and path of a call, as [`keys`] has them; `None` for a path of another API.
+///
+/// Any date names a version: the newest that is not after it, or the first.
+pub fn version_of(path: &str) -> Option<(&'static str, &str)> {
+    let below = ["/admin/openapi/", "/payments_apps/openapi/"].iter().find_map(|base| path.strip_prefix(base))?;
+    let (date, _) = below.split_once('/')?;
+    Version::parse(date)?;
+    let not_after = VERSIONS.all().take_while(|version| *version <= date).last();
+    Some((not_after.or_else(|| VERSIONS.all().next())?, below.strip_prefix(date)?))
+}
 
 /// What the platform takes: four calls a second from an app, after a burst.
 pub const RATE: Rate = Rate { per_token: Bucket { capacity: 40, per_second: 4 }, per_store: None, header: None };

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use refundry_dialects::keys::{is_of, version_of};
+use refundry_dialects::keys::is_of;
 use refundry_dialects::shoplazza::operations::{OPERATIONS, Operation};
+use refundry_dialects::shoplazza::{VERSIONS, version_of};
 use serde_json::Value;
 
 use crate::golden::{listed, parse, played, writes};
@@ -160,7 +161,7 @@ fn page(cases: &[Case], faults: &mut Vec<String>) -> String {
     }
     for row in OPERATIONS {
         let is_in = |is_modern| {
-            let versions = refundry_dialects::keys::versions();
+            let versions = VERSIONS.all();
             versions.filter(|version| (*version > "2024") == is_modern).any(|version| row.is_routed(version))
         };
         if !is_in(false) && !is_in(true) {

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use refundry_dialects::keys;
+use refundry_dialects::shoplazza::VERSIONS;
 use refundry_dialects::shoplazza::operations::base;
 
 use crate::harness::{Backend, Place, Process, TOKEN, order, put_orders};
@@ -41,7 +41,7 @@ fn check(is_one: fn(&str) -> bool, newest: &str) {
     let orders: Vec<_> = ids.iter().map(|id| order(id, 2)).collect();
     put_orders(&mut server.client(), &orders);
     let known = serde_json::to_string(&ids).expect("JSON");
-    for version in keys::versions().filter(|version| is_one(version)) {
+    for version in VERSIONS.all().filter(|version| is_one(version)) {
         let (phases, examples) = if version == newest { ("coverage,fuzzing", "20") } else { ("fuzzing", "8") };
         run(&python, &server, version, &known, phases, examples);
     }

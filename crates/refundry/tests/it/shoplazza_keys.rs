@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refundry_dialects::keys::{is_of, versions};
-use refundry_dialects::shoplazza;
+use refundry_dialects::keys::is_of;
 use refundry_dialects::shoplazza::operations::{OPERATIONS, Operation, base};
+use refundry_dialects::shoplazza::{self, VERSIONS};
 use serde_json::Value;
 
 use crate::harness::{Answer, Backend, Client, Place, TOKEN, order, put_orders, settled};
@@ -263,7 +263,7 @@ fn name_of(row: &'static Operation) -> &'static str {
 fn every_answer_has_the_documented_keys(on: Backend) {
     let place = Place::new(on);
     let server = place.serve(&[]);
-    for version in versions() {
+    for version in VERSIONS.all() {
         let mut client = server.client();
         let handle = if version.is_empty() { "none" } else { version };
         let [first, second, third] = ["a", "b", "c"].map(|which| format!("walk-{handle}-{which}"));

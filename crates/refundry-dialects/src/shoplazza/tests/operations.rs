@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::super::operations::{OPERATIONS, base};
-use super::super::{document, keys, route};
-use crate::keys::{List, is_of, versions, versions_of};
+use super::super::{VERSIONS, document, keys, route};
+use crate::keys::{List, is_of};
 use crate::wire::Routed;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
 
 #[test]
 fn the_table_and_the_list_of_keys_name_the_same_operations() {
-    assert!(List::read(include_str!("../keys.txt")).is_ok(), "the list can be read");
+    assert!(List::read(VERSIONS, include_str!("../keys.txt")).is_ok(), "the list can be read");
     let expand = |method: &str, path: &str, in_versions: &BTreeSet<&str>| -> Vec<String> {
         in_versions.iter().map(|version| format!("{method} {path} in `{version}`")).collect()
     };
@@ -22,7 +22,7 @@ fn the_table_and_the_list_of_keys_name_the_same_operations() {
         keys().calls().flat_map(|(method, path, versions)| expand(method, path, versions)).collect();
     let mut rows = BTreeSet::new();
     for row in OPERATIONS {
-        let versions = versions_of(row.versions).unwrap_or_else(|| panic!("{row:?}"));
+        let versions = VERSIONS.read(row.versions).unwrap_or_else(|| panic!("{row:?}"));
         for one in expand(row.method, row.path, &versions) {
             assert!(rows.insert(one.clone()), "{one} stands there twice");
         }
@@ -35,7 +35,7 @@ fn the_table_and_the_list_of_keys_name_the_same_operations() {
 fn every_row_is_routed_and_asks_for_its_scope() {
     for row in OPERATIONS {
         let name = format!("{} {}", row.method, row.path);
-        for version in versions().filter(|version| row.is_in(version)) {
+        for version in VERSIONS.all().filter(|version| row.is_in(version)) {
             assert!(row.is_routed(version), "{name} of `{version}`");
             assert_eq!(row.routed_scope(version), Some(row.scope), "{name} of `{version}`");
         }
@@ -77,7 +77,7 @@ fn nothing_is_routed_that_is_not_in_the_table() {
 #[test]
 fn another_method_is_told_which_there_are() {
     for row in OPERATIONS {
-        for version in versions().filter(|version| row.is_routed(version)) {
+        for version in VERSIONS.all().filter(|version| row.is_routed(version)) {
             let path = row.path_with("", "1").replacen("/openapi", "", 1);
             let known = methods_of(&path, version);
             for method in METHODS.iter().filter(|method| !known.contains(*method)) {
@@ -104,7 +104,7 @@ fn every_reference_leads_somewhere_and_every_operation_is_in_its_document() {
             _ => {}
         }
     }
-    for version in versions() {
+    for version in VERSIONS.all() {
         let document = document(version);
         let mut found = BTreeSet::new();
         references(&document, &mut found);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::orders::small;
 use super::{NOW_MS, PATH, example, get, headers, json, post, stored};
-use crate::shopline::{Endpoint, decode, encode, read_order, route};
+use crate::shopline::{Endpoint, VERSIONS, decode, encode, keys, read_order, route, version_of};
 use crate::wire::{Call, RefundAnswer, RefundPage, RefundView, Reply, Response, Routed};
 
 const CREATED_MS: i64 = 1_673_404_700_862;
@@ -182,13 +182,7 @@ fn later_versions_add_duties_and_statuses_follow_the_legs() {
 fn foreign_currencies_show_both_moneys() {
     let mut facts = facts(&example("tax-included-paid-in-pounds.json"));
     let path = "/admin/openapi/v20250601/order/refund.json";
-    let body = json!({
-        "order_id": "21057519388102746650091733",
-        "currency": "GBP",
-        "refund_line_items": [{"line_item_id": "607", "quantity": 1, "type": "Returned", "restock_type": "return"}],
-        "shipping": {"full_refund": true},
-        "transactions": [{"id": "23059214928452000497671900", "amount": "25.00", "currency": "GBP", "type": true}],
-    });
+    let body = in_pounds();
     let (_, answer) = refund(&mut facts, path, &body).expect("accepted");
     let data = answer.get("data").expect("data");
     let money = |pointer: &str| {
@@ -287,4 +281,58 @@ fn units_priced_with_tax_are_worth_their_price() {
         answer.pointer("/data/refund_line_items/0/subtotal").cloned()
     });
     assert_eq!(subtotals, [Some(json!("49.90")), Some(json!("49.90"))]);
+}
+
+/// A refund in pounds of units, shipping and more money than they are worth: the store counts in dollars.
+fn in_pounds() -> Value {
+    json!({
+        "order_id": "21057519388102746650091733",
+        "currency": "GBP",
+        "refund_line_items": [{"line_item_id": "607", "quantity": 1, "type": "Returned", "restock_type": "return"}],
+        "shipping": {"full_refund": true},
+        "transactions": [{"id": "23059214928452000497671900", "amount": "25.00", "currency": "GBP", "type": true}],
+    })
+}
+
+/// A refund of money alone, in a currency with three decimals.
+fn in_dinars() -> Value {
+    json!({
+        "order_id": "21057521066839120477395648",
+        "currency": "KWD",
+        "transactions": [{"id": "23050382246731422886168864", "amount": "1.234", "currency": "KWD", "type": true}],
+    })
+}
+
+#[test]
+fn answers_have_the_listed_keys_in_every_version() {
+    let orders = [
+        (small(), asked()),
+        (example("tax-included-paid-in-pounds.json"), in_pounds()),
+        (example("kuwaiti-dinar-duties-two-payments.json"), in_dinars()),
+    ];
+    // One that is not listed is served as the one before it.
+    for version in VERSIONS.all().chain(["v20240930"]) {
+        let check = |method: &str, path: &str, status: u16, body: &Value| {
+            let (listed, below) = version_of(path).expect("a path of this API");
+            let faults = keys().check(listed, method, below, status, body);
+            assert!(faults.is_empty(), "{method} {path}: {faults:?}");
+        };
+        for (document, body) in &orders {
+            let mut facts = facts(document);
+            let base = format!("/admin/openapi/{version}");
+            let create = format!("{base}/order/refund.json");
+            let (refund, answer) = refund(&mut facts, &create, body).expect("accepted");
+            check("POST", &create, 200, &answer);
+            let all = format!("{base}/orders/{}/refunds.json", body["order_id"].as_str().expect("an id"));
+            let page = RefundPage { refunds: vec![view(&facts, &refund)], has_more: false };
+            let listed = encode(&endpoint("GET", &all), &get(&all, ""), &Reply::Refunds(page));
+            let listed = json(&listed);
+            check("GET", &all, 200, &listed);
+            let one = all.replace(".json", &format!("/{}.json", answer["data"]["id"].as_str().expect("an id")));
+            let read = json(&read(&facts, &refund, &one));
+            check("GET", &one, 200, &read);
+            assert_eq!(listed["refunds"][0], read["refund"]);
+        }
+        check("GET", &format!("/admin/openapi/{version}/orders/1/refunds.json"), 404, &json!({"errors": "no"}));
+    }
 }
