@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use refundry_core::balances::Facts;
+use refundry_dialects::{OrderView, Reply, Request, digital_river};
 use serde_json::{Value, json};
 
 use crate::golden::parse;
@@ -407,6 +409,30 @@ fn answers_have_the_documented_keys() {
     }
     assert!(faults.is_empty(), "{} of {} answers:\n{}", faults.len(), all.len(), faults.join("\n"));
     assert!(all.len() > 60, "only {} answers were looked at", all.len());
+}
+
+#[test]
+fn orders_that_were_brought_in_have_the_documented_keys() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders/digital-river");
+    let version = VERSIONS[VERSIONS.len() - 1];
+    let block = BLOCKS.iter().find(|block| block.title == "GET /orders/{id}" && block.kind == "answer");
+    let keys = flat(block.expect("it is listed"), version).expect("a block");
+    let mut faults = Vec::new();
+    let files = crate::golden::listed(&folder);
+    for file in &files {
+        let document = fs::read_to_string(file).expect("a readable file");
+        let document: Value = serde_json::from_str(&document).expect("JSON");
+        let intake = digital_river::read_order(&document, 0).expect("an order");
+        let order = OrderView { document: intake.document, ..OrderView::bare(Facts::fresh(intake.order)) };
+        let request = Request { method: "GET", path: "/orders/o", query: "", headers: &[], body: b"", now_ms: 0 };
+        let get = digital_river::Endpoint::GetOrder { order: "o".to_owned() };
+        let reply = Reply::Order { order: Box::new(order), created: false };
+        let answer = digital_river::encode(&get, &request, &reply);
+        let shown = serde_json::from_slice(&answer.body).expect("JSON");
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        check(&keys, version, "", &shown, &mut |fault| faults.push(format!("{name}: {fault}")));
+    }
+    assert!(files.len() >= 8 && faults.is_empty(), "{} files\n{}", files.len(), faults.join("\n"));
 }
 
 /// A list finds nothing in answers that are right, so it has to be seen to find what is wrong.
