@@ -7,6 +7,7 @@ mod fixtures;
 mod golden;
 mod intake;
 mod keys;
+mod keys_digital_river;
 mod lists;
 mod page;
 mod payouts;

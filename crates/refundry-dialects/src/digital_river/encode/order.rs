@@ -17,7 +17,7 @@ pub(super) fn order(view: &OrderView) -> Value {
     let document = own.then(|| serde_json::from_str(&view.document).ok()).flatten();
     let mut body = match document {
         Some(Value::Object(body)) => body,
-        _ => described(order),
+        _ => described(&view.facts),
     };
     bring_up_to_date(&mut body, &view.facts);
     Value::Object(body)
@@ -46,7 +46,8 @@ fn bring_up_to_date(body: &mut Map<String, Value>, facts: &Facts) {
 }
 
 /// An order of another origin in this API's shape.
-fn described(order: &Order) -> Map<String, Value> {
+fn described(facts: &Facts) -> Map<String, Value> {
+    let order = &facts.order;
     let currency = order.currency;
     let sum = |value: &dyn Fn(&Component) -> Amount| money(order.components.iter().map(value).sum(), currency);
     let of_kind = |kind| order.of_kind(kind).filter_map(|i| order.components.get(i)).map(|c| c.net).sum::<Amount>();
@@ -64,10 +65,13 @@ fn described(order: &Order) -> Map<String, Value> {
     put("totalFees", money(of_kind(ComponentKind::Fee), currency));
     put("totalImporterTax", money(of_kind(ComponentKind::ImporterTax), currency));
     put("capturedAmount", money(order.captured(), currency));
+    // Other platforms tell what was captured, never what was authorised beyond it.
+    put("cancelledAmount", money(Amount::ZERO, currency));
     put("state", json!(state(order)));
+    put("requestToBeForgotten", json!(false));
     put("liveMode", json!(!order.test));
     put("items", (0..order.lines.len()).map(|line| item(order, line)).collect());
-    put("payment", json!({ "charges": charges(order) }));
+    put("payment", json!({ "charges": charges(facts) }));
     let shipping = order.components.iter().filter(|c| c.kind == ComponentKind::Shipping && c.line.is_none());
     let (net, tax) = shipping.fold((Amount::ZERO, Amount::ZERO), |(net, tax), c| (net + c.net, tax + c.tax));
     if net.is_positive() || tax.is_positive() {
@@ -114,15 +118,20 @@ fn item(order: &Order, index: usize) -> Value {
     Value::Object(body)
 }
 
-fn charges(order: &Order) -> Vec<Value> {
-    let charges = order.payments.iter().map(|payment| {
+/// Payments have no time of their own, so they bear the order's. `refunded` tells of what is on its way, too.
+fn charges(facts: &Facts) -> Vec<Value> {
+    let order = &facts.order;
+    let charges = (0..order.payments.len()).map(|index| {
+        let (payment, paid_back) = facts.payment(index);
         let id = charge_id(payment, order);
         json!({
             "sourceId": format!("src_{id}"),
             "id": id,
+            "createdTime": rfc3339_seconds(order.created_ms),
             "currency": order.currency.code(),
             "amount": money(payment.captured, order.currency),
             "captured": payment.captured.is_positive(),
+            "refunded": paid_back.held().is_positive(),
             "state": "complete",
         })
     });
