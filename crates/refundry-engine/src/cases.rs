@@ -1,10 +1,11 @@
 //! After-sales cases: lists, finishing a refund that waits, deleting one. Each refund is a case.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refundry_core::decide::{News, settle_at};
 use refundry_core::limits::METADATA_PAIRS_MAX;
-use refundry_core::order::{Order, Reference};
+use refundry_core::order::{Id, Order, Reference};
 use refundry_core::query::CaseQuery;
 use refundry_core::refund::{CASE_DELETED, Leg, LegState, MetaValue, Progress, Refund, RefundState, Route};
 use refundry_store::refunds::cases::{CaseCounts, counts, page};
@@ -241,9 +242,11 @@ pub struct CasePage {
 pub fn list(store: &Store, tenant: i64, query: &CaseQuery) -> Result<CasePage, StoreError> {
     store.read(|tx| {
         let (found, has_more) = page(tx, tenant, query)?;
+        let orders: BTreeSet<Id> = found.iter().map(|refund| refund.order).collect();
+        let shown = read::shown_each(tx, tenant, &orders.into_iter().collect::<Vec<_>>())?;
         let mut cases = Vec::with_capacity(found.len());
         for refund in found {
-            let order = read::shown(tx, tenant, refund.order)?.ok_or_else(missing_refund)?;
+            let order = shown.get(&refund.order).cloned().ok_or_else(missing_refund)?;
             cases.push(Case { refund, order });
         }
         let counts = if query.counted { counts(tx, tenant, query)? } else { CaseCounts::default() };

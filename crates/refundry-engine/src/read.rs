@@ -114,6 +114,16 @@ pub(crate) fn shown(tx: &mut Tx<'_>, tenant: i64, id: Id) -> Result<Option<Shown
     Ok(Some(Shown { facts, document, parcels: parcels::all(tx, tenant, id)? }))
 }
 
+/// Orders by their number, read together; those that are not there are left out.
+pub(crate) fn shown_each(tx: &mut Tx<'_>, tenant: i64, ids: &[Id]) -> Result<BTreeMap<Id, Shown>, StoreError> {
+    let found = orders::facts_of(tx, tenant, ids)?;
+    let documents = orders::documents(tx, tenant, ids)?;
+    let parcels = parcels::of_orders(tx, tenant, ids)?;
+    let all = found.into_iter().zip(documents).zip(parcels);
+    let shown = all.filter_map(|((facts, document), parcels)| facts.map(|facts| Shown { facts, document, parcels }));
+    Ok(shown.map(|shown| (shown.facts.order.id, shown)).collect())
+}
+
 /// A page of orders, each with its document and parcels where the query wants them, and whether more follow; or
 /// a cursor that names nothing.
 pub type OrderPage = Result<(Vec<Shown>, bool), CursorUnknown>;

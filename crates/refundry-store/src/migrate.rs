@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0010_shop.sql"),
         then: Some(orders::index_orders),
     },
+    Migration { version: 11, name: "days", sql: include_str!("../migrations/0011_days.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

@@ -51,6 +51,20 @@ pub fn facts(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Option<Facts>, St
     tx.query_one(FACTS, &[store.into(), number(order)?], decode_facts)
 }
 
+/// Orders of a store with their balances, as they are now, in the order of `orders`; `None` for those that are not there.
+pub fn facts_of(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Option<Facts>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
+    for order in orders {
+        params.push([store.into(), number(*order)?]);
+    }
+    let mut found = vec![None; orders.len()];
+    tx.each_many(FACTS, &params, |place, row| {
+        found[place] = Some(decode_facts(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Orders with their balances (store, order), held until the end of the transaction; `None` for those that are not
 /// there. Keys come in ascending order, so that two writers never wait for each other in a circle.
 ///

@@ -1,6 +1,7 @@
 //! Refunds: what was decided (never rewritten), what providers made of it, and lists of them.
 
 pub mod cases;
+mod days;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +23,9 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
     let mut params: Vec<[Value<'_>; 16]> = Vec::with_capacity(rows.len());
     let mut names = Vec::with_capacity(rows.len());
     let mut blocks = BTreeMap::new();
-    let mut made: BTreeMap<(i64, Id), i64> = BTreeMap::new();
+    let mut made = days::Made::new();
     for (store, refund, order) in rows {
-        *made.entry((*store, refund.id / 1_000 % 100)).or_default() += 1;
+        days::note(&mut made, *store, refund);
         let block = block(tx, &mut blocks, *store, refund.id)?;
         for sku in skus(refund, order) {
             names.push([(*store).into(), sku.into(), refund.created_ms.into(), number(refund.id)?]);
@@ -49,11 +50,7 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[(i64, &Refund, &Order)]) -> Result<(), St
         ]);
     }
     tx.write_many(INSERT, &params)?;
-    let mut counts = Vec::with_capacity(made.len());
-    for ((store, node), made) in made {
-        counts.push([store.into(), number(node)?, made.into()]);
-    }
-    tx.write_many(ADD_COUNT, &counts)?;
+    days::add(tx, made)?;
     tx.write_many(INSERT_SKU, &names)
 }
 
@@ -237,9 +234,6 @@ const INSERT: &str = "
     INSERT INTO refunds (store, id, order_id, external_id, created_ms, updated_ms, state, reason, failure,
         amount_milli, refunded_milli, metadata, body, legs, block, begun)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
-const ADD_COUNT: &str = "
-    INSERT INTO refund_counts (store, node, made) VALUES (?1, ?2, ?3)
-    ON CONFLICT (store, node) DO UPDATE SET made = refund_counts.made + excluded.made";
 const INSERT_SKU: &str = "INSERT INTO refund_skus (store, sku, created_ms, refund_id) VALUES (?1, ?2, ?3, ?4)";
 const NEWEST_BLOCK: &str = "SELECT block FROM refund_blocks WHERE store = ?1 ORDER BY block DESC LIMIT 1";
 const INSERT_BLOCK: &str = "INSERT INTO refund_blocks (store, block) VALUES (?1, ?2)";

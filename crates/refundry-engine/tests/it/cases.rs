@@ -217,8 +217,8 @@ fn cases_are_listed_and_counted_by_how_far_they_came(on: Backend) {
     for number in 0..12 {
         let order = if number % 3 == 0 { held } else { order };
         made.push(shop.create(order, amount("1.00")).unwrap().refund.id);
-        // Some are made within the same moment.
-        shop.tick(if number % 4 == 0 { 0 } else { SECOND_MS });
+        // Some are made within the same moment, some on another day.
+        shop.tick([0, SECOND_MS, 20 * 60 * 60 * SECOND_MS, SECOND_MS][number % 4]);
     }
     for (number, call) in shop.calls().into_iter().enumerate() {
         let answer = match number % 2 {

@@ -112,7 +112,7 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         "ALTER TABLE outbox DROP COLUMN taken_ms",
         "ALTER TABLE outbox DROP COLUMN before_ms",
         "ALTER TABLE outbox DROP COLUMN rung",
-        "DROP TABLE refund_counts",
+        "DROP TABLE refund_days",
         "DROP INDEX refunds_store_state",
         "ALTER TABLE refunds DROP COLUMN begun",
         "CREATE INDEX refunds_store_state ON refunds (store, state, created_ms, id) WHERE state <> 'succeeded'",

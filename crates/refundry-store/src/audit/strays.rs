@@ -49,7 +49,7 @@ const TABLES: [Table; 17] = [
     Table { name: "refund_blocks", key: ["block", ""], owner: STORE },
     Table { name: "locations", key: ["id", ""], owner: STORE },
     Table { name: "variants", key: ["id", ""], owner: STORE },
-    Table { name: "refund_counts", key: ["node", ""], owner: STORE },
+    Table { name: "refund_days", key: ["day", "node"], owner: STORE },
 ];
 
 /// Where a walk stopped. A key is a number or a text, so it is passed on as it came.
@@ -132,11 +132,11 @@ fn check_stores(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
         if !parse("stores.settings", &settings).is_ok_and(|settings| settings.is_object()) {
             run.at(id, None, None).say("unreadable", "stores.settings is no JSON object");
         }
-        let counts = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?, row.int(2)?));
-        for (node, kept, found) in store.read(|tx| tx.query(COUNTS, &[id.into()], counts))? {
-            let what = format!("refunds numbered under node {node}");
+        let counts = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?));
+        for (day, node, kept, found) in store.read(|tx| tx.query(COUNTS, &[id.into()], counts))? {
+            let what = format!("refunds of day {day} numbered under node {node}");
             let found = ("the refunds", i128::from(found));
-            run.at(id, None, None).same("refund_count", what, ("refund_counts", i128::from(kept)), found);
+            run.at(id, None, None).same("refund_count", what, ("refund_days", i128::from(kept)), found);
         }
     }
     Ok(())
@@ -232,11 +232,12 @@ fn check_nodes(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
 const STORES: &str = "SELECT id, settings FROM stores ORDER BY id";
 // In one statement, so that both are of the same moment.
 const COUNTS: &str = "
-    SELECT n.node, CAST(SUM(n.kept) AS BIGINT), CAST(SUM(n.found) AS BIGINT)
-    FROM (SELECT c.node AS node, c.made AS kept, 0 AS found FROM refund_counts c WHERE c.store = ?1
+    SELECT n.day, n.node, CAST(SUM(n.kept) AS BIGINT), CAST(SUM(n.found) AS BIGINT)
+    FROM (SELECT d.day AS day, d.node AS node, d.made AS kept, 0 AS found FROM refund_days d WHERE d.store = ?1
         UNION ALL
-        SELECT (r.id / 1000) % 100 AS node, 0 AS kept, 1 AS found FROM refunds r WHERE r.store = ?1) n
-    GROUP BY n.node";
+        SELECT r.created_ms / 86400000 AS day, (r.id / 1000) % 100 AS node, 0 AS kept, 1 AS found
+        FROM refunds r WHERE r.store = ?1) n
+    GROUP BY n.day, n.node HAVING SUM(n.kept) <> SUM(n.found)";
 const KEYS: &str = "
     SELECT k.store, k.key, k.refund_id, k.created_ms, r.created_ms
     FROM keys k LEFT JOIN refunds r ON r.store = k.store AND r.id = k.refund_id

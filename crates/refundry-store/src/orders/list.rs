@@ -49,9 +49,12 @@ pub fn list_with(
         },
     }
     let way = search.way(tx, false)?;
-    let filter = search.statement(way)?;
-    let mut found = tx.query(&filter.sql, &filter.params, decode_facts)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let mut found = search.near(tx, way, limit)?;
+    if found.len() <= limit {
+        let filter = search.statement(way)?;
+        found = tx.query(&filter.sql, &filter.params, decode_facts)?;
+    }
     let has_more = found.len() > limit;
     found.truncate(limit);
     if matches!(query.page, Page::Before(_)) {
@@ -114,13 +117,28 @@ struct Search<'q> {
     total: Range,
     start: Option<(i64, Id)>,
     skip: i64,
+    /// Changes that a page is looked for among first.
+    changes: Range,
+    /// Orders that a walk along the changes keeps to: those on this way.
+    among: Option<Way>,
 }
 
 impl<'q> Search<'q> {
     /// `None` when nothing can match.
     fn new(tx: &mut Tx<'_>, store: i64, query: &'q OrderQuery, few: i64) -> Result<Option<Self>, StoreError> {
         let total = milli_range(query.total);
-        let mut search = Self { store, few, query, sort: query.sort, orders: None, total, start: None, skip: 0 };
+        let mut search = Self {
+            store,
+            few,
+            query,
+            sort: query.sort,
+            orders: None,
+            total,
+            start: None,
+            skip: 0,
+            changes: (None, None),
+            among: None,
+        };
         let mut orders: Option<BTreeSet<Id>> = None;
         if let Some(name) = &query.named {
             let found = tx.query(NAMED, &[store.into(), name.as_str().into()], |row| id(row, 0))?;
@@ -182,6 +200,28 @@ impl<'q> Search<'q> {
         Ok(best.1)
     }
 
+    /// Looks for a page among the changes that come first, where a walk along all of them would ask each for its order.
+    /// Where it is not found whole, the walk that follows knows beforehand which orders it wants.
+    fn near(&mut self, tx: &mut Tx<'_>, way: Way, limit: usize) -> Result<Vec<Facts>, StoreError> {
+        let among = self.sources().last().copied().or(self.is_mixed().then_some(Way::Money));
+        let (Way::Sort, SortBy::Updated, Some(among)) = (way, self.sort, among) else { return Ok(Vec::new()) };
+        let descending = self.than() == "<";
+        let direction = if descending { "DESC" } else { "ASC" };
+        let mut filter = Filter::new(CHANGES, self.store);
+        between(&mut filter, "b.updated_ms", self.ahead(way, false, self.query.updated));
+        self.behind(&mut filter, way)?;
+        filter.sql.extend([" ORDER BY b.updated_ms ", direction, ", b.order_id ", direction]);
+        filter.push(" LIMIT 1 OFFSET {}", (self.few / 4).into());
+        let Some(end) = tx.query_one(&filter.sql, &filter.params, |row| row.int(0))? else { return Ok(Vec::new()) };
+        self.changes = if descending { (Some(end), None) } else { (None, Some(end)) };
+        let filter = self.statement(way)?;
+        let found = tx.query(&filter.sql, &filter.params, decode_facts)?;
+        if found.len() <= limit {
+            (self.changes, self.among) = ((None, None), Some(among));
+        }
+        Ok(found)
+    }
+
     /// Every filter that has an index.
     fn sources(&self) -> Vec<Way> {
         let query = self.query;
@@ -210,6 +250,11 @@ impl<'q> Search<'q> {
     fn is_mixed(&self) -> bool {
         let (settled, refunding) = self.money();
         refunding && !settled.is_empty()
+    }
+
+    /// Whether nothing but money on its way is wanted.
+    fn is_on_its_way(&self) -> bool {
+        self.money().1 && !self.is_mixed()
     }
 
     fn runs_in_order(&self, way: Way) -> bool {
@@ -251,7 +296,25 @@ impl<'q> Search<'q> {
     fn along(&self, filter: &mut Filter<'q>, way: Way, paged: bool) -> Result<(), StoreError> {
         self.source(filter, way, false);
         self.checks(filter, way);
-        if paged && let Some((key_ms, order)) = self.start {
+        if let Some(among) = self.among {
+            let order = match among {
+                Way::Words(_) => "t.order_id",
+                Way::Money if self.is_on_its_way() => "r.order_id",
+                _ => "i.order_id",
+            };
+            filter.sql.extend([" AND +b.order_id IN (SELECT ", order]);
+            self.source(filter, among, true);
+            if among == Way::Money && self.is_mixed() {
+                filter.sql.extend([" UNION ALL SELECT r.order_id", PENDING_COUNTED]);
+            }
+            filter.sql.push(')');
+        }
+        if paged { self.behind(filter, way) } else { Ok(()) }
+    }
+
+    /// Begins behind the cursor.
+    fn behind(&self, filter: &mut Filter<'q>, way: Way) -> Result<(), StoreError> {
+        if let Some((key_ms, order)) = self.start {
             let (key, id) = self.keys(way);
             let than = self.than();
             filter.add(&format!("({key}, {id}) {than} ({{}}, {{}})"), &[key_ms.into(), number(order)?]);
@@ -319,8 +382,8 @@ impl<'q> Search<'q> {
                 }
                 filter.sql.push_str(if count { "" } else { OF_WORDS });
             }
-            Way::Money if self.money().1 && count => filter.sql.push_str(PENDING_COUNTED),
-            Way::Money if self.money().1 => filter.sql.push_str(if joined { PENDING_UPDATED } else { PENDING }),
+            Way::Money if self.is_on_its_way() && count => filter.sql.push_str(PENDING_COUNTED),
+            Way::Money if self.is_on_its_way() => filter.sql.push_str(if joined { PENDING_UPDATED } else { PENDING }),
             _ if joined => filter.sql.push_str(INDEX_UPDATED),
             _ => filter.sql.push_str(" FROM order_index i WHERE i.store = ?1"),
         }
@@ -337,18 +400,19 @@ impl<'q> Search<'q> {
             Way::Orders => filter.among("i.order_id", self.orders.as_deref().unwrap_or_default()),
             Way::Stage => filter.among("i.stage", &self.stages()),
             Way::Goods => filter.among("i.goods", &self.goods()),
-            Way::Money if !self.money().1 => filter.among("i.money", &self.money().0),
+            Way::Money if !self.is_on_its_way() => filter.among("i.money", &self.money().0),
             Way::Total => between(filter, "i.total_milli", self.total),
             Way::Placed => between(filter, "i.placed_ms", span(query.placed)),
             Way::Fulfilled => between(filter, "i.fulfilled_ms", span(query.fulfilled)),
             Way::Finished => between(filter, "i.finished_ms", span(query.finished)),
             Way::Sort | Way::Other if by_update => {
-                between(filter, "b.updated_ms", self.ahead(way, count, query.updated));
+                let (from, to) = self.ahead(way, count, query.updated);
+                between(filter, "b.updated_ms", (self.changes.0.or(from), self.changes.1.or(to)));
             }
             Way::Sort | Way::Other => between(filter, "i.created_ms", self.ahead(way, count, query.created)),
             Way::Words(_) | Way::Money => {}
         }
-        if matches!(way, Way::Stage | Way::Goods) || (way == Way::Money && !self.money().1) {
+        if matches!(way, Way::Stage | Way::Goods) || (way == Way::Money && !self.is_on_its_way()) {
             between(filter, "i.created_ms", self.ahead(way, count, query.created));
         }
     }
@@ -507,6 +571,7 @@ const LIST: &str = "
     SELECT o.id, o.external_id, o.number, o.created_ms, o.updated_ms, o.facts, s.sums FROM (";
 const PAGE: &str = ") page CROSS JOIN orders o CROSS JOIN balances s
     WHERE o.store = ?1 AND o.id = page.order_id AND s.store = ?1 AND s.order_id = page.order_id";
+const CHANGES: &str = "SELECT b.updated_ms FROM balances b WHERE b.store = ?1";
 const BY_UPDATE: &str = " FROM balances b CROSS JOIN order_index i
     WHERE b.store = ?1 AND i.store = ?1 AND i.order_id = b.order_id";
 const INDEX_UPDATED: &str = " FROM order_index i CROSS JOIN balances b

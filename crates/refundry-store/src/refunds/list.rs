@@ -5,11 +5,13 @@
 //! few refunds lie on it, which is counted first up to a bound, or if it runs in the order of the list and ends with
 //! the page. Every way gives the same page; each applies all filters.
 
+use std::collections::BTreeMap;
+
 use refundry_core::order::Id;
 use refundry_core::query::{Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::{Refund, RefundState};
 
-use super::{CursorUnknown, decode, find};
+use super::{CursorUnknown, days, decode, find};
 use crate::filter::{Filter, Range, between, is_bounded, milli_range, span};
 use crate::{StoreError, Tx, Value, number};
 
@@ -32,6 +34,8 @@ pub fn list_with(
     query: &RefundQuery,
     few: i64,
 ) -> Result<Result<(Vec<Refund>, bool), CursorUnknown>, StoreError> {
+    let narrowed = narrow(tx, store, query)?;
+    let query = narrowed.as_ref().unwrap_or(query);
     let Some(mut search) = Search::new(tx, store, query, few)? else { return Ok(Ok((Vec::new(), false))) };
     match &query.page {
         Page::Start => {}
@@ -62,10 +66,57 @@ pub fn count(tx: &mut Tx<'_>, store: i64, query: &RefundQuery) -> Result<i64, St
 
 /// Like [`count`], with another idea of how many refunds are few: it changes the way, never the number. For tests.
 pub fn count_with(tx: &mut Tx<'_>, store: i64, query: &RefundQuery, few: i64) -> Result<i64, StoreError> {
+    if is_by_day(query) {
+        let out: i64 = out_by_day(tx, store, query)?.values().sum();
+        return Ok(days::count(tx, store, query.created)? - out);
+    }
     let Some(search) = Search::new(tx, store, query, few)? else { return Ok(0) };
     let ways = search.ways(tx)?;
     let filter = search.number(&ways)?;
     Ok(tx.query_one(&filter.sql, &filter.params, |row| row.int(0))?.unwrap_or(0))
+}
+
+/// Whether a list has all refunds of a time, but for some that are few: what is kept for each day says how many.
+fn is_by_day(query: &RefundQuery) -> bool {
+    let RefundQuery { states, created, sort, descending, page, limit, .. } = query.clone();
+    let all = RefundQuery { created, sort, descending, page, limit, ..RefundQuery::default() };
+    let most = states.as_ref().is_none_or(|states| states.contains(&RefundState::Succeeded));
+    most && *query == RefundQuery { states, ..all }
+}
+
+/// Lets a page that lies far behind begin on its own day, where only the kept numbers of days are needed to find it.
+/// Behind the last refund the query becomes one that nothing matches.
+fn narrow(tx: &mut Tx<'_>, store: i64, query: &RefundQuery) -> Result<Option<RefundQuery>, StoreError> {
+    let skip = match &query.page {
+        Page::Skip(skip) => i64::try_from(*skip).unwrap_or(i64::MAX / 2),
+        Page::Start if query.states.is_some() => 0,
+        _ => return Ok(None),
+    };
+    if query.sort != SortBy::Created || !is_by_day(query) {
+        return Ok(None);
+    }
+    let out = out_by_day(tx, store, query)?;
+    let found = days::jump(tx, store, query.created, skip, query.descending, &out)?;
+    Ok(Some(match found {
+        Some((created, skip)) => RefundQuery { created, page: Page::Skip(skip.unsigned_abs()), ..query.clone() },
+        None => RefundQuery { states: Some(Vec::new()), ..query.clone() },
+    }))
+}
+
+/// How many refunds of each day are in a state that the list does not want; few are in any but the last.
+fn out_by_day(tx: &mut Tx<'_>, store: i64, query: &RefundQuery) -> Result<BTreeMap<i64, i64>, StoreError> {
+    let mut out = BTreeMap::new();
+    let Some(wanted) = &query.states else { return Ok(out) };
+    let unwanted = RefundState::ALL.into_iter().filter(|state| !wanted.contains(state));
+    let unwanted: Vec<Value<'_>> = unwanted.map(|state| state.code().into()).collect();
+    if !unwanted.is_empty() {
+        let mut filter = Filter::new(days::BY_DAY, store);
+        filter.among("i.state", &unwanted);
+        filter.sql.push_str(" AND i.state <> 'succeeded'");
+        between(&mut filter, "i.created_ms", span(query.created));
+        days::by_day(tx, &filter, &mut out)?;
+    }
+    Ok(out)
 }
 
 /// An index to go along.

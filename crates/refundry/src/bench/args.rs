@@ -21,7 +21,7 @@ pub(super) enum Scenario {
     Get,
     /// The list of refunds under each filter, alone, with an order and with a time range
     List,
-    /// The lists of orders and their counts, under each filter and pairs of them, read in this process
+    /// The lists of orders and their counts, under each filter and pairs of them, and of cases, read in this process
     OrderList,
     /// Of ten requests five create a refund, two quote one, two get one and one lists those of an order
     Mixed,

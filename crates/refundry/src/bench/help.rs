@@ -8,7 +8,8 @@ Scenarios:
   list         GET /v1/refunds under each filter, alone, with an order, and with 30 days of creation; then the lists of
                the other APIs. Each case is asked for --duration, from 4 connections; nothing is warmed up.
   order-list   Lists of orders, ten a page with their documents, under each filter and where a page may start, under
-               pairs of filters, and how many each has: read in this process, for --duration each, by 1 reader.
+               pairs of filters, and how many each has; then after-sales cases, twenty a page: read in this process, for
+               --duration each, by 1 reader.
   engine       create without HTTP: the engine in this process, 64 callers, the provider in the process too.
   one-order    10,000 refunds of one order, one after another. `last to first` is the median latency of the last
                hundred divided by that of the first hundred, after 500 refunds of another order.

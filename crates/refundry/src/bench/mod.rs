@@ -9,6 +9,7 @@
 mod args;
 mod ask;
 mod baseline;
+mod case_lists;
 mod chart;
 mod client;
 mod dataset;

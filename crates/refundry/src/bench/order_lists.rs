@@ -1,5 +1,6 @@
-//! The lists of orders, and how many each has, under each filter alone and in pairs: read in this process, because
-//! every API asks the same query. Nothing is warmed up: the first page that somebody asks for counts.
+//! The lists of orders, and how many each has, under each filter alone and in pairs, and those of after-sales cases:
+//! read in this process, because every API asks the same query. Nothing is warmed up: the first page that somebody asks
+//! for counts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -18,6 +19,7 @@ use refundry_engine::{Engine, read};
 use refundry_gateways::Registry;
 
 use super::args::BenchArgs;
+use super::case_lists;
 use super::dataset::Catalog;
 use super::dataset::order::{CUSTOMERS, DAY_MS, FIRST_MS, SKUS, SPAN_MS, sku};
 use super::load::{histogram, micros};
@@ -149,11 +151,25 @@ pub(super) fn run(args: &BenchArgs, progress: &Progress) -> anyhow::Result<Repor
     let engine = Engine::start(open(&place.data_args())?, Clock::System, queue).context("cannot start the engine")?;
     let store = store_called(&engine, "demo")?.id;
     let mut report = Report { scenario: args.scenario.name(), ..Report::default() };
-    let cases = cases();
-    for (done, case) in (0..).zip(&cases) {
-        progress.count("lists of orders", done, u32::try_from(cases.len()).unwrap_or(u32::MAX));
-        let latency_us = measure(&engine, store, case, &catalog, args).with_context(|| case.name.clone())?;
+    let orders = cases();
+    let after_sales = case_lists::cases();
+    let all = u32::try_from(orders.len() + after_sales.len()).unwrap_or(u32::MAX);
+    for (done, case) in (0..).zip(&orders) {
+        progress.count("lists of orders", done, all);
+        let ask = |random: &mut Random| ask_orders(&engine, store, case, &case.query(&catalog, random));
+        let latency_us = measure(args, &ask).with_context(|| case.name.clone())?;
         report.latencies.push(Latency::of(case.name.clone(), &latency_us));
+    }
+    for (done, case) in (u32::try_from(orders.len()).unwrap_or(u32::MAX)..).zip(&after_sales) {
+        progress.count("lists of cases", done, all);
+        let ask = |random: &mut Random| -> anyhow::Result<Duration> {
+            let query = case.query(&catalog, random);
+            let asked = Instant::now();
+            refundry_engine::cases::list(engine.store(), store, &query)?;
+            Ok(asked.elapsed())
+        };
+        let latency_us = measure(args, &ask).with_context(|| case.name.clone())?;
+        report.latencies.push(Latency::of(format!("cases: {}", case.name), &latency_us));
     }
     // The third quantile is the 99th.
     if let Some(slowest) = report.latencies.iter().max_by_key(|latency| latency.us[2]).cloned() {
@@ -167,26 +183,26 @@ pub(super) fn run(args: &BenchArgs, progress: &Progress) -> anyhow::Result<Repor
     Ok(report)
 }
 
+fn ask_orders(engine: &Engine, store: i64, case: &Case, query: &OrderQuery) -> anyhow::Result<Duration> {
+    let asked = Instant::now();
+    if case.counted {
+        read::count_orders(engine.store(), store, query)?;
+    } else if read::list_orders(engine.store(), store, query)?.is_err() {
+        anyhow::bail!("a cursor names nothing");
+    }
+    Ok(asked.elapsed())
+}
+
+/// Asks one list at a time and says how long that took.
+type Ask<'a> = &'a (dyn Fn(&mut Random) -> anyhow::Result<Duration> + Sync);
+
 /// Asks from a few threads until the time is over.
-fn measure(
-    engine: &Engine,
-    store: i64,
-    case: &Case,
-    catalog: &Catalog,
-    args: &BenchArgs,
-) -> anyhow::Result<Histogram<u64>> {
+fn measure(args: &BenchArgs, ask: Ask<'_>) -> anyhow::Result<Histogram<u64>> {
     let latency_us = Mutex::new(histogram()?);
     let end = Instant::now() + args.duration();
-    let ask = |mut random: Random| -> anyhow::Result<()> {
+    let read = |mut random: Random| -> anyhow::Result<()> {
         while Instant::now() < end {
-            let query = case.query(catalog, &mut random);
-            let asked = Instant::now();
-            if case.counted {
-                read::count_orders(engine.store(), store, &query)?;
-            } else if read::list_orders(engine.store(), store, &query)?.is_err() {
-                anyhow::bail!("a cursor names nothing");
-            }
-            let took = micros(asked.elapsed());
+            let took = micros(ask(&mut random)?);
             latency_us.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(took);
         }
         Ok(())
@@ -194,7 +210,8 @@ fn measure(
     thread::scope(|scope| {
         let readers = (0..args.connections()).map(|number| {
             let random = Random::new(args.seed, number);
-            scope.spawn(|| ask(random))
+            let read = &read;
+            scope.spawn(move || read(random))
         });
         for reader in readers.collect::<Vec<_>>() {
             reader.join().map_err(|_| anyhow::anyhow!("a reader panicked"))??;
