@@ -51,7 +51,8 @@ pub fn facts(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Option<Facts>, St
     tx.query_one(FACTS, &[store.into(), number(order)?], decode_facts)
 }
 
-/// Orders of a store with their balances, as they are now, in the order of `orders`; `None` for those that are not there.
+/// Orders of a store with their balances, as they are now, in the order of `orders`; `None` for those that are not
+/// there.
 pub fn facts_of(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Option<Facts>>, StoreError> {
     let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
     for order in orders {

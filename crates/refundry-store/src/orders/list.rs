@@ -302,7 +302,8 @@ impl<'q> Search<'q> {
                 Way::Money if self.is_on_its_way() => "r.order_id",
                 _ => "i.order_id",
             };
-            filter.sql.extend([" AND +b.order_id IN (SELECT ", order]);
+            filter.sql.push_str(" AND +b.order_id IN (");
+            filter.sql.extend(["SELECT ", order]);
             self.source(filter, among, true);
             if among == Way::Money && self.is_mixed() {
                 filter.sql.extend([" UNION ALL SELECT r.order_id", PENDING_COUNTED]);
