@@ -128,6 +128,8 @@ pub(super) fn query(version: Version, query: &str) -> Result<OrderQuery, Malform
         let page = if before == 0 { Page::Start } else { Page::Skip(before * u64::from(limit)) };
         return Ok(OrderQuery { page, limit, ..filters });
     }
+    // Newer versions know no page numbers here, so one that is sent means nothing.
+    let params = Params(params.0.into_iter().filter(|(key, _)| key != "page").collect());
     let start = place(&params, List::Orders, modern, limit)?;
     Ok(OrderQuery { sort: start.sort, descending: start.descending, page: start.page, limit, ..filters })
 }

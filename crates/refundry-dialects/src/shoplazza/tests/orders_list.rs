@@ -32,6 +32,11 @@ fn nothing_asked_is_the_newest_ten_with_documents() {
 }
 
 #[test]
+fn modern_lists_have_no_page_numbers() {
+    assert_eq!(read(MODERN, "page=3&page_size=20").page, Page::Start);
+}
+
+#[test]
 fn legacy_lists_have_pages_and_the_older_filters() {
     let query = read(LEGACY, "ids=11-1,22&limit=20&page=3&status=placed&financial_status=paid,refunding");
     assert_eq!((query.limit, query.page), (20, Page::Skip(40)));
