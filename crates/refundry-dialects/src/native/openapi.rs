@@ -45,8 +45,8 @@ struct Schemas;
 const DESCRIPTION: &str = "Orders and their payments come in; refunds are worked out, checked and paid back.\n\n\
     Amounts are decimal strings with the decimals of their currency; JSON numbers are refused. Times are RFC 3339 with \
     milliseconds. A key that is not known is refused, so that a typo does not go unnoticed. `null` counts as left out.\n\n\
-    Every `POST` takes `Idempotency-Key`: the same key and body give the same answer, marked `Idempotent-Replayed: \
-    true`. A refund and a quote take `Refundable-Before`, what the caller believes the payments have left; where that is \
+    Creating a refund and trying one again take `Idempotency-Key`: the same key and body give the same answer, marked \
+    `Idempotent-Replayed: true`. Orders, lines and payments are told apart by your own ids instead. A refund and a quote take `Refundable-Before`, what the caller believes the payments have left; where that is \
     stale, the refund is refused.\n\n\
     Every \"no\" is a problem document (RFC 9457) with a stable `code` and the figures that decided it. Where several \
     reasons apply, the first in the order of the list in the schema `ProblemCode` is given.";

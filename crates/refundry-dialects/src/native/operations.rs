@@ -72,14 +72,11 @@ const ORDER_PARAMS: &[Param] = &[
     LIMIT,
     CURSOR,
 ];
-const IMPORT_PARAMS: &[Param] = &[
-    one_of(
-        "from",
-        &["native", "shoplazza", "shopline", "digital_river"],
-        "The API whose order objects are sent; `native` where left out.",
-    ),
-    KEY,
-];
+const IMPORT_PARAMS: &[Param] = &[one_of(
+    "from",
+    &["native", "shoplazza", "shopline", "digital_river"],
+    "The API whose order objects are sent; `native` where left out.",
+)];
 const REFUND_PARAMS: &[Param] = &[
     Param { repeated: true, ..text("order", "Only of these orders; may be given several times.") },
     Param {
@@ -112,8 +109,7 @@ const LEG_PARAMS: &[Param] = &[
     LIMIT,
     CURSOR,
 ];
-const ORDER_PROBLEMS: &[&str] =
-    &["order_clash", "order_changes_refunded", "order_contradictory", "order_invalid", "idempotency_key_reused"];
+const ORDER_PROBLEMS: &[&str] = &["order_clash", "order_changes_refunded", "order_contradictory", "order_invalid"];
 
 const fn json_of(schema: &'static str, example: fn() -> Value) -> Body {
     Body::Json { schema, example, required: true }
@@ -146,7 +142,7 @@ const fn get(path: &'static str, id: &'static str, tag: &'static str, summary: &
 
 /// A writing operation, to be completed.
 const fn post(path: &'static str, id: &'static str, tag: &'static str, summary: &'static str) -> Operation {
-    Operation { method: "POST", params: KEYED, ..get(path, id, tag, summary) }
+    Operation { method: "POST", ..get(path, id, tag, summary) }
 }
 
 /// Every operation.
@@ -160,7 +156,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         body: json_of("StoreInput", || json!({"handle": "demo", "name": "Demo", "currency": "USD"})),
         ok: &[ok(201, "Store", "The new store.", examples::store)],
-        problems: &["setting_invalid", "idempotency_key_reused"],
+        problems: &["setting_invalid"],
         ..post("/v1/stores", "createStore", "stores", "Add a store")
     },
     Operation {
@@ -175,7 +171,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         about: "The secret is in this answer and nowhere else.",
         body: json_of("TokenInput", || json!({"label": "Help desk", "scopes": ["read_orders", "write_orders"]})),
         ok: &[ok(201, "Token", "The new token, with its secret.", || examples::token(true))],
-        problems: &["setting_invalid", "idempotency_key_reused"],
+        problems: &["setting_invalid"],
         ..post("/v1/tokens", "createToken", "tokens", "Make a token")
     },
     Operation {
@@ -206,7 +202,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         params: IMPORT_PARAMS,
         body: Body::Lines { example: examples::import_input },
         ok: &[ok(200, "Imported", "What came of it, line by line.", examples::imported)],
-        problems: &["idempotency_key_reused"],
+        problems: &[],
         ..post("/v1/orders/import", "importOrders", "orders", "Take in many orders")
     },
     Operation {
@@ -236,7 +232,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             required: false,
         },
         ok: &[ok(200, "Order", "The order as it is now.", examples::order)],
-        problems: &["order_unknown", "order_invalid", "order_contradictory", "idempotency_key_reused"],
+        problems: &["order_unknown", "order_invalid", "order_contradictory"],
         ..post("/v1/orders/{id}/fulfilments", "fulfilOrder", "orders", "Record units as shipped")
     },
     Operation {
@@ -245,20 +241,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
             || json!({"currency": "USD", "id": "card-2", "channel": "card", "captured": "12.00"}),
         ),
         ok: &[ok(200, "Order", "The order as it is now.", examples::order)],
-        problems: &[
-            "order_unknown",
-            "order_invalid",
-            "order_contradictory",
-            "setting_invalid",
-            "idempotency_key_reused",
-        ],
+        problems: &["order_unknown", "order_invalid", "order_contradictory", "setting_invalid"],
         ..post("/v1/orders/{id}/payments", "addPayment", "orders", "Add a captured payment to an order")
     },
     Operation {
         about: "Stores nothing. Takes the very body of a refund, whose `order` may be left out, and works it out by \
                 the same rules: creating it on the same order gives the same figures. Beside it stands how each \
                 strategy would spread the same amount over the payments.",
-        params: &[BEFORE, KEY],
+        params: &[BEFORE],
         body: json_of("QuoteInput", examples::refund_input),
         ok: &[ok(200, "Quote", "What the refund would be.", examples::quote)],
         rules: true,
@@ -288,13 +278,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 refundable again. The body may be left out.",
         body: optional("CancelInput", || json!({"reason": "The buyer keeps it"})),
         ok: &[ok(200, "Refund", "The refund as it is now.", examples::refund)],
-        problems: &["refund_unknown", "refund_not_cancellable", "idempotency_key_reused"],
+        problems: &["refund_unknown", "refund_not_cancellable"],
         ..post("/v1/refunds/{id}/cancel", "cancelRefund", "refunds", "Call a refund off")
     },
     Operation {
         about: "Makes a refund of its own of the failed legs that no other refund tries again, by the same rules as \
                 any: the money goes back through the same payments, through another one, or outside. The body may be \
                 left out.",
+        params: KEYED,
         body: optional("RetryInput", || json!({"to": "outside"})),
         ok: &[ok(201, "Refund", "The new refund as it was accepted, with its `retry_of`.", examples::refund)],
         problems: &["refund_unknown", "nothing_to_retry"],
@@ -312,7 +303,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 A leg that is due within a minute anyway, or in a worker's hands, is left as it is. The answer shows \
                 the leg before anybody has asked.",
         ok: &[ok(200, "LegFile", "The leg, where it stands, and the evidence.", legs::example_file)],
-        problems: &["leg_unknown", "nothing_to_ask", "idempotency_key_reused"],
+        problems: &["leg_unknown", "nothing_to_ask"],
         ..post("/v1/refunds/{id}/legs/{leg}/ask", "askLeg", "refunds", "Have the gateway asked about a leg now")
     },
     Operation {
@@ -321,7 +312,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 provider first; what is said here is final.",
         body: json_of("SettleInput", || json!({"outcome": "succeeded", "reference": "TRANSFER-2026-118"})),
         ok: &[ok(200, "Refund", "The refund as it is now.", examples::refund)],
-        problems: &["refund_unknown", "leg_not_settleable", "idempotency_key_reused"],
+        problems: &["refund_unknown", "leg_not_settleable"],
         ..post("/v1/refunds/{id}/legs/{leg}/settle", "settleLeg", "refunds", "Record by hand what became of a leg")
     },
     Operation {
@@ -343,7 +334,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         about: "Either it is dismissed, or it is a refund of a payment, which then is in the books.",
         body: json_of("ResolveInput", || json!({"order": "demo-1001", "payment": "card-1"})),
         ok: &[ok(200, "Resolved", "What became of it.", events::example_resolved)],
-        problems: &["event_unknown", "event_not_resolvable", "idempotency_key_reused"],
+        problems: &["event_unknown", "event_not_resolvable"],
         ..post("/v1/events/{event}/resolve", "resolveEvent", "payouts", "Say what becomes of an event that waits")
     },
     Operation {
