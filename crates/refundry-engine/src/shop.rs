@@ -162,13 +162,19 @@ fn prices(tx: &mut Tx<'_>, store: i64, draft: &Draft) -> Result<BTreeMap<String,
     Ok(prices)
 }
 
-/// The next number of the series that no order has, wherever that came from.
+/// The next number of the series that no order has. Where an import brought a long run of them, it is leapt over in
+/// growing steps, so that nobody waits while they are tried one by one; what is left out between is not used.
 fn next_number(tx: &mut Tx<'_>, store: i64, (prefix, digits): (&'static str, usize)) -> Result<String, StoreError> {
+    /// So many numbers in a row are tried one by one.
+    const ONE_BY_ONE: u32 = 16;
+    let (mut step, mut tried) = (1_i64, 0_u32);
     loop {
-        let number = format!("{prefix}{:0digits$}", series::next(tx, store, prefix)?);
+        let number = format!("{prefix}{:0digits$}", series::advance(tx, store, prefix, step)?);
         if orders::by_number(tx, store, &number)?.is_none() {
             return Ok(number);
         }
+        tried = tried.saturating_add(1);
+        step = if tried < ONE_BY_ONE { 1 } else { step.saturating_mul(2) };
     }
 }
 

@@ -16,6 +16,7 @@ on_both!(
     orders_are_numbered_one_after_the_other,
     a_draft_that_is_no_order_uses_up_no_number,
     a_line_without_price_costs_what_its_variant_does,
+    a_long_run_of_numbers_is_leapt_over,
     charges_change_until_they_are_refunded,
     texts_of_an_order_are_merged_into_its_document,
     an_order_is_called_off_and_put_away_once,
@@ -77,6 +78,20 @@ fn orders_are_numbered_one_after_the_other(on: Backend) {
     assert_eq!((facts.order.charged().get(), facts.order.captured()), (2_500, Amount::ZERO));
     assert_eq!(document, r#"{"order":{"note":"a"}}"#);
     assert_eq!(shop.create(facts.order.id, everything()).err(), Some(Rejection::OrderUnpaid));
+    shop.assert_clean();
+}
+
+fn a_long_run_of_numbers_is_leapt_over(on: Backend) {
+    let shop = Shop::new(on);
+    for n in 1..=40 {
+        let taken = order(&format!("taken-{n}"), "USD").line("cap", 1, 100, 0).pay("card", "simulated", 100);
+        shop.put(refundry_core::order::Order { number: format!("SPZ{n:08}"), ..taken });
+    }
+    // Sixteen one by one, then two, four, eight and sixteen further.
+    for number in ["SPZ00000046", "SPZ00000047"] {
+        let made = ask(&shop, making(draft(Some(1)))).unwrap();
+        assert_eq!(shop.facts(made).order.number, number);
+    }
     shop.assert_clean();
 }
 
