@@ -5,11 +5,11 @@
 //! between two batches is only used while nobody else has written in between.
 
 use refundry_core::command::CreateRefund;
-use refundry_core::decide::{News, accept, decide};
+use refundry_core::decide::{News, accept, decide_at};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS, METADATA_PAIRS_MAX};
 use refundry_core::money::Currency;
-use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::Strategy;
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
@@ -673,8 +673,15 @@ impl Writer {
             return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
         };
         world.set_terms(tx, store, order, self.queue.registry(), now_ms)?;
+        // What was accepted once may be tried again wherever its units went.
+        let minds_places = command.via == Dialect::Shopline && command.retry_of.is_none();
+        let lost = if minds_places {
+            stock::lost_place(tx, world, store, &command.request, (&mut self.ids, now_ms))?
+        } else {
+            None
+        };
         let facts = world.facts(tx, store, order)?;
-        let quote = match decide(facts, &command.request) {
+        let quote = match decide_at(facts, &command.request, lost.as_deref()) {
             Ok(quote) => quote,
             Err(rejection) => return Ok(Err(rejection)),
         };

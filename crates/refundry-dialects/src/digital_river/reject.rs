@@ -229,6 +229,7 @@ fn rejected(request: &Request<'_>, rejection: &Rejection) -> Response {
         }
         Rejection::ModesMixed { .. }
         | Rejection::RestockDiffers { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::PartsDoNotAddUp { .. }
         | Rejection::PaymentUnknown { .. }

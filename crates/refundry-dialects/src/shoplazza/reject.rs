@@ -180,6 +180,7 @@ fn kind_of(rejection: &Rejection) -> Kind {
         | Rejection::RestockDiffers { .. }
         | Rejection::QuantityInvalid { .. }
         | Rejection::QuantityExceeded { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::AmountInvalid { .. }
         | Rejection::PercentInvalid { .. }
@@ -232,6 +233,7 @@ fn sentence(rejection: &Rejection, keys: &Keys) -> String {
         Rejection::QuantityExceeded { entry, line, asked, available } => {
             format!("{items}[{entry}].quantity of line item {line} must be at most {available}, not {asked}")
         }
+        Rejection::LocationUnknown { location } => format!("there is no location {location}"),
         Rejection::ChargeUnknown { name } => format!("the order has no additional price named {name}"),
         Rejection::PercentInvalid { percent } => format!("{percent} is not a percentage that can be refunded"),
         Rejection::TaxOnlyWhole { .. } => "taxes are refunded whole or not at all".to_owned(),

@@ -55,6 +55,11 @@ pub(super) fn location_reference(text: &str) -> Reference {
     reference(text, Some(LOCATION))
 }
 
+/// Goods as a caller names them: by the platform's id of the variant, or by that of the inventory item.
+pub(super) fn variant_reference(text: &str) -> Reference {
+    reference(text, None)
+}
+
 /// A line as a caller names it: the platform's small number, or ours in plain digits.
 pub(super) fn line_reference(text: &str) -> Reference {
     reference(text, None)
@@ -103,9 +108,15 @@ pub(super) fn return_id(id: Id) -> String {
     shaped(RETURN, id)
 }
 
-/// How a location is named to callers: as its platform does, else by our number.
+/// How a location is named to callers: as its platform does, where that is digits as here; else by our number.
 pub(super) fn location_id(id: Id, external_id: Option<&str>) -> String {
-    external_id.map_or_else(|| shaped(LOCATION, id), str::to_owned)
+    let digits = external_id.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    digits.map_or_else(|| shaped(LOCATION, id), str::to_owned)
+}
+
+/// How an inventory item is named to callers: by our number, plain.
+pub(super) fn variant_id(id: Id) -> String {
+    shaped(("", OURS_DIGITS), id)
 }
 
 /// How a line is named to callers: always a number that fits a signed 64-bit integer.

@@ -10,6 +10,7 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
+use super::stock;
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
@@ -78,12 +79,10 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
-        Refusal::Payouts(_)
-        | Refusal::Shop(_)
-        | Refusal::Parcels(_)
-        | Refusal::Cases(_)
-        | Refusal::Hooks(_)
-        | Refusal::Stock(_) => unprocessable("this cannot be done with the payment as it is"),
+        Refusal::Payouts(_) | Refusal::Shop(_) | Refusal::Parcels(_) | Refusal::Cases(_) | Refusal::Hooks(_) => {
+            unprocessable("this cannot be done with the payment as it is")
+        }
+        Refusal::Stock(fault) => stock::refuse(fault),
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::TooMany { retry_after_ms } => {
@@ -117,6 +116,7 @@ fn rejected(rejection: &Rejection) -> Response {
         | Rejection::RestockDiffers { .. }
         | Rejection::QuantityInvalid { .. }
         | Rejection::QuantityExceeded { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::AmountInvalid { .. }
         | Rejection::PercentInvalid { .. }
@@ -155,6 +155,7 @@ fn text(rejection: &Rejection) -> String {
         Rejection::RestockDiffers { line } => format!("line_item_id {line} is listed with different restock_type"),
         Rejection::QuantityInvalid { .. } => "quantity is invalid".to_owned(),
         Rejection::QuantityExceeded { .. } => "refund quantity exceeds the refundable quantity".to_owned(),
+        Rejection::LocationUnknown { .. } => "location_id is invalid".to_owned(),
         Rejection::ChargeUnknown { name } => format!("additional charge {name} does not exist in the order"),
         Rejection::AmountInvalid { .. } => "amount is invalid".to_owned(),
         Rejection::PercentInvalid { .. } => "percent is invalid".to_owned(),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
-use refundry_core::decide::{News, accept, decide, settle};
+use refundry_core::decide::{News, accept, decide, decide_at, settle};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
@@ -59,7 +59,7 @@ pub(crate) struct Engine {
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
     yard: parcels::Yard,
-    shelves: stock::Shelves,
+    pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
@@ -97,6 +97,7 @@ impl Engine {
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
+        self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
     }
 
@@ -237,7 +238,8 @@ impl Engine {
     pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
         let facts = self.facts_now(order);
-        let quote = decide(&facts, &command.request).map_err(rejected)?;
+        let lost = self.shelves.lost(command);
+        let quote = decide_at(&facts, &command.request, lost.as_deref()).map_err(rejected)?;
         let now_ms = self.now_ms;
         let decision = accept(&facts, command, quote, now_ms, &mut || self.next_id());
         self.orders[order].facts.balances = decision.balances;
