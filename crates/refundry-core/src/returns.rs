@@ -1,8 +1,8 @@
-//! Goods that come back: a return says which units are on their way, nothing of money. Facts and an ask in, the return or
-//! a named refusal out.
+//! Goods that come back: a return says which units are on their way, nothing of money. Facts and an ask in, the return
+//! or a named refusal out.
 //!
 //! A unit is spoken for while an open return holds it, and once it was refunded as a shipped one: both count, as nobody
-//! can tell whether they are the same unit. A return that is closed lets its units go again, whatever was paid for them.
+//! can tell whether they are the same unit. A return that is closed lets its units go, whatever was paid for them.
 
 use std::collections::BTreeMap;
 

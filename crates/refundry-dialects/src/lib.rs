@@ -24,6 +24,7 @@ pub mod native;
 pub mod parcels;
 pub mod payouts;
 pub mod rate;
+pub mod returns;
 pub mod shop;
 pub mod shoplazza;
 pub mod shopline;
