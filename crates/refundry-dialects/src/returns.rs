@@ -18,7 +18,7 @@ pub enum ReturnCall {
         /// Which units.
         draft: ReturnDraft,
     },
-    /// Returns of an order, or a return by itself, or that if it is of that order.
+    /// Returns of an order, which must be known, or a return by itself, or that if it is of that order.
     List {
         /// Which order.
         order: Option<Reference>,
@@ -39,7 +39,7 @@ pub enum ReturnCall {
 pub enum ReturnReply {
     /// To `Open` and `Close`: the return after it.
     Return(Box<ReturnView>),
-    /// To `List`, oldest first; those of one order, which may be none.
+    /// To `List`, oldest first; all of one order, and perhaps none.
     Returns(Vec<ReturnView>),
 }
 

@@ -42,8 +42,8 @@ impl ReturnAsk {
 /// What became of it.
 pub type ReturnDone = Result<Box<Returned>, Refused>;
 
-/// A return after it was asked for something.
-#[derive(Clone, Debug)]
+/// A return with its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
     /// Its order.
     pub order: Arc<Order>,
@@ -139,39 +139,42 @@ fn keep(tx: &mut Tx<'_>, store: i64, back: &Return, before: Option<&Return>) -> 
     }
 }
 
-/// Returns of one order, with that order.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The order.
-    pub order: Arc<Order>,
-    /// Its returns that were asked for, oldest first.
-    pub returns: Vec<Return>,
-}
-
-/// Returns of an order, or a return by itself, or that if it is of that order; `None` where there is none.
+/// Returns of an order, oldest first, or a return by itself, or that if it is of that order; `None` where the order is
+/// not known, or was deleted.
 pub fn list(
     store: &Store,
     tenant: i64,
     order: Option<&Reference>,
     back: Option<&Reference>,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Option<Vec<Returned>>, StoreError> {
     store.read(|tx| {
         let of = match order {
-            Some(order) => match orders::resolve(tx, tenant, order)? {
-                Some(order) => Some(order),
-                None => return Ok(None),
-            },
             None => None,
+            Some(order) => match orders::resolve(tx, tenant, order)? {
+                Some(order) => shown(tx, tenant, order)?,
+                None => None,
+            },
         };
-        let found = match (back, of) {
+        if order.is_some() && of.is_none() {
+            return Ok(None);
+        }
+        let found = match (back, &of) {
             (Some(back), _) => Vec::from_iter(returns::find(tx, tenant, back)?),
-            (None, Some(order)) => returns::of_order(tx, tenant, order)?,
+            (None, Some(of)) => returns::of_order(tx, tenant, of.id)?,
             (None, None) => Vec::new(),
         };
-        let Some(first) = found.first().map(|back| back.order).filter(|first| of.is_none_or(|of| of == *first)) else {
-            return Ok(None);
+        let of = match (of, found.first()) {
+            (None, Some(back)) => shown(tx, tenant, back.order)?,
+            (of, _) => of,
         };
-        let facts = orders::facts(tx, tenant, first)?.filter(|facts| facts.order.life.deleted_ms.is_none());
-        Ok(facts.map(|facts| Found { order: facts.order, returns: found }))
+        let Some(order) = of else { return Ok(Some(Vec::new())) };
+        let of_it = found.into_iter().filter(|back| back.order == order.id);
+        Ok(Some(of_it.map(|back| Returned { order: Arc::clone(&order), back }).collect()))
     })
+}
+
+/// An order, unless it was deleted.
+fn shown(tx: &mut Tx<'_>, tenant: i64, order: Id) -> Result<Option<Arc<Order>>, StoreError> {
+    let facts = orders::facts(tx, tenant, order)?;
+    Ok(facts.map(|facts| facts.order).filter(|order| order.life.deleted_ms.is_none()))
 }

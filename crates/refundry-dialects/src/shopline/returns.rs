@@ -40,7 +40,7 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
 pub(super) const fn scope(endpoint: &Endpoint) -> (Scope, &'static str) {
     match endpoint {
         Endpoint::List => (Scope::ReadOrders, "read_returns"),
-        Endpoint::Create | Endpoint::Close { .. } => (Scope::WriteOrders, "write_returns"),
+        Endpoint::Create | Endpoint::Close { .. } => (Scope::WriteOrders, "write_return"),
     }
 }
 

@@ -22,15 +22,12 @@ impl App {
                 self.change_return(caller, ReturnAsk::Close { back, notify }, named).await
             }
             ReturnCall::List { order, back } => {
-                let store = caller.store.id;
+                let (store, named) = (caller.store.id, order.as_ref().map(|order| order.text.clone()));
                 let found = self
                     .read(caller, move |engine| returns::list(engine.store(), store, order.as_ref(), back.as_ref()))
                     .await?;
-                let views = found.map(|found| {
-                    let view = |back| ReturnView { order: Arc::clone(&found.order), back };
-                    found.returns.into_iter().map(view).collect()
-                });
-                Ok(ReturnReply::Returns(views.unwrap_or_default()))
+                let found = found.ok_or_else(|| Refusal::OrderUnknown(named.unwrap_or_default()))?;
+                Ok(ReturnReply::Returns(found.into_iter().map(view).collect()))
             }
         }
     }
@@ -38,13 +35,14 @@ impl App {
     /// Has it done; `named` is what the caller calls the order, or the return.
     async fn change_return(&self, caller: &Caller, ask: ReturnAsk, named: String) -> Result<ReturnReply, Refusal> {
         match self.write(caller, Job::Returns { store: caller.store.id, ask: Box::new(ask) }).await? {
-            Outcome::Returns(Ok(returned)) => {
-                let Returned { order, back } = *returned;
-                Ok(ReturnReply::Return(Box::new(ReturnView { order, back })))
-            }
+            Outcome::Returns(Ok(returned)) => Ok(ReturnReply::Return(Box::new(view(*returned)))),
             Outcome::Returns(Err(Refused::OrderUnknown)) => Err(Refusal::OrderUnknown(named)),
             Outcome::Returns(Err(Refused::Fault(fault))) => Err(Refusal::Returns(Box::new(fault))),
             _ => Err(mismatch()),
         }
     }
+}
+
+fn view(Returned { order, back }: Returned) -> ReturnView {
+    ReturnView { order, back }
 }

@@ -33,11 +33,14 @@ impl Engine {
                 Ok(ReturnReply::Return(Box::new(self.return_view(&self.returns[index]))))
             }
             ReturnCall::List { order, back } => {
-                let of =
-                    order.as_ref().map(|order| self.find_order(order).map(|index| self.orders[index].facts.order.id));
+                let known = |order: &Reference| {
+                    let index = self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))?;
+                    Ok(self.orders[index].facts.order.id)
+                };
+                let of = order.as_ref().map(known).transpose()?;
                 let back = back.as_ref().map(|back| self.find_return(back).map(|index| self.returns[index].id));
                 let asked = self.returns.iter().filter(|known| {
-                    of.is_none_or(|of| of == Some(known.order)) && back.is_none_or(|back| back == Some(known.id))
+                    of.is_none_or(|of| of == known.order) && back.is_none_or(|back| back == Some(known.id))
                 });
                 Ok(ReturnReply::Returns(asked.map(|back| self.return_view(back)).collect()))
             }
