@@ -17,7 +17,8 @@
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
-//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
+//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later, [`slips`]: what is told of such
+//!     money
 //! 14. [`terms`]: words that an order is found by
 //! 15. [`limits`]: every bound in the system
 
@@ -57,6 +58,7 @@ pub mod refund;
 pub mod rejection;
 pub mod retry;
 mod room;
+pub mod slips;
 mod spread;
 pub mod standing;
 mod strategy;

@@ -11,6 +11,7 @@ mod properties;
 mod random;
 mod rank;
 mod shares;
+mod slips;
 mod small_worlds;
 mod splits;
 mod strategies;
