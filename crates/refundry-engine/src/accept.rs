@@ -35,9 +35,10 @@ use crate::parcels::{ParcelAsk, ParcelDone};
 use crate::publish::Waiters;
 use crate::settings::{RouteAsk, StoreSettings};
 use crate::shop::{ShopAsk, ShopDone};
+use crate::slips::{SlipAsk, SlipDone};
 use crate::stock::{StockAsk, StockDone};
 use crate::world::{Found, World};
-use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, settings, shop, stock, tenants};
+use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, settings, shop, slips, stock, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -185,6 +186,13 @@ pub enum Job {
         /// What.
         ask: Box<ParcelAsk>,
     },
+    /// About payment slips.
+    Slips {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<SlipAsk>,
+    },
     /// About after-sales cases.
     Cases {
         /// The store.
@@ -264,6 +272,7 @@ impl Job {
             | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
+            Self::Slips { ask, .. } => ask.orders().first().map_or(0, |order| by_name(order, count)),
             Self::Cases { ask, .. } => ask.named().lane(count),
             Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
@@ -305,6 +314,7 @@ impl Job {
             | Self::Rule { store, .. }
             | Self::Shop { store, .. }
             | Self::Parcels { store, .. }
+            | Self::Slips { store, .. }
             | Self::Cases { store, .. }
             | Self::Hooks { store, .. }
             | Self::Stock { store, .. }
@@ -449,6 +459,8 @@ pub enum Outcome {
     Shop(ShopDone),
     /// To `Parcels`.
     Parcels(ParcelDone),
+    /// To `Slips`.
+    Slips(SlipDone),
     /// To `Cases`.
     Cases(CaseDone),
     /// To `Hooks`.
@@ -639,6 +651,7 @@ impl Writer {
             }
             Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Slips { store, ask } => Outcome::Slips(slips::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Stock { store, ask } => Outcome::Stock(stock::run(tx, world, *store, ask, self.means(now_ms))?),

@@ -27,6 +27,7 @@ pub mod publish;
 pub mod read;
 pub mod settings;
 pub mod shop;
+pub mod slips;
 pub mod stock;
 pub mod tenants;
 mod twins;

@@ -135,6 +135,7 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Rule { .. }
         | Job::Shop { .. }
         | Job::Parcels { .. }
+        | Job::Slips { .. }
         | Job::Cases { .. }
         | Job::Stock { .. } => true,
         Job::Lease { .. }
