@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use refundry_dialects::shoplazza::VERSIONS;
-use refundry_dialects::shoplazza::operations::base;
+use refundry_dialects::shoplazza::operations::API;
 
 use crate::harness::{Backend, Place, Process, TOKEN, order, put_orders};
 
@@ -59,7 +59,7 @@ fn run(python: &Path, server: &Process, version: &str, orders: &str, phases: &st
     command.args(["--phases", phases, "--max-examples", examples, "--request-timeout", "60", "--warnings", "off"]);
     command.args(["--checks", CHECKS, "--header", &format!("Access-Token: {TOKEN}"), "--report", "ndjson"]);
     command.arg("--report-ndjson-path").arg(&report);
-    command.arg(format!("{}{}/openapi.json", server.url(), base(version)));
+    command.arg(format!("{}{}/openapi.json", server.url(), (API.server)(version)));
     // What it remembers of runs before would make this one another.
     command.current_dir(folder.path()).env("SCHEMATHESIS_HOOKS", hooks).env("REFUNDRY_ORDERS", orders);
     succeeded(&command.output().expect("schemathesis starts"), &format!("the answers of `{version}`"));

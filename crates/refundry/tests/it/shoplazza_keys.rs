@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refundry_dialects::keys::is_of;
-use refundry_dialects::shoplazza::operations::{OPERATIONS, Operation, base};
+use refundry_dialects::operations::Operation;
+use refundry_dialects::shoplazza::operations::API;
 use refundry_dialects::shoplazza::{self, VERSIONS};
 use serde_json::Value;
 
@@ -202,7 +202,7 @@ impl Walk {
     fn ask(&mut self, method: &str, target: &str, body: &str, token: Option<&str>) -> Answer {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(token.map(|token| ("access-token", token)));
-        let whole = format!("{}{target}", base(self.version));
+        let whole = format!("{}{target}", (API.base)(self.version, target));
         let answer = self.client.send(method, &whole, &headers, body.as_bytes()).expect("an answer");
         let (path, _) = target.split_once('?').unwrap_or((target, ""));
         assert!(answer.header("request-id").is_some(), "{method} {target} has no Request-Id");
@@ -214,7 +214,7 @@ impl Walk {
     fn take(&mut self, step: &Step) {
         let target = self.filled(step.path);
         let (path, _) = target.split_once('?').unwrap_or((&target, ""));
-        let Some(row) = row_of(step.method, path, self.version) else { return };
+        let Some(row) = API.row_of(step.method, path, self.version) else { return };
         let body = self.filled(if self.is_modern { step.bodies.1 } else { step.bodies.0 });
         let answer = self.ask(step.method, &target, &body, Some(TOKEN));
         assert_eq!(answer.status, 200, "{} {target} of `{}`: {}", step.method, self.version, answer.text());
@@ -230,10 +230,10 @@ impl Walk {
 
     /// No token, no such thing, no JSON.
     fn be_refused(&mut self, row: &Operation) {
-        let path = row.path_with("", "nowhere-7").replacen("/openapi", "", 1);
+        let path = API.whole_path(row, "", "nowhere-7").replacen("/openapi", "", 1);
         assert_eq!(self.ask(row.method, &path, "", None).status, 401, "{} {path}", row.method);
         assert_eq!(self.ask(row.method, &path, "", Some("sk_test_nobody")).status, 401, "{} {path}", row.method);
-        let own = row.own_refusals(self.version);
+        let own = API.own_refusals(row, self.version);
         if row.path.contains('{') && own.contains(&404) {
             // What the body lacks may be told first.
             let status = self.ask(row.method, &path, "", Some(TOKEN)).status;
@@ -244,15 +244,6 @@ impl Walk {
             assert!(own.contains(&status), "{} {path} of `{}`: {status}", row.method, self.version);
         }
     }
-}
-
-/// The row of a call: a literal path before one with parameters.
-fn row_of(method: &str, path: &str, version: &str) -> Option<&'static Operation> {
-    // What is a name in some versions is nobody's id in the others.
-    let is_name = OPERATIONS.iter().any(|row| row.path == path);
-    let is_it = |row: &Operation| if is_name { row.path == path } else { is_of(row.path, path) };
-    let fits = |row: &&Operation| row.method == method && row.is_routed(version) && is_it(row);
-    OPERATIONS.iter().filter(fits).min_by_key(|row| row.path.matches('{').count())
 }
 
 /// A name that is the same in all versions.
@@ -285,7 +276,7 @@ fn every_answer_has_the_documented_keys(on: Backend) {
             .iter()
             .filter(|step| step.method == "GET" && step.path.contains("refund"))
             .for_each(|step| walk.take(step));
-        for row in OPERATIONS.iter().filter(|row| row.is_routed(version)) {
+        for row in API.operations.iter().filter(|row| API.is_routed(row, version)) {
             walk.be_refused(row);
             let is_walked = walk.granted.contains(name_of(row)) || ELSEWHERE.contains(&name_of(row));
             assert!(is_walked, "{} {} of `{version}`: no step is granted it", row.method, row.path);
