@@ -1,6 +1,7 @@
 //! Ids in SHOPLINE's shapes: printing ours, and reading both ours and the platform's.
 
 use refundry_core::order::{Dialect, Id, Line, Order, Payment, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Leg, Refund};
 
 use crate::text::{padded_id, read_padded_id};
@@ -93,9 +94,9 @@ pub(super) fn leg_id(leg: &Leg) -> String {
     shaped(REFUND_TRANSACTION, leg.id)
 }
 
-/// How a parcel is named to callers, by our number.
-pub(super) fn parcel_id(id: Id) -> String {
-    shaped(PARCEL, id)
+/// How a parcel is named to callers.
+pub(super) fn parcel_id(order: &Order, parcel: &Parcel) -> String {
+    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| shaped(PARCEL, parcel.id))
 }
 
 /// How a return is named to callers, by our number.
