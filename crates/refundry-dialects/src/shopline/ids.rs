@@ -79,6 +79,11 @@ pub(super) fn payment_id(order: &Order, payment: &Payment) -> String {
     platform(order, payment.external_id.as_deref()).unwrap_or_else(|| shaped(PAYMENT, payment.id))
 }
 
+/// How a transaction is named to callers that is not the first of its payment: that one is named as the payment.
+pub(super) fn transaction_id(id: Id) -> String {
+    shaped(PAYMENT, id)
+}
+
 /// How a refund is named to callers.
 pub(super) fn refund_id(order: &Order, refund: &Refund) -> String {
     platform(order, refund.external_id.as_deref()).unwrap_or_else(|| minted_refund_id(refund))

@@ -6,7 +6,7 @@ use refundry_core::order::Reference;
 use refundry_core::parcels::{Parcel, ParcelQuery, ParcelState, Shipment, Track, TrackingChange};
 use refundry_core::refund::Bucket;
 use refundry_core::slips::SlipFault;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::money::Money;
 use super::params::{self, flag, missing, objects};

@@ -37,6 +37,7 @@ mod pairs;
 mod parcels;
 mod payouts;
 mod shop;
+mod slips;
 mod stock;
 mod told_twice;
 mod twins;
