@@ -1,7 +1,6 @@
 //! Wire → call: slips to be made and changed, and what is asked of an order's money.
 
 use refundry_core::limits::SLIPS_PER_REQUEST_MAX;
-use refundry_core::money::Decimal;
 use refundry_core::order::Reference;
 use refundry_core::slips::{SlipChange, SlipDraft, SlipState};
 
@@ -46,7 +45,7 @@ pub(super) fn put_slips(request: &Request<'_>) -> Result<ParcelCall, Response> {
     let slips = entries.iter().map(|entry| {
         // What is required comes first, whatever else is wrong.
         let order = order(entry)?;
-        let amount = stated(entry)?.ok_or_else(|| missing(entry, "amount"))?;
+        let amount = amount(entry, "amount")?.ok_or_else(|| missing(entry, "amount"))?;
         let state = state(entry, "order_payment_list.status")?.ok_or_else(|| missing(entry, "status"))?;
         check_words(entry, "order_payment_list")?;
         let details = Details::of(entry)?;
@@ -72,7 +71,7 @@ pub(super) fn change_slips(request: &Request<'_>) -> Result<ParcelCall, Response
     let changes = entries.iter().map(|entry| {
         let slip = id(entry, "id")?.ok_or_else(|| missing(entry, "id"))?;
         let order = order(entry)?;
-        let (amount, state) = (stated(entry)?, state(entry, "transactions.status")?);
+        let (amount, state) = (amount(entry, "amount")?, state(entry, "transactions.status")?);
         check_words(entry, "transactions")?;
         Ok(SlipChange {
             order,
@@ -97,11 +96,6 @@ fn entries<'a>(root: &Fields<'a>, key: &str) -> Result<Vec<Fields<'a>>, Response
 fn order(entry: &Fields<'_>) -> Result<Reference, Response> {
     let text = id(entry, "order_id")?.ok_or_else(|| missing(entry, "order_id"))?;
     Ok(ids::order_reference(&text))
-}
-
-/// An amount; zero is what a typed client leaves out.
-fn stated(entry: &Fields<'_>) -> Result<Option<Decimal>, Response> {
-    Ok(amount(entry, "amount")?.filter(|amount| *amount != Decimal::ZERO))
 }
 
 fn state(entry: &Fields<'_>, name: &str) -> Result<Option<SlipState>, Response> {
