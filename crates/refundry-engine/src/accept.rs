@@ -36,9 +36,10 @@ use crate::publish::Waiters;
 use crate::returns::{ReturnAsk, ReturnDone};
 use crate::settings::{RouteAsk, StoreSettings};
 use crate::shop::{ShopAsk, ShopDone};
+use crate::slips::{SlipAsk, SlipDone};
 use crate::stock::{StockAsk, StockDone};
 use crate::world::{Found, World};
-use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, returns, settings, shop, stock, tenants};
+use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, returns, settings, shop, slips, stock, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -193,6 +194,13 @@ pub enum Job {
         /// What.
         ask: Box<ReturnAsk>,
     },
+    /// About payment slips.
+    Slips {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<SlipAsk>,
+    },
     /// About after-sales cases.
     Cases {
         /// The store.
@@ -273,6 +281,7 @@ impl Job {
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
             Self::Returns { ask, .. } => ask.named().lane(count),
+            Self::Slips { ask, .. } => ask.orders().first().map_or(0, |order| by_name(order, count)),
             Self::Cases { ask, .. } => ask.named().lane(count),
             Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
@@ -315,6 +324,7 @@ impl Job {
             | Self::Shop { store, .. }
             | Self::Parcels { store, .. }
             | Self::Returns { store, .. }
+            | Self::Slips { store, .. }
             | Self::Cases { store, .. }
             | Self::Hooks { store, .. }
             | Self::Stock { store, .. }
@@ -463,6 +473,8 @@ pub enum Outcome {
     Parcels(ParcelDone),
     /// To `Returns`.
     Returns(ReturnDone),
+    /// To `Slips`.
+    Slips(SlipDone),
     /// To `Cases`.
     Cases(CaseDone),
     /// To `Hooks`.
@@ -654,6 +666,7 @@ impl Writer {
             Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Returns { store, ask } => Outcome::Returns(returns::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Slips { store, ask } => Outcome::Slips(slips::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Stock { store, ask } => Outcome::Stock(stock::run(tx, world, *store, ask, self.means(now_ms))?),

@@ -678,6 +678,9 @@ impl<'j> Wants<'j> {
             Job::Shop { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Parcels { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Returns { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Slips { store, ask } => {
+                self.named.extend(ask.orders().into_iter().map(|order| (*store, Cow::Borrowed(order))));
+            }
             Job::Cases { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Hooks { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Stock { store, ask } => self.of(tx, *store, ask.named())?,

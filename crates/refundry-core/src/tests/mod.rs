@@ -12,6 +12,7 @@ mod random;
 mod rank;
 mod returns;
 mod shares;
+mod slips;
 mod small_worlds;
 mod splits;
 mod strategies;

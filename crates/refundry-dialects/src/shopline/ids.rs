@@ -1,6 +1,7 @@
 //! Ids in SHOPLINE's shapes: printing ours, and reading both ours and the platform's.
 
 use refundry_core::order::{Dialect, Id, Line, Order, Payment, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Leg, Refund};
 
 use crate::text::{padded_id, read_padded_id};
@@ -83,6 +84,11 @@ pub(super) fn payment_id(order: &Order, payment: &Payment) -> String {
     platform(order, payment.external_id.as_deref()).unwrap_or_else(|| shaped(PAYMENT, payment.id))
 }
 
+/// How a transaction is named to callers that is not the first of its payment: that one is named as the payment.
+pub(super) fn transaction_id(id: Id) -> String {
+    shaped(PAYMENT, id)
+}
+
 /// How a refund is named to callers.
 pub(super) fn refund_id(order: &Order, refund: &Refund) -> String {
     platform(order, refund.external_id.as_deref()).unwrap_or_else(|| minted_refund_id(refund))
@@ -98,9 +104,9 @@ pub(super) fn leg_id(leg: &Leg) -> String {
     shaped(REFUND_TRANSACTION, leg.id)
 }
 
-/// How a parcel is named to callers, by our number.
-pub(super) fn parcel_id(id: Id) -> String {
-    shaped(PARCEL, id)
+/// How a parcel is named to callers.
+pub(super) fn parcel_id(order: &Order, parcel: &Parcel) -> String {
+    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| shaped(PARCEL, parcel.id))
 }
 
 /// How a return is named to callers, by our number.

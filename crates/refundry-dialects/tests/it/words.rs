@@ -9,7 +9,9 @@ use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
 use refundry_core::returns::ReturnReason;
+use refundry_core::slips::Slip;
 use refundry_dialects::cases::{CaseReply, CaseView};
+use refundry_dialects::parcels::ParcelReply;
 use refundry_dialects::payouts::{LegView, PayoutReply};
 use refundry_dialects::returns::{ReturnReply, ReturnView};
 use refundry_dialects::shop::ShopReply;
@@ -93,6 +95,7 @@ fn reply(reply: &Reply) -> String {
                 format!("reply returns: {}\n{}", views.len(), views.iter().map(goods_back).collect::<String>())
             }
         },
+        Reply::Parcels(reply) => parcels(reply),
         other => format!("reply {}", debug(other)),
     }
 }
@@ -106,6 +109,29 @@ fn payouts(reply: &PayoutReply) -> String {
         PayoutReply::Leg { leg: view, evidence } => format!("reply {}{}", standing_of(view), debug(evidence)),
         other => format!("reply {}", debug(other)),
     }
+}
+
+fn parcels(reply: &ParcelReply) -> String {
+    match reply {
+        ParcelReply::Money { order, slips, transactions, refunds } => {
+            let (transactions, refunds) = (transactions.len(), refunds.len());
+            let slips: String = slips.iter().map(|slip| self::slip(order, slip)).collect();
+            format!("reply money of order {}: {transactions} transactions, {refunds} refunds\n{slips}", order.number)
+        }
+        ParcelReply::Slips(views) => {
+            let slips: String = views.iter().map(|view| slip(&view.order, &view.slip)).collect();
+            format!("reply slips: {}\n{slips}", views.len())
+        }
+        other => format!("reply {}", debug(&Reply::Parcels(Box::new(other.clone())))),
+    }
+}
+
+fn slip(order: &Order, slip: &Slip) -> String {
+    let payment = &order.payments[slip.payment];
+    let (amount, captured) = (decimal(slip.amount, order.currency), decimal(payment.captured, order.currency));
+    let held = if slip.held { ", held" } else { "" };
+    let number = &order.number;
+    format!("payment {} of order {number}: {:?}{held}, {amount}, captured {captured}\n", payment.id, slip.state)
 }
 
 fn cases(reply: &CaseReply) -> String {

@@ -136,6 +136,7 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Shop { .. }
         | Job::Parcels { .. }
         | Job::Returns { .. }
+        | Job::Slips { .. }
         | Job::Cases { .. }
         | Job::Stock { .. } => true,
         Job::Lease { .. }

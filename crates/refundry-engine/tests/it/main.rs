@@ -38,6 +38,7 @@ mod parcels;
 mod payouts;
 mod returns;
 mod shop;
+mod slips;
 mod stock;
 mod told_twice;
 mod twins;
