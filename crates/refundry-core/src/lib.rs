@@ -7,7 +7,7 @@
 //! 3. [`balances`]: what refunds have done to it so far
 //! 4. [`refund`]: a refund, its legs, their states
 //! 5. [`command`]: what a caller may ask
-//! 6. [`mod@quote`]: order + request → who gets back how much
+//! 6. [`mod@quote`]: order + request → who gets back how much; [`mod@trial`]: the same, lowered to what can be had
 //! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
@@ -63,4 +63,5 @@ mod strategy;
 pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod trial;
 mod units;

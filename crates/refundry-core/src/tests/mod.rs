@@ -14,6 +14,7 @@ mod shares;
 mod small_worlds;
 mod splits;
 mod strategies;
+mod trial;
 mod vectors;
 mod worked;
 mod worked_figures;
