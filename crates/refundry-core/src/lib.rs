@@ -12,7 +12,7 @@
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
-//!     [`retry`]: trying again what failed
+//!     [`retry`]: trying again what failed; [`told`]: what a payment app says of a refund
 //! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
@@ -63,5 +63,6 @@ mod strategy;
 pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod told;
 pub mod trial;
 mod units;
