@@ -198,6 +198,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
                     }
                 }
             }
+            AmendFault::LineUnknown(line) => format!("{inside}line_items names {line}, which is no line of the order"),
             AmendFault::ChargeName(name) => format!("{inside}additional_prices names \"{name}\" twice"),
         },
     }
