@@ -51,7 +51,7 @@ pub(super) fn link(request: &Request<'_>, query: &RefundQuery, page: &RefundPage
     let previous = back.then(|| entry("previous", "prev", first));
     let next = on.then(|| entry("next", "next", last));
     let entries: Vec<String> = previous.into_iter().chain(next).collect();
-    (!entries.is_empty()).then(|| entries.join(", "))
+    (!entries.is_empty()).then(|| entries.join(","))
 }
 
 /// The refund at the end of a page is named by our number, which is unique where platform ids are not.
