@@ -17,7 +17,8 @@
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
-//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
+//! 13. [`parcels`]: what leaves with an order, [`returns`]: what comes back, [`paying`]: money that comes in later,
+//!     [`slips`]: what is told of such money
 //! 14. [`terms`]: words that an order is found by
 //! 15. [`limits`]: every bound in the system
 
@@ -56,7 +57,9 @@ pub mod quote;
 pub mod refund;
 pub mod rejection;
 pub mod retry;
+pub mod returns;
 mod room;
+pub mod slips;
 mod spread;
 pub mod standing;
 mod strategy;

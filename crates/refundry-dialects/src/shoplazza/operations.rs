@@ -11,7 +11,7 @@ use crate::wire::Routed;
 /// The API.
 pub static API: Api = Api {
     title: "Shoplazza Open API",
-    about: "Orders and their refunds, as Shoplazza's Open API has them. Amounts are decimal texts. A key or a parameter \
+    about: "Orders and their refunds, as Shoplazza's Open API has them. Amounts are decimal texts. A key or parameter \
         that is not known is read over, `null` counts as left out.",
     operations: OPERATIONS,
     versions: VERSIONS,

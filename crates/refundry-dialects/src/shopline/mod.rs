@@ -14,6 +14,7 @@ use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
 pub mod hooks;
 mod ids;
+mod lines;
 mod money;
 pub mod operations;
 mod order;

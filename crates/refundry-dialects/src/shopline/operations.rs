@@ -11,9 +11,9 @@ use crate::wire::Routed;
 /// The API.
 pub static API: Api = Api {
     title: "SHOPLINE Admin OpenAPI",
-    about: "Orders and their refunds, as SHOPLINE's Admin OpenAPI has them. Any date names a version: this is the newest \
-        that is not after it. A key or a parameter that is not known is read over; `null`, empty texts and empty objects \
-        count as left out.",
+    about: "Orders and their refunds, as SHOPLINE's Admin OpenAPI has them. Any date names a version: this is the \
+        newest that is not after it. A key or a parameter that is not known is read over; `null`, empty texts and empty \
+        objects count as left out.",
     operations: OPERATIONS,
     versions: VERSIONS,
     keys,

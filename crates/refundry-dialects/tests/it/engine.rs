@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
-use refundry_core::decide::{News, accept, decide, settle};
+use refundry_core::decide::{News, accept, decide, decide_at, settle};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
@@ -20,6 +20,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::returns::Return;
 use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
@@ -33,6 +34,7 @@ use crate::payouts::Till;
 use crate::{intake, lists};
 
 mod hooks;
+mod returns;
 mod shop;
 mod stock;
 
@@ -59,7 +61,8 @@ pub(crate) struct Engine {
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
     yard: parcels::Yard,
-    shelves: stock::Shelves,
+    returns: Vec<Return>,
+    pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
@@ -89,6 +92,7 @@ impl Engine {
             tokens: Vec::new(),
             till: Till::default(),
             yard: parcels::Yard::default(),
+            returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
             told: BTreeMap::new(),
@@ -97,6 +101,7 @@ impl Engine {
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
+        self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
     }
 
@@ -204,6 +209,7 @@ impl Engine {
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
+            Call::Returns(call) => self.returns(*call).map(|reply| Reply::Returns(Box::new(reply))),
             Call::Cases(call) => self.cases(*call).map(|reply| Reply::Cases(Box::new(reply))),
             Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Hooks(call) => self.hooks(*call),
@@ -237,7 +243,8 @@ impl Engine {
     pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
         let facts = self.facts_now(order);
-        let quote = decide(&facts, &command.request).map_err(rejected)?;
+        let lost = self.shelves.lost(command);
+        let quote = decide_at(&facts, &command.request, lost.as_deref()).map_err(rejected)?;
         let now_ms = self.now_ms;
         let decision = accept(&facts, command, quote, now_ms, &mut || self.next_id());
         self.orders[order].facts.balances = decision.balances;

@@ -135,6 +135,8 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Rule { .. }
         | Job::Shop { .. }
         | Job::Parcels { .. }
+        | Job::Returns { .. }
+        | Job::Slips { .. }
         | Job::Cases { .. }
         | Job::Stock { .. } => true,
         Job::Lease { .. }
