@@ -7,12 +7,12 @@
 //! 3. [`balances`]: what refunds have done to it so far
 //! 4. [`refund`]: a refund, its legs, their states
 //! 5. [`command`]: what a caller may ask
-//! 6. [`mod@quote`]: order + request → who gets back how much
+//! 6. [`mod@quote`]: order + request → who gets back how much; [`mod@trial`]: the same, lowered to what can be had
 //! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
-//!     [`retry`]: trying again what failed
+//!     [`retry`]: trying again what failed; [`told`]: what a payment app says of a refund
 //! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
@@ -66,4 +66,6 @@ mod strategy;
 pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod told;
+pub mod trial;
 mod units;

@@ -13,6 +13,7 @@ use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::Strategy;
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
+use refundry_core::told::{Told, ToldFault};
 use refundry_gateways::Notice;
 use refundry_store::gateways::{self, GatewayRecord};
 use refundry_store::keys::{self, KeyRecord};
@@ -157,6 +158,13 @@ pub enum Job {
         /// What it says.
         notices: Vec<Notice>,
     },
+    /// Hear what a payment app tells of a leg.
+    Told {
+        /// The store.
+        store: i64,
+        /// What it tells.
+        told: Box<Told>,
+    },
     /// Try events again that wait: the orders that they are about may have come in.
     HearAgain {
         /// The store.
@@ -286,6 +294,7 @@ impl Job {
             Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
             Self::Hear { gateway, .. } => spread(gateway, count),
+            Self::Told { told, .. } => spread(&told.leg, count),
             Self::Reclaim { .. }
             | Self::AddStore(_)
             | Self::AddToken(_)
@@ -320,6 +329,7 @@ impl Job {
             | Self::Retry { store, .. }
             | Self::Hear { store, .. }
             | Self::HearAgain { store, .. }
+            | Self::Told { store, .. }
             | Self::Rule { store, .. }
             | Self::Shop { store, .. }
             | Self::Parcels { store, .. }
@@ -495,6 +505,8 @@ pub enum Outcome {
     NotRetried(RetryFault),
     /// To `Hear`, one for each notice.
     Heard(Vec<Heard>),
+    /// To `Told`.
+    Told(Result<Heard, ToldFault>),
     /// To `HearAgain`: each event by our number.
     HeardAgain(Vec<(Id, Heard)>),
     /// To `Rule`.
@@ -598,6 +610,7 @@ impl Batch for Writer {
                     Outcome::Recorded(Some(refund))
                     | Outcome::Settled(Ok((refund, _)))
                     | Outcome::Cases(CaseDone::Finished(Ok((refund, _))) | CaseDone::Deleted(Ok((refund, _))))
+                    | Outcome::Told(Ok(Heard { refund: Some(refund), .. }))
                     | Outcome::Cancelled(Ok((refund, _))) => waiters.tell(refund),
                     Outcome::Heard(heard) => {
                         heard.iter().filter_map(|h| h.refund.as_ref()).for_each(|refund| waiters.tell(refund));
@@ -657,6 +670,7 @@ impl Writer {
             Job::Hear { store, gateway, notices } => {
                 Outcome::Heard(hear::hear(tx, world, (*store, gateway), notices, &mut self.ids, now_ms)?)
             }
+            Job::Told { store, told } => Outcome::Told(hear::app::tell(tx, world, *store, told, self.means(now_ms))?),
             Job::HearAgain { store, after } => {
                 Outcome::HeardAgain(hear::all_again(tx, world, (*store, *after), &mut self.ids, now_ms)?)
             }

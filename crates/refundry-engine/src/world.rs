@@ -664,6 +664,9 @@ impl<'j> Wants<'j> {
             Job::Hear { store, notices, .. } => {
                 self.held.extend(hear::orders_of(tx, *store, notices)?.into_iter().map(|order| (*store, order)));
             }
+            Job::Told { store, told } => {
+                self.held.extend(hear::refund_of(tx, *store, told.leg)?.map(|refund| (*store, refund.order)));
+            }
             Job::HearAgain { store, after } => {
                 let notices = hear::waiting(tx, *store, *after)?;
                 self.held.extend(hear::orders_of(tx, *store, &notices)?.into_iter().map(|order| (*store, order)));

@@ -16,6 +16,7 @@ mod slips;
 mod small_worlds;
 mod splits;
 mod strategies;
+mod trial;
 mod vectors;
 mod worked;
 mod worked_figures;

@@ -185,7 +185,8 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
             No::new("outcome_unknown", detail).response().with("retry-after", "1")
         }
         // No endpoint of this API asks for the others.
-        Refusal::Shop(_)
+        Refusal::Told(_)
+        | Refusal::Shop(_)
         | Refusal::Parcels(_)
         | Refusal::Returns(_)
         | Refusal::Cases(_)

@@ -89,6 +89,13 @@ pub(super) fn transaction_id(id: Id) -> String {
     shaped(PAYMENT, id)
 }
 
+/// How a payment slip is named to callers that a refusal names: as the caller did, or by our number.
+pub(super) fn payment_name(named: &str) -> String {
+    let is_plain = named.len() == OURS_DIGITS && named.bytes().all(|b| b.is_ascii_digit());
+    let ours = named.parse().ok().filter(|_| is_plain);
+    ours.map_or_else(|| named.to_owned(), |id| shaped(PAYMENT, id))
+}
+
 /// How a refund is named to callers.
 pub(super) fn refund_id(order: &Order, refund: &Refund) -> String {
     platform(order, refund.external_id.as_deref()).unwrap_or_else(|| minted_refund_id(refund))
@@ -106,7 +113,12 @@ pub(super) fn leg_id(leg: &Leg) -> String {
 
 /// How a parcel is named to callers.
 pub(super) fn parcel_id(order: &Order, parcel: &Parcel) -> String {
-    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| shaped(PARCEL, parcel.id))
+    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| minted_parcel_id(parcel.id))
+}
+
+/// A parcel by our number alone, whatever its platform calls it.
+pub(super) fn minted_parcel_id(id: Id) -> String {
+    shaped(PARCEL, id)
 }
 
 /// How a return is named to callers, by our number.

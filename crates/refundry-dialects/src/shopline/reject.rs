@@ -10,13 +10,13 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
-use super::{parcels, returns, stock};
+use super::{ids, parcels, returns, stock, told};
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
 
 const ORDER_UNKNOWN: &str = "The order does not exist.";
-const REFUND_UNKNOWN: &str = "The refund does not exist.";
+pub(super) const REFUND_UNKNOWN: &str = "The refund does not exist.";
 const NOT_REFUNDABLE: &str = "the order payment status does not support refund";
 const AMOUNT_EXCEEDED: &str = "refund amount exceeds the maximum refundable amount";
 
@@ -79,6 +79,7 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
+        Refusal::Told(fault) => told::refuse(*fault),
         Refusal::Parcels(fault) => parcels::refuse(fault),
         Refusal::Returns(fault) => returns::refuse(fault),
         Refusal::Stock(fault) => stock::refuse(fault),
@@ -184,7 +185,7 @@ fn payment_limited(payment: &str, limit: PaymentLimit, currency: Currency) -> St
         }
         PaymentLimit::WithinDays(days) => format!("within {days} days of the order"),
     };
-    format!("transaction {payment} can only be refunded {what}")
+    format!("transaction {} can only be refunded {what}", ids::payment_name(payment))
 }
 
 fn intake(fault: &IntakeFault) -> String {

@@ -7,7 +7,7 @@ mod cases;
 
 use std::sync::Arc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
@@ -37,6 +37,8 @@ mod hooks;
 mod returns;
 mod shop;
 mod stock;
+mod told;
+mod trial;
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
@@ -66,6 +68,8 @@ pub(crate) struct Engine {
     hooks: Vec<HookView>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
+    /// Legs that a payment app has called paid.
+    paid_by_app: BTreeSet<Id>,
 }
 
 /// What became of a request.
@@ -96,6 +100,7 @@ impl Engine {
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
             told: BTreeMap::new(),
+            paid_by_app: BTreeSet::new(),
         }
     }
 
@@ -163,6 +168,8 @@ impl Engine {
         match call {
             Call::CreateRefund { command, wait } => self.create_once(&command, wait, request),
             Call::Quote { order, request } => self.quote(&order, &request),
+            Call::Trial { order, ask } => self.trial(&order, &ask),
+            Call::Told(told) => self.told_of(&told),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
             Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),

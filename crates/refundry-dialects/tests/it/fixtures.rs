@@ -32,6 +32,7 @@ pub(crate) const ALL: &[(&str, Build)] = &[
     ("river", river),
     ("held", held),
     ("cash_to_come", cash_to_come),
+    ("own_gateway", own_gateway),
 ];
 
 /// The order of this name.
@@ -195,6 +196,13 @@ fn river() -> Order {
     part(&mut order, ComponentKind::Shipping, "", 500, 40).line = Some(0);
     pay(&mut order, "card-1", 2701);
     from(Dialect::DigitalRiver, order, "ord_1000046", &["10000"], &["ch_2"])
+}
+
+/// 90.00 USD, paid through a gateway that the store configured.
+fn own_gateway() -> Order {
+    let mut order = two_lines_numbered(1031);
+    "eu".clone_into(&mut order.payments[0].gateway);
+    order
 }
 
 fn two_lines_numbered(number: u64) -> Order {

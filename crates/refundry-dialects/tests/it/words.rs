@@ -10,6 +10,7 @@ use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
 use refundry_core::returns::ReturnReason;
 use refundry_core::slips::Slip;
+use refundry_core::trial::{Trial, TrialShipping};
 use refundry_dialects::cases::{CaseReply, CaseView};
 use refundry_dialects::parcels::ParcelReply;
 use refundry_dialects::payouts::{LegView, PayoutReply};
@@ -71,6 +72,7 @@ fn reply(reply: &Reply) -> String {
         Reply::Refund(view) => format!("reply refund: {}", refund(view)),
         Reply::Refunds(page) => format!("reply refunds: {}", refunds(page)),
         Reply::Quoted { facts, quote, plans } => format!("reply quoted: {}", quoted(facts, quote, plans)),
+        Reply::Tried { facts, trial } => format!("reply tried: {}", tried(facts, trial)),
         Reply::Order { order: view, created } => {
             format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
         }
@@ -200,6 +202,23 @@ fn quoted(facts: &Facts, quote: &Quote, plans: &[Alternative]) -> String {
         }
     }
     text + &cap(order, quote.nearest_cap.by, quote.nearest_cap.left)
+}
+
+fn tried(facts: &Facts, trial: &Trial) -> String {
+    let order = &facts.order;
+    let plain = |amount| decimal(amount, order.currency);
+    let mut text = format!("order {}\ntotal {} {}\n", order.number, plain(trial.total), order.currency);
+    for units in &trial.units {
+        let (sku, net, tax) = (&order.lines[units.line].sku, plain(units.net), plain(units.tax));
+        let _ = writeln!(text, "units {} {sku}: {:?}, {net} + {tax} tax", units.quantity, units.mode);
+    }
+    let TrialShipping { net, tax, left } = trial.shipping;
+    let (net, tax, left) = (plain(net), plain(tax), (plain(left.0), plain(left.1)));
+    let _ = writeln!(text, "shipping {net} + {tax} tax of {} + {} tax", left.0, left.1);
+    for leg in &trial.legs {
+        let _ = writeln!(text, "leg {}", self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route));
+    }
+    text
 }
 
 fn figures(

@@ -132,6 +132,7 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Retry { .. }
         | Job::Hear { .. }
         | Job::HearAgain { .. }
+        | Job::Told { .. }
         | Job::Rule { .. }
         | Job::Shop { .. }
         | Job::Parcels { .. }

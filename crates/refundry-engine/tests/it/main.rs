@@ -40,6 +40,7 @@ mod returns;
 mod shop;
 mod slips;
 mod stock;
+mod told;
 mod told_twice;
 mod twins;
 mod upgrade;
