@@ -10,6 +10,7 @@ use refundry_core::money::Amount;
 use refundry_core::order::{Capture, Dialect, Order, Payment, PaymentKind, ShopMoney, Status};
 use serde_json::Value;
 
+use super::ids;
 use super::past;
 use super::sold::{self, Sold};
 use super::till::{
@@ -39,7 +40,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     let created_ms = time(&fields, &["created_at", "order_at"])?.unwrap_or(now_ms);
     let Sold { lines, components, fulfillable, reduced } = sold;
     let mut order = Order {
-        id: 0,
+        id: ids::order_number(&external_id).unwrap_or(0),
         origin: Dialect::Shopline,
         number: text(&fields, "name")?.map_or_else(|| external_id.clone(), str::to_owned),
         external_id: Some(external_id),

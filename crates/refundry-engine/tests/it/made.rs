@@ -5,6 +5,7 @@ use refundry_core::draft::{Draft, DraftFault, DraftLine};
 use refundry_core::intake::IntakeFault;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Status};
+use refundry_core::query::OrderQuery;
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read::{self, Shown};
@@ -22,6 +23,7 @@ on_both!(
     an_order_is_called_off_and_put_away_once,
     an_order_that_was_deleted_is_unknown_and_its_books_stay,
     nobody_takes_the_place_of_an_order_made_here,
+    an_order_made_here_is_no_new_one_under_the_id_that_was_printed,
 );
 
 fn draft(price: Option<i64>) -> Box<Draft> {
@@ -225,5 +227,24 @@ fn nobody_takes_the_place_of_an_order_made_here(on: Backend) {
     }
     let found = read::order(shop.engine.store(), shop.tenant, &number(made)).unwrap().unwrap();
     assert_eq!((found.facts.order.id, found.facts.order.captured()), (made, Amount::ZERO));
+    shop.assert_clean();
+}
+
+/// A dialect prints our number in a shape of its own and says so where it reads it back: the same sale must not be sold
+/// twice.
+fn an_order_made_here_is_no_new_one_under_the_id_that_was_printed(on: Backend) {
+    let shop = Shop::new(on);
+    let sold = Draft { origin: Dialect::Shopline, ..*draft(Some(1_000)) };
+    let made = ask(&shop, making(Box::new(sold))).unwrap();
+    let mut shown = order(&format!("210{made:023}"), "USD").line("1", 2, 2_000, 0).pay("card", "simulated", 2_500);
+    (shown.origin, shown.id) = (Dialect::Shopline, made);
+    for _ in 0..2 {
+        assert_eq!(shop.put_with(shown.clone(), Vec::new()).err(), Some(IntakeFault::Clash { order: made }));
+    }
+    // One of that shape that nobody made here is somebody else's.
+    let (external_id, id) = (Some(format!("210{:023}", made - 1)), made - 1);
+    let taken = shop.put(refundry_core::order::Order { external_id, id, ..shown });
+    assert_ne!(taken, made - 1);
+    assert_eq!(read::count_orders(shop.engine.store(), shop.tenant, &OrderQuery::default()).unwrap(), 2);
     shop.assert_clean();
 }
