@@ -16,6 +16,9 @@ const ORDER: Shape = ("210", 26);
 const PAYMENT: Shape = ("230", 26);
 const REFUND: Shape = ("260", 22);
 const REFUND_TRANSACTION: Shape = ("101", 29);
+const PARCEL: Shape = ("220", 26);
+const RETURN: Shape = ("260", 22);
+const LOCATION: Shape = ("5", 19);
 
 /// An order as a caller names it.
 pub(super) fn order_reference(text: &str) -> Reference {
@@ -35,6 +38,26 @@ pub(super) fn payment_reference(text: &str) -> Reference {
 /// A refund as a caller names it.
 pub(super) fn refund_reference(text: &str) -> Reference {
     reference(text, Some(REFUND))
+}
+
+/// A leg as a payment app names it: the id of a refund's transaction.
+pub(super) fn leg_reference(text: &str) -> Reference {
+    reference(text, Some(REFUND_TRANSACTION))
+}
+
+/// A parcel as a caller names it.
+pub(super) fn parcel_reference(text: &str) -> Reference {
+    reference(text, Some(PARCEL))
+}
+
+/// A return as a caller names it.
+pub(super) fn return_reference(text: &str) -> Reference {
+    reference(text, Some(RETURN))
+}
+
+/// A location as a caller names it.
+pub(super) fn location_reference(text: &str) -> Reference {
+    reference(text, Some(LOCATION))
 }
 
 /// A line as a caller names it: the platform's small number, or ours in plain digits.
@@ -73,6 +96,21 @@ pub(super) fn minted_refund_id(refund: &Refund) -> String {
 /// How a leg is named where a refund's transaction has an id of its own, apart from the payment slip's.
 pub(super) fn leg_id(leg: &Leg) -> String {
     shaped(REFUND_TRANSACTION, leg.id)
+}
+
+/// How a parcel is named to callers, by our number.
+pub(super) fn parcel_id(id: Id) -> String {
+    shaped(PARCEL, id)
+}
+
+/// How a return is named to callers, by our number.
+pub(super) fn return_id(id: Id) -> String {
+    shaped(RETURN, id)
+}
+
+/// How a location is named to callers: as its platform does, else by our number.
+pub(super) fn location_id(id: Id, external_id: Option<&str>) -> String {
+    external_id.map_or_else(|| shaped(LOCATION, id), str::to_owned)
 }
 
 /// How a line is named to callers: always a number that fits a signed 64-bit integer.

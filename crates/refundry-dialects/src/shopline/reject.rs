@@ -60,15 +60,17 @@ fn without_positions(path: &str) -> String {
     plain
 }
 
-/// Words every refusal.
-pub(super) fn refusal(refusal: &Refusal) -> Response {
+/// Words every refusal; `scope` is the platform's word for what the endpoint asks of a token.
+pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
     match refusal {
         Refusal::NoSuchPath => errors(404, "Not Found"),
         Refusal::MethodNotAllowed(allow) => {
             errors(405, format!("Method Not Allowed: use {allow}")).with("allow", *allow)
         }
         Refusal::Unauthorized => errors(401, "Unauthorized"),
-        Refusal::Forbidden(scope) => errors(403, format!("This action requires {} scope", scope.code())),
+        Refusal::Forbidden(native) => {
+            errors(403, format!("This action requires {} scope", scope.unwrap_or(native.code())))
+        }
         Refusal::BodyTooLarge => errors(413, "Payload Too Large: send a smaller body"),
         Refusal::BodyBroken => bad_request("the body did not arrive whole"),
         Refusal::Rejected(rejection) => rejected(rejection),

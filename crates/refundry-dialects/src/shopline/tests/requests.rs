@@ -9,7 +9,7 @@ use refundry_core::refund::Restock;
 use refundry_core::rejection::Rejection;
 
 use super::{PATH, get, headers, json, post};
-use crate::shopline::{Endpoint, decode, refuse, route, token};
+use crate::shopline::{Endpoint, Version, decode, refunds, refuse, route, token};
 use crate::wire::{Call, Refusal, Response, Routed, Scope, Wait};
 
 const V2025: &str = "/admin/openapi/v20250601/order/refund.json";
@@ -37,7 +37,8 @@ fn check(body: &str, status: u16, text: &str) {
 
 #[test]
 fn paths_lead_to_endpoints_of_any_version() {
-    let is_refund = |path: &str| matches!(route("POST", path), Routed::To(Endpoint::CreateRefund { .. }));
+    let is_refund =
+        |path: &str| matches!(route("POST", path), Routed::To(Endpoint::Refunds(_, refunds::Endpoint::Create)));
     assert!(is_refund(PATH) && is_refund("/admin/openapi/v20991231/order/refund.json"));
     for path in [
         "/admin/openapi/v2022090/order/refund.json",
@@ -52,7 +53,8 @@ fn paths_lead_to_endpoints_of_any_version() {
         assert_eq!(route("POST", path), Routed::NotFound, "{path}");
     }
     assert_eq!(route("GET", PATH), Routed::MethodNotAllowed("POST"));
-    let one = Endpoint::GetRefund { order: "21 0".to_owned(), refund: "260".to_owned() };
+    let one = refunds::Endpoint::Get { order: "21 0".to_owned(), refund: "260".to_owned() };
+    let one = Endpoint::Refunds(Version::parse("v20220901").expect("a version"), one);
     assert_eq!(route("GET", "/admin/openapi/v20220901/orders/21%200/refunds/260.json"), Routed::To(one));
 }
 
@@ -201,7 +203,8 @@ fn bodies_that_are_no_json_object_are_bad_requests() {
         let request = crate::wire::Request { body, ..post(PATH, &headers, "") };
         decode(&endpoint, &request).expect_err("refused").status
     };
-    assert_eq!([bad(b""), bad(b"{"), bad(b"{\"note\": \"\xff\"}"), bad(b"\xef\xbb\xbf{}")], [400; 4]);
+    assert_eq!([bad(b""), bad(b" \n")], [422; 2], "no body is an empty one");
+    assert_eq!([bad(b"{"), bad(b"{\"note\": \"\xff\"}"), bad(b"\xef\xbb\xbf{}")], [400; 3]);
     assert_eq!(bad("[".repeat(10_000).as_bytes()), 400);
     assert_eq!(bad("{\"a\":".repeat(10_000).as_bytes()), 400);
 }

@@ -3,14 +3,27 @@
 //! The two shapes name the same things differently and give them other types; each is written out by itself, field by
 //! field, as its page has it. Everything documented is sent, zeros and empty lists too.
 
-use refundry_core::money::{Amount, Currency, ratio};
+use refundry_core::money::{Amount, ratio};
 use refundry_core::order::{ComponentKind, Line, Order};
 use refundry_core::refund::{Bucket, Leg, LegState, Refund, UnitMove};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Version, ids};
-use crate::text::{query_pairs, rfc3339_offset};
+use crate::shopline::money::{Money, decimal, hundredths, number};
+use crate::shopline::params::{Query, only_fields};
+use crate::shopline::{Version, ids};
+use crate::text::rfc3339_offset;
 use crate::wire::{RefundPage, RefundView, Request, Response};
+
+/// Where a refund stands that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::shopline) enum Form {
+    /// By itself.
+    Alone,
+    /// Inside its order.
+    InOrder,
+    /// In a webhook.
+    Delivered,
+}
 
 /// `{"data":{…}}`, the answer to `POST order/refund.json`.
 pub(super) fn created(version: Version, view: &RefundView) -> Response {
@@ -35,101 +48,42 @@ pub(super) fn created(version: Version, view: &RefundView) -> Response {
 }
 
 /// `{"refund":{…}}`
-pub(super) fn one(view: &RefundView) -> Response {
-    Response::json(200, &json!({ "refund": refund(view) }))
+pub(super) fn one(version: Version, view: &RefundView) -> Response {
+    Response::json(200, &json!({ "refund": object(version, view, Form::Alone) }))
 }
 
 /// `{"refunds":[…]}`; `fields` of the query cuts each refund down to the keys it names.
-pub(super) fn list(request: &Request<'_>, page: &RefundPage) -> Response {
-    let query = query_pairs(request.query);
-    let wanted = query.iter().find(|(name, value)| name == "fields" && !value.trim().is_empty());
-    let wanted: Option<Vec<&str>> = wanted.map(|(_, names)| names.split(',').map(str::trim).collect());
+pub(super) fn list(version: Version, request: &Request<'_>, page: &RefundPage) -> Response {
+    let query = Query::of(request);
     let refunds = page.refunds.iter().map(|view| {
-        let mut refund = refund(view);
-        if let (Some(wanted), Some(map)) = (&wanted, refund.as_object_mut()) {
-            map.retain(|key, _| wanted.contains(&key.as_str()));
-        }
+        let mut refund = object(version, view, Form::Alone);
+        only_fields(&query, &mut refund);
         refund
     });
     Response::json(200, &json!({ "refunds": refunds.collect::<Vec<Value>>() }))
 }
 
-fn refund(view: &RefundView) -> Value {
+/// A refund as it is read.
+pub(in crate::shopline) fn object(_version: Version, view: &RefundView, form: Form) -> Value {
     let (refund, order) = (&view.refund, &view.order);
     let adjustments = adjustments(view).into_iter().map(|a| a.as_read(view)).collect::<Vec<Value>>();
     let rows = refund.units.iter().enumerate().map(|(row, units)| read_row(view, row, units)).collect::<Vec<Value>>();
-    let transactions = refund.legs.iter().map(|leg| read_transaction(view, leg)).collect::<Vec<Value>>();
-    json!({
+    let transactions = refund.legs.iter().map(|leg| read_transaction(view, leg, form)).collect::<Vec<Value>>();
+    let mut shown = json!({
         "id": ids::refund_id(order, refund),
         "order_id": ids::order_id(order),
         "note": refund.note,
         "user_id": "",
         "created_at": rfc3339_offset(refund.created_ms),
         "processed_at": rfc3339_offset(settled_ms(refund)),
-        "total_duties_set": duties(view).texts(),
         "order_adjustments": adjustments,
         "refund_line_items": rows,
         "transactions": transactions,
-    })
-}
-
-/// One amount in the store's currency and in the buyer's.
-#[derive(Clone, Copy)]
-struct Money {
-    shop: Amount,
-    shop_currency: Currency,
-    books: Amount,
-    books_currency: Currency,
-}
-
-impl Money {
-    /// `shop` counts only where the store has another currency; elsewhere both sides are the same amount.
-    fn new(order: &Order, books: Amount, shop: Amount) -> Self {
-        let (shop, shop_currency) = order.shop.map_or((books, order.currency), |money| (shop, money.currency));
-        Self { shop, shop_currency, books, books_currency: order.currency }
+    });
+    if form != Form::InOrder {
+        shown["total_duties_set"] = duties(view).texts();
     }
-
-    fn zero(order: &Order) -> Self {
-        Self::new(order, Amount::ZERO, Amount::ZERO)
-    }
-
-    /// Converted at the order's rate, for amounts without a stored shadow.
-    fn converted(order: &Order, books: Amount) -> Self {
-        Self::new(order, books, order.shop.map_or(books, |money| money.convert(books, order.currency)))
-    }
-
-    /// The plain amount beside a set: the store's currency.
-    fn plain(self) -> String {
-        decimal(self.shop, self.shop_currency)
-    }
-
-    /// The set with text amounts.
-    fn texts(self) -> Value {
-        json!({
-            "shop_money": {
-                "amount": decimal(self.shop, self.shop_currency),
-                "currency_code": self.shop_currency.code(),
-            },
-            "presentment_money": {
-                "amount": decimal(self.books, self.books_currency),
-                "currency_code": self.books_currency.code(),
-            },
-        })
-    }
-
-    /// The set with number amounts, as adjustments have it when they are read.
-    fn numbers(self) -> Value {
-        json!({
-            "shop_money": {
-                "amount": number(&decimal(self.shop, self.shop_currency)),
-                "currency_code": self.shop_currency.code(),
-            },
-            "presentment_money": {
-                "amount": number(&decimal(self.books, self.books_currency)),
-                "currency_code": self.books_currency.code(),
-            },
-        })
-    }
+    shown
 }
 
 /// What was given back beside goods, or what makes the money differ from the parts.
@@ -356,10 +310,10 @@ fn created_transaction(view: &RefundView, leg: &Leg) -> Value {
     })
 }
 
-fn read_transaction(view: &RefundView, leg: &Leg) -> Value {
+fn read_transaction(view: &RefundView, leg: &Leg, form: Form) -> Value {
     let order = &view.order;
     let Some(payment) = order.payments.get(leg.payment) else { return Value::Object(Map::new()) };
-    json!({
+    let mut shown = json!({
         "id": ids::leg_id(leg),
         "order_id": ids::order_id(order),
         "amount": decimal(leg.own_amount, payment.own_currency),
@@ -369,7 +323,15 @@ fn read_transaction(view: &RefundView, leg: &Leg) -> Value {
         "user_id": "",
         "created_at": rfc3339_offset(view.refund.created_ms),
         "processed_at": rfc3339_offset(processed_ms(view, leg)),
-    })
+    });
+    if form == Form::InOrder {
+        shown["gateway"] = payment.channel.as_str().into();
+        shown["settle_amount"] = decimal(leg.own_amount, payment.own_currency).into();
+        shown["settle_currency"] = payment.own_currency.code().into();
+        shown["channel_refund_id"] = leg.reference.as_str().into();
+        shown["status_update_at"] = rfc3339_offset(leg.finished_ms().unwrap_or(view.refund.updated_ms)).into();
+    }
+    shown
 }
 
 /// When a refund was settled, or last changed before that, unless the caller back-dated it.
@@ -389,24 +351,4 @@ fn status(leg: &Leg) -> &'static str {
         LegState::Succeeded { .. } => "success",
         LegState::Failed { .. } => "failure",
     }
-}
-
-/// With two decimals, or as many as the currency has beyond that.
-fn decimal(amount: Amount, currency: Currency) -> String {
-    amount.to_decimal(currency, decimals(currency))
-}
-
-fn decimals(currency: Currency) -> u32 {
-    currency.exponent().max(2)
-}
-
-/// The digits of [`decimal`] without its point: 2.34 USD is 234, 500 JPY is 50000.
-fn hundredths(amount: Amount, currency: Currency) -> i64 {
-    let lift = decimals(currency).saturating_sub(currency.exponent());
-    amount.get().saturating_mul(10_i64.saturating_pow(lift))
-}
-
-/// A JSON number with exactly these digits.
-fn number(decimal: &str) -> Value {
-    decimal.parse::<Number>().map_or(Value::Null, Value::Number)
 }
