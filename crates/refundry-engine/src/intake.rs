@@ -187,7 +187,7 @@ fn update(
 }
 
 /// Gives numbers to the order, its lines and payments; what was known keeps its own.
-fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
+pub(crate) fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
     order.id = before.map_or_else(|| ids.next(now_ms), |b| b.id);
     if let Some(before) = before {
         // It may have been found by our number, which is no id of the caller's.

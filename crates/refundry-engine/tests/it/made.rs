@@ -1,15 +1,15 @@
 //! Orders made and changed here, on both databases.
 
 use refundry_core::amend::{AmendFault, Amendment};
-use refundry_core::draft::{Draft, DraftFault, DraftLine};
+use refundry_core::draft::{Draft, DraftFault, DraftLine, DraftShipping};
 use refundry_core::intake::IntakeFault;
-use refundry_core::money::{Amount, Currency};
+use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{ComponentKind, Dialect, Id, Status};
 use refundry_core::query::OrderQuery;
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read::{self, Shown};
-use refundry_engine::shop::{ShopAsk, ShopDone, ShopNo};
+use refundry_engine::shop::{Series, ShopAsk, ShopDone, ShopNo};
 
 use crate::shop::{Backend, Build, Shop, amount, dec, everything, number, order};
 
@@ -27,19 +27,10 @@ on_both!(
 );
 
 fn draft(price: Option<i64>) -> Box<Draft> {
-    let line =
-        DraftLine { title: "Cup".to_owned(), quantity: 2, price: price.map(Amount::minor), ..DraftLine::default() };
-    Box::new(Draft {
-        origin: Dialect::Shoplazza,
-        number: String::new(),
-        currency: Currency::parse("USD").unwrap(),
-        lines: vec![line],
-        discount: None,
-        tax: Amount::ZERO,
-        shipping: Amount::minor(500),
-        charges: Vec::new(),
-        on_delivery: false,
-    })
+    let price = price.map(|minor| Decimal::from_parts(minor.into(), 2));
+    let line = DraftLine { title: "Cup".to_owned(), quantity: 2, price, ..DraftLine::default() };
+    let shipping = vec![DraftShipping { price: dec("5.00"), tax: Decimal::ZERO }];
+    Box::new(Draft { lines: vec![line], shipping, ..Draft::new(Dialect::Shoplazza, Currency::parse("USD")) })
 }
 
 fn making(draft: Box<Draft>) -> ShopAsk {
@@ -47,7 +38,7 @@ fn making(draft: Box<Draft>) -> ShopAsk {
         draft,
         document: r#"{"order":{"note":"a"}}"#.to_owned(),
         terms: Vec::new(),
-        numbering: ("SPZ", 8),
+        numbering: Series { prefix: "SPZ", digits: 8, first: 1 },
     }
 }
 
@@ -116,7 +107,7 @@ fn a_draft_that_is_no_order_uses_up_no_number(on: Backend) {
     let shop = Shop::new(on);
     let unpriced = ask(&shop, making(draft(None)));
     assert_eq!(unpriced, Err(ShopNo::Draft(DraftFault::PriceUnknown(0))));
-    let foreign = Draft { currency: Currency::parse("EUR").unwrap(), ..*draft(Some(1)) };
+    let foreign = Draft { currency: Currency::parse("EUR"), ..*draft(Some(1)) };
     let (given, wanted) = ("EUR".to_owned(), "USD".to_owned());
     assert_eq!(ask(&shop, making(Box::new(foreign))), Err(ShopNo::Currency { given, wanted }));
     let made = ask(&shop, making(draft(Some(1)))).unwrap();

@@ -14,8 +14,8 @@ use super::Engine;
 /// What is known of orders beside their facts.
 #[derive(Default)]
 pub(crate) struct Yard {
-    parcels: Vec<Parcel>,
-    transactions: Vec<Transaction>,
+    pub(super) parcels: Vec<Parcel>,
+    pub(super) transactions: Vec<Transaction>,
 }
 
 impl Engine {
