@@ -246,10 +246,17 @@ fn parcel(version: Version, view: &OrderView, kept: Kept<'_>, parcel: &Parcel) -
         "line_items": units.collect::<Vec<Value>>(),
     });
     if version >= Version::WITH_TRACKING_LIST {
-        let one = |Track { company, number, url, .. }: &Track| json!({ "tracking_company": company, "tracking_number": number, "tracking_url": url });
-        shown["tracking_info_list"] = tracks.iter().map(one).collect::<Vec<Value>>().into();
+        shown["tracking_info_list"] = tracks.iter().map(track).collect::<Vec<Value>>().into();
     }
     shown
+}
+
+fn track(track: &Track) -> Value {
+    json!({
+        "tracking_company": track.company,
+        "tracking_number": track.number,
+        "tracking_url": track.url,
+    })
 }
 
 /// Places that the document names, or else those that the lines come from.
