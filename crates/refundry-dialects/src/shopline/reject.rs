@@ -78,12 +78,10 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
-        Refusal::Payouts(_)
-        | Refusal::Shop(_)
-        | Refusal::Parcels(_)
-        | Refusal::Cases(_)
-        | Refusal::Hooks(_)
-        | Refusal::Stock(_) => unprocessable("this cannot be done with the payment as it is"),
+        Refusal::Shop(fault) => super::orders::refuse(fault),
+        Refusal::Payouts(_) | Refusal::Parcels(_) | Refusal::Cases(_) | Refusal::Hooks(_) | Refusal::Stock(_) => {
+            unprocessable("this cannot be done with the payment as it is")
+        }
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::TooMany { retry_after_ms } => {
@@ -189,18 +187,23 @@ fn intake(fault: &IntakeFault) -> String {
         IntakeFault::Unreadable { field, reason } | IntakeFault::Contradictory { field, reason } => {
             format!("{field} is invalid: {reason}")
         }
-        IntakeFault::Fault(fault) => match fault {
-            OrderFault::TooMany(what, max) => format!("the order has more than {max} {what}"),
-            OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
-            OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
-            OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
-            OrderFault::BadId(id) => format!("id {id} is invalid"),
-            OrderFault::ComponentsOutOfPlace => "the parts of the order do not fit its lines".to_owned(),
-            OrderFault::CapturedPairDiffers(payment) => {
-                format!("payment_details[{payment}] has two amounts in one currency that differ")
-            }
-        },
+        IntakeFault::Fault(fault) => order_fault(fault),
         IntakeFault::Clash { .. } => "id belongs to another order".to_owned(),
         IntakeFault::ChangesRefunded { what } => format!("{what} was refunded and cannot change"),
+    }
+}
+
+/// Why facts cannot be an order.
+pub(super) fn order_fault(fault: &OrderFault) -> String {
+    match fault {
+        OrderFault::TooMany(what, max) => format!("the order has more than {max} {what}"),
+        OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
+        OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
+        OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
+        OrderFault::BadId(id) => format!("id {id} is invalid"),
+        OrderFault::ComponentsOutOfPlace => "the parts of the order do not fit its lines".to_owned(),
+        OrderFault::CapturedPairDiffers(payment) => {
+            format!("payment_details[{payment}] has two amounts in one currency that differ")
+        }
     }
 }

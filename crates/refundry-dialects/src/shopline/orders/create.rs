@@ -56,7 +56,7 @@ pub(super) fn decode(request: &Request<'_>) -> Result<ShopCall, Response> {
     let order = root.object("order").map_err(|m| reject::malformed(&m))?.ok_or_else(|| missing(&root, "order"))?;
     let form = Form::read(&order)?;
     let document = json!({ "order": form.document(&order)? });
-    let terms = crate::shopline::terms::of(&document);
+    let terms = Vec::new();
     let draft = Box::new(form.draft(&order)?);
     Ok(ShopCall::Create { draft, document: document.to_string(), terms, numbering: NUMBERING })
 }
@@ -341,8 +341,7 @@ fn payments(order: &Fields<'_>, claim: Option<Claim>) -> Result<Vec<DraftPayment
 }
 
 fn payment(entry: &Fields<'_>, account: &str) -> Result<DraftPayment, Response> {
-    let (name, list) = ("transaction_list.status", "status");
-    let status = word(entry, list, name, |text| match text {
+    let status = word(entry, "status", "transaction_list.status", |text| match text {
         "unpaid" => Some((TransactionState::Processing, "")),
         "success" => Some((TransactionState::Success, "")),
         "failure" => Some((TransactionState::Error, "")),

@@ -7,6 +7,7 @@ use refundry_core::balances::Facts;
 use refundry_core::draft::{self, Draft, DraftFault, DraftLine, Made, StockRule};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Order, Reference, Status};
+use refundry_core::query::Beside;
 use refundry_core::terms::Term;
 use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal, Reply};
@@ -85,7 +86,7 @@ impl Engine {
         }
         self.told.insert(order.id, terms);
         self.orders.push(OrderView { document, ..OrderView::bare(Facts::fresh(order)) });
-        Ok(ShopReply::Order(self.view_of(self.orders.len() - 1)))
+        Ok(ShopReply::Order(Box::new(self.view_with(self.orders.len() - 1, Beside::ALL))))
     }
 
     fn alter(&mut self, order: &Reference, edit: impl FnOnce(&mut Order)) -> Result<ShopReply, Refusal> {
@@ -103,7 +104,7 @@ impl Engine {
     }
 
     fn shown(&self, index: usize) -> ShopReply {
-        ShopReply::Order(self.view_of(index))
+        ShopReply::Order(Box::new(self.view_with(index, Beside::ALL)))
     }
 }
 
