@@ -10,6 +10,7 @@ mod totals;
 
 use serde_json::json;
 
+pub(super) use kept::Kept;
 pub(super) use object::{Form, object};
 
 use super::{Version, ids, only, reject};
@@ -42,6 +43,8 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
             _ => Routed::MethodNotAllowed("GET, POST"),
         },
         ["orders", "count"] => only(method, "GET", Endpoint::Count),
+        // Names of other things are no ids, and where they lead to something, that was found before.
+        ["orders", "pay_channels" | "transactions" | "update_transactions"] => return None,
         ["orders", order] => only(method, "GET", Endpoint::Get { order: percent_decode(order) }),
         _ => return None,
     })
