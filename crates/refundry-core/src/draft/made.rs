@@ -90,7 +90,7 @@ fn paid(
         let paid = paying::pay(&Facts::fresh(order), &lines, now_ms, next).map_err(DraftFault::Payment)?;
         (order, transactions) = paid;
         for (transaction, payment) in transactions.iter_mut().zip(&came) {
-            transaction.created_ms = at_ms(payment);
+            (transaction.created_ms, transaction.updated_ms) = (at_ms(payment), at_ms(payment));
         }
         order.life.placed_ms = came.iter().map(|payment| at_ms(payment)).min();
     }

@@ -10,12 +10,13 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
+use super::{ids, orders, parcels, returns, stock, told};
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
 
 const ORDER_UNKNOWN: &str = "The order does not exist.";
-const REFUND_UNKNOWN: &str = "The refund does not exist.";
+pub(super) const REFUND_UNKNOWN: &str = "The refund does not exist.";
 const NOT_REFUNDABLE: &str = "the order payment status does not support refund";
 const AMOUNT_EXCEEDED: &str = "refund amount exceeds the maximum refundable amount";
 
@@ -78,8 +79,12 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
-        Refusal::Shop(fault) => super::orders::refuse(fault),
-        Refusal::Payouts(_) | Refusal::Parcels(_) | Refusal::Cases(_) | Refusal::Hooks(_) | Refusal::Stock(_) => {
+        Refusal::Told(fault) => told::refuse(*fault),
+        Refusal::Parcels(fault) => parcels::refuse(fault),
+        Refusal::Returns(fault) => returns::refuse(fault),
+        Refusal::Stock(fault) => stock::refuse(fault),
+        Refusal::Shop(fault) => orders::refuse(fault),
+        Refusal::Payouts(_) | Refusal::Cases(_) | Refusal::Hooks(_) => {
             unprocessable("this cannot be done with the payment as it is")
         }
         Refusal::Intake(fault) => unprocessable(intake(fault)),
@@ -115,6 +120,7 @@ fn rejected(rejection: &Rejection) -> Response {
         | Rejection::RestockDiffers { .. }
         | Rejection::QuantityInvalid { .. }
         | Rejection::QuantityExceeded { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::AmountInvalid { .. }
         | Rejection::PercentInvalid { .. }
@@ -153,6 +159,7 @@ fn text(rejection: &Rejection) -> String {
         Rejection::RestockDiffers { line } => format!("line_item_id {line} is listed with different restock_type"),
         Rejection::QuantityInvalid { .. } => "quantity is invalid".to_owned(),
         Rejection::QuantityExceeded { .. } => "refund quantity exceeds the refundable quantity".to_owned(),
+        Rejection::LocationUnknown { .. } => "location_id is invalid".to_owned(),
         Rejection::ChargeUnknown { name } => format!("additional charge {name} does not exist in the order"),
         Rejection::AmountInvalid { .. } => "amount is invalid".to_owned(),
         Rejection::PercentInvalid { .. } => "percent is invalid".to_owned(),
@@ -179,7 +186,7 @@ fn payment_limited(payment: &str, limit: PaymentLimit, currency: Currency) -> St
         }
         PaymentLimit::WithinDays(days) => format!("within {days} days of the order"),
     };
-    format!("transaction {payment} can only be refunded {what}")
+    format!("transaction {} can only be refunded {what}", ids::payment_name(payment))
 }
 
 fn intake(fault: &IntakeFault) -> String {

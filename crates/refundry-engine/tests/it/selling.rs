@@ -97,7 +97,7 @@ fn set(shop: &Shop, variant: &str, place: Option<&str>, units: i64) {
 
 fn levels(shop: &Shop, variant: &str) -> Vec<(String, i64)> {
     let found = stock::levels(shop.engine.store(), shop.tenant, &[named(variant)], &[]).unwrap();
-    found.into_iter().map(|(level, place)| (place.external_id.unwrap_or_default(), level.quantity)).collect()
+    found.into_iter().map(|shelf| (shelf.place.external_id.unwrap_or_default(), shelf.level.quantity)).collect()
 }
 
 fn told(shop: &Shop, order: Id) -> Vec<String> {

@@ -15,7 +15,7 @@ use crate::body::{Fault, Fields};
 use crate::shop::{Numbering, ShopCall, ShopFault};
 use crate::shopline::order::kind_named;
 use crate::shopline::params::{amount, body, flag, id, missing, objects, root, time_ms, word};
-use crate::shopline::{ids, reject};
+use crate::shopline::{reject, terms};
 use crate::text::rfc3339_offset;
 use crate::wire::{Request, Response};
 
@@ -56,7 +56,7 @@ pub(super) fn decode(request: &Request<'_>) -> Result<ShopCall, Response> {
     let order = root.object("order").map_err(|m| reject::malformed(&m))?.ok_or_else(|| missing(&root, "order"))?;
     let form = Form::read(&order)?;
     let document = json!({ "order": form.document(&order)? });
-    let terms = Vec::new();
+    let terms = terms::of(&document);
     let draft = Box::new(form.draft(&order)?);
     Ok(ShopCall::Create { draft, document: document.to_string(), terms, numbering: NUMBERING })
 }
@@ -219,7 +219,7 @@ impl<'a> Item<'a> {
             product_id: id(fields, "product_id")?.unwrap_or_default(),
             variant_id,
             title,
-            location_id: id(fields, "location_id")?.map(place).unwrap_or_default(),
+            location_id: id(fields, "location_id")?.unwrap_or_default(),
             quantity: in_range.ok_or_else(|| reject::unprocessable("quantity is invalid"))?,
             price,
             total: self.discount.as_ref().map(|(off, _)| LineTotal::Less(*off)),
@@ -236,6 +236,7 @@ impl<'a> Item<'a> {
             let said = fields.flag(key).map_err(|m| reject::malformed(&m))?;
             line.insert(key.to_owned(), said.unwrap_or(true).into());
         }
+        put(&mut line, "location_id", id(fields, "location_id")?.unwrap_or_default());
         put(&mut line, "shipping_line_title", text(fields, "shipping_line_title", TEXT_CHARS_MAX)?);
         let properties = objects(fields, "properties")?;
         put_list(&mut line, "properties", properties.iter().map(property).collect::<Result<_, _>>()?);
@@ -254,11 +255,6 @@ impl<'a> Item<'a> {
 /// The number of a line by its place: counted from 1, as the platform's are small.
 const fn number_of(index: usize) -> usize {
     index.saturating_add(1)
-}
-
-/// A place by its own id, or by our number, which is printed in another shape.
-fn place(text: String) -> String {
-    ids::location_reference(&text).ours.map_or(text, |id| format!("{id:018}"))
 }
 
 impl Tax {
