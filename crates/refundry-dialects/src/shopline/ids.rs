@@ -123,7 +123,12 @@ pub(super) fn leg_id(leg: &Leg) -> String {
 
 /// How a parcel is named to callers.
 pub(super) fn parcel_id(order: &Order, parcel: &Parcel) -> String {
-    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| shaped(PARCEL, parcel.id))
+    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| minted_parcel_id(parcel.id))
+}
+
+/// A parcel by our number alone, whatever its platform calls it.
+pub(super) fn minted_parcel_id(id: Id) -> String {
+    shaped(PARCEL, id)
 }
 
 /// How a return is named to callers, by our number.
