@@ -38,6 +38,7 @@ mod pairs;
 mod parcels;
 mod payouts;
 mod returns;
+mod selling;
 mod shop;
 mod slips;
 mod stock;

@@ -20,8 +20,8 @@ const STORE: Id = 1;
 /// What is known of orders beside their facts.
 #[derive(Default)]
 pub(crate) struct Yard {
-    parcels: Vec<Parcel>,
-    transactions: Vec<Transaction>,
+    pub(super) parcels: Vec<Parcel>,
+    pub(super) transactions: Vec<Transaction>,
 }
 
 impl Engine {
