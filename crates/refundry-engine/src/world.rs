@@ -18,7 +18,7 @@ use refundry_store::evidence::{self, Evidence};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::orders::Listed;
 use refundry_store::outbox::{self, OutboxRow, PutOff, UNASKED};
-use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
+use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, returns, stores, tokens};
 
 use crate::accept::{Job, Named, Pass};
 use crate::by_hand::RetryAsk;
@@ -664,6 +664,9 @@ impl<'j> Wants<'j> {
             Job::Hear { store, notices, .. } => {
                 self.held.extend(hear::orders_of(tx, *store, notices)?.into_iter().map(|order| (*store, order)));
             }
+            Job::Told { store, told } => {
+                self.held.extend(hear::refund_of(tx, *store, told.leg)?.map(|refund| (*store, refund.order)));
+            }
             Job::HearAgain { store, after } => {
                 let notices = hear::waiting(tx, *store, *after)?;
                 self.held.extend(hear::orders_of(tx, *store, &notices)?.into_iter().map(|order| (*store, order)));
@@ -677,6 +680,10 @@ impl<'j> Wants<'j> {
             }
             Job::Shop { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Parcels { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Returns { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Slips { store, ask } => {
+                self.named.extend(ask.orders().into_iter().map(|order| (*store, Cow::Borrowed(order))));
+            }
             Job::Cases { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Hooks { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Stock { store, ask } => self.of(tx, *store, ask.named())?,
@@ -702,6 +709,7 @@ impl<'j> Wants<'j> {
             Named::Refund(refund) => {
                 self.held.extend(refunds::find(tx, store, refund)?.map(|refund| (store, refund.order)));
             }
+            Named::Return(back) => self.held.extend(returns::find(tx, store, back)?.map(|back| (store, back.order))),
             Named::Nothing => {}
         }
         Ok(())

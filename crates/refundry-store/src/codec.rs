@@ -19,6 +19,7 @@ use refundry_core::paying::{Card, Transaction};
 use refundry_core::refund::{
     Allocation, Bucket, Cap, CapKind, Class, Leg, LegState, MetaValue, Refund, Restock, Route, Shape, UnitMove, Why,
 };
+use refundry_core::returns::{Return, ReturnLine, ReturnReason};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -682,22 +683,77 @@ pub(crate) fn read_parcel(packed: &str) -> Result<(Vec<ParcelUnits>, Tracking), 
 }
 
 /// Channel, name, the provider's id, message and error code; whether it was a test; number, month, year, first and
-/// last name and both answers of a card, left out where nothing is known of one.
-type PackedTransaction = ([String; 5], bool, Option<[String; 7]>);
+/// last name and both answers of a card, left out where nothing is known of one; and when it changed, where that was
+/// not when it was made.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum PackedTransaction {
+    Changed([String; 5], bool, Option<[String; 7]>, i64),
+    AsMade([String; 5], bool, Option<[String; 7]>),
+}
 
 pub(crate) fn pack_transaction(transaction: &Transaction) -> String {
-    let Transaction { channel, name, trade_id, message, error_code, test, card, .. } = transaction.clone();
+    let Transaction { channel, name, trade_id, message, error_code, test, card, created_ms, updated_ms, .. } =
+        transaction.clone();
     let Card { number, month, year, first_name, last_name, avs, cvv } = card;
     let card = [number, month, year, first_name, last_name, avs, cvv];
     let card = Some(card).filter(|texts| texts.iter().any(|text| !text.is_empty()));
-    let packed: PackedTransaction = ([channel, name, trade_id, message, error_code], test, card);
-    write(&packed)
+    let texts = [channel, name, trade_id, message, error_code];
+    write(&if updated_ms == created_ms {
+        PackedTransaction::AsMade(texts, test, card)
+    } else {
+        PackedTransaction::Changed(texts, test, card, updated_ms)
+    })
 }
 
-pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card), StoreError> {
-    let (texts, test, card): PackedTransaction = read("transactions.body", packed)?;
+/// What [`pack_transaction`] packs of a transaction; when it changed is `None` where that was when it was made.
+pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card, Option<i64>), StoreError> {
+    let (texts, test, card, updated_ms) = match read("transactions.body", packed)? {
+        PackedTransaction::Changed(texts, test, card, updated_ms) => (texts, test, card, Some(updated_ms)),
+        PackedTransaction::AsMade(texts, test, card) => (texts, test, card, None),
+    };
     let [number, month, year, first_name, last_name, avs, cvv] = card.unwrap_or_default();
-    Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }))
+    Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }, updated_ms))
+}
+
+/// A return without what has columns of its own.
+#[derive(Serialize, Deserialize)]
+struct PackedReturn {
+    reason: String,
+    notify: bool,
+    processed: Option<i64>,
+    lines: Vec<PackedReturnLine>,
+}
+
+/// Number, parcel, line, units, reason (empty for none), note.
+type PackedReturnLine = (Id, Option<Id>, Id, u32, String, String);
+
+pub(crate) fn pack_return(back: &Return) -> String {
+    let line = |line: &ReturnLine| {
+        let ReturnLine { id, parcel, line, quantity, reason, note } = line.clone();
+        (id, parcel, line, quantity, reason.map_or("", ReturnReason::code).to_owned(), note)
+    };
+    write(&PackedReturn {
+        reason: back.reason.clone(),
+        notify: back.notify,
+        processed: back.processed_ms,
+        lines: back.lines.iter().map(line).collect(),
+    })
+}
+
+/// Adds what is packed to a return that has what its columns say.
+pub(crate) fn read_return(back: &mut Return, packed: &str) -> Result<(), StoreError> {
+    let PackedReturn { reason, notify, processed, lines } = read("returns.body", packed)?;
+    let line = |(id, parcel, line, quantity, reason, note): PackedReturnLine| {
+        let reason = match reason.as_str() {
+            "" => None,
+            code => Some(ReturnReason::parse(code).ok_or_else(|| broken("returns.body", "a reason"))?),
+        };
+        Ok(ReturnLine { id, parcel, line, quantity, reason, note })
+    };
+    back.lines = lines.into_iter().map(line).collect::<Result<_, StoreError>>()?;
+    (back.reason, back.notify, back.processed_ms) = (reason, notify, processed);
+    Ok(())
 }
 
 fn write(value: &impl Serialize) -> String {

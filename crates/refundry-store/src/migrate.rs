@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0012_closed.sql"),
         then: Some(orders::note_closed),
     },
+    Migration { version: 15, name: "returns", sql: include_str!("../migrations/0015_returns.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

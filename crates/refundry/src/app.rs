@@ -38,8 +38,11 @@ mod cases;
 mod hooks;
 mod parcels;
 mod payouts;
+mod returns;
 mod shop;
 mod stock;
+mod told;
+mod trial;
 
 /// Orders of one import that wait for the writer together.
 const IMPORT_WINDOW: usize = 512;
@@ -135,6 +138,8 @@ impl App {
                     Err(rejection) => Err(Refusal::Rejected(Box::new(rejection))),
                 }
             }
+            Call::Trial { order, ask } => self.trial(caller, order, ask).await,
+            Call::Told(told) => self.told(caller, told).await,
             Call::GetRefund { refund } => {
                 let text = refund.text.clone();
                 let found = self.read(caller, move |e| read::refund(e.store(), store, &refund)).await?;
@@ -182,6 +187,7 @@ impl App {
             Call::Payouts(call) => Ok(Reply::Payouts(Box::new(self.run_on_payouts(caller, *call).await?))),
             Call::Shop(call) => Ok(Reply::Shop(Box::new(self.run_on_shop(caller, *call).await?))),
             Call::Parcels(call) => Ok(Reply::Parcels(Box::new(self.run_on_parcels(caller, *call).await?))),
+            Call::Returns(call) => Ok(Reply::Returns(Box::new(self.run_on_returns(caller, *call).await?))),
             Call::Cases(call) => Ok(Reply::Cases(Box::new(self.run_on_cases(caller, *call).await?))),
             Call::Hooks(call) => Ok(Reply::Hooks(Box::new(self.run_on_hooks(caller, *call).await?))),
             Call::Stock(call) => Ok(Reply::Stock(Box::new(self.run_on_stock(caller, *call).await?))),

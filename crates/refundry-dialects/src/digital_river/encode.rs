@@ -28,6 +28,8 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
             Some(Response::json(status, &order::order(order)))
         }
         Reply::Quoted { .. }
+        | Reply::Tried { .. }
+        | Reply::Heard
         | Reply::Counted(_)
         | Reply::OrderWithRefunds { .. }
         | Reply::Orders { .. }
@@ -38,6 +40,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
         | Reply::Payouts(_)
         | Reply::Shop(_)
         | Reply::Parcels(_)
+        | Reply::Returns(_)
         | Reply::Cases(_)
         | Reply::Hooks(_)
         | Reply::Stock(_) => None,

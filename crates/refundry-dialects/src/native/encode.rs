@@ -58,8 +58,11 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         // No endpoint of this API asks for these.
         Reply::Counted(_)
         | Reply::OrderWithRefunds { .. }
+        | Reply::Tried { .. }
+        | Reply::Heard
         | Reply::Shop(_)
         | Reply::Parcels(_)
+        | Reply::Returns(_)
         | Reply::Cases(_)
         | Reply::Hooks(_)
         | Reply::Stock(_) => reject::refuse(Some(endpoint), &Refusal::Internal),

@@ -7,11 +7,11 @@ mod cases;
 
 use std::sync::Arc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
-use refundry_core::decide::{News, accept, decide, settle};
+use refundry_core::decide::{News, accept, decide, decide_at, settle};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
@@ -20,6 +20,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::returns::Return;
 use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
@@ -33,8 +34,11 @@ use crate::payouts::Till;
 use crate::{intake, lists};
 
 mod hooks;
+mod returns;
 mod shop;
 mod stock;
+mod told;
+mod trial;
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
@@ -59,10 +63,13 @@ pub(crate) struct Engine {
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
     yard: parcels::Yard,
-    shelves: stock::Shelves,
+    returns: Vec<Return>,
+    pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
+    /// Legs that a payment app has called paid.
+    paid_by_app: BTreeSet<Id>,
 }
 
 /// What became of a request.
@@ -89,14 +96,17 @@ impl Engine {
             tokens: Vec::new(),
             till: Till::default(),
             yard: parcels::Yard::default(),
+            returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
             told: BTreeMap::new(),
+            paid_by_app: BTreeSet::new(),
         }
     }
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
+        self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
     }
 
@@ -167,6 +177,8 @@ impl Engine {
         match call {
             Call::CreateRefund { command, wait } => self.create_once(&command, wait, request),
             Call::Quote { order, request } => self.quote(&order, &request),
+            Call::Trial { order, ask } => self.trial(&order, &ask),
+            Call::Told(told) => self.told_of(&told),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
             Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
@@ -215,6 +227,7 @@ impl Engine {
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
+            Call::Returns(call) => self.returns(*call).map(|reply| Reply::Returns(Box::new(reply))),
             Call::Cases(call) => self.cases(*call).map(|reply| Reply::Cases(Box::new(reply))),
             Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Hooks(call) => self.hooks(*call),
@@ -248,7 +261,8 @@ impl Engine {
     pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
         let facts = self.facts_now(order);
-        let quote = decide(&facts, &command.request).map_err(rejected)?;
+        let lost = self.shelves.lost(command);
+        let quote = decide_at(&facts, &command.request, lost.as_deref()).map_err(rejected)?;
         let now_ms = self.now_ms;
         let decision = accept(&facts, command, quote, now_ms, &mut || self.next_id());
         self.orders[order].facts.balances = decision.balances;

@@ -8,8 +8,13 @@ use refundry_core::order::{Order, Payment};
 use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
+use refundry_core::returns::ReturnReason;
+use refundry_core::slips::Slip;
+use refundry_core::trial::{Trial, TrialShipping};
 use refundry_dialects::cases::{CaseReply, CaseView};
+use refundry_dialects::parcels::ParcelReply;
 use refundry_dialects::payouts::{LegView, PayoutReply};
+use refundry_dialects::returns::{ReturnReply, ReturnView};
 use refundry_dialects::shop::ShopReply;
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
 
@@ -67,6 +72,7 @@ fn reply(reply: &Reply) -> String {
         Reply::Refund(view) => format!("reply refund: {}", refund(view)),
         Reply::Refunds(page) => format!("reply refunds: {}", refunds(page)),
         Reply::Quoted { facts, quote, plans } => format!("reply quoted: {}", quoted(facts, quote, plans)),
+        Reply::Tried { facts, trial } => format!("reply tried: {}", tried(facts, trial)),
         Reply::Order { order: view, created } => {
             format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
         }
@@ -82,6 +88,13 @@ fn reply(reply: &Reply) -> String {
             other => format!("reply shop: {}", debug(other)),
         },
         Reply::Cases(reply) => cases(reply),
+        Reply::Returns(reply) => match &**reply {
+            ReturnReply::Return(view) => format!("reply {}", goods_back(view)),
+            ReturnReply::Returns(views) => {
+                format!("reply returns: {}\n{}", views.len(), views.iter().map(goods_back).collect::<String>())
+            }
+        },
+        Reply::Parcels(reply) => parcels(reply),
         other => format!("reply {}", debug(other)),
     }
 }
@@ -103,6 +116,29 @@ fn payouts(reply: &PayoutReply) -> String {
     }
 }
 
+fn parcels(reply: &ParcelReply) -> String {
+    match reply {
+        ParcelReply::Money { order, slips, transactions, refunds } => {
+            let (transactions, refunds) = (transactions.len(), refunds.len());
+            let slips: String = slips.iter().map(|slip| self::slip(order, slip)).collect();
+            format!("reply money of order {}: {transactions} transactions, {refunds} refunds\n{slips}", order.number)
+        }
+        ParcelReply::Slips(views) => {
+            let slips: String = views.iter().map(|view| slip(&view.order, &view.slip)).collect();
+            format!("reply slips: {}\n{slips}", views.len())
+        }
+        other => format!("reply {}", debug(&Reply::Parcels(Box::new(other.clone())))),
+    }
+}
+
+fn slip(order: &Order, slip: &Slip) -> String {
+    let payment = &order.payments[slip.payment];
+    let (amount, captured) = (decimal(slip.amount, order.currency), decimal(payment.captured, order.currency));
+    let held = if slip.held { ", held" } else { "" };
+    let number = &order.number;
+    format!("payment {} of order {number}: {:?}{held}, {amount}, captured {captured}\n", payment.id, slip.state)
+}
+
 fn cases(reply: &CaseReply) -> String {
     match reply {
         CaseReply::Page(page) => {
@@ -117,6 +153,17 @@ fn cases(reply: &CaseReply) -> String {
         CaseReply::Finished(view) => format!("reply finished: {}", refund(view)),
         CaseReply::Deleted => "reply deleted".to_owned(),
     }
+}
+
+fn goods_back(ReturnView { order, back }: &ReturnView) -> String {
+    let mut text = format!("return {} of order {}, {}\n", back.id, order.number, back.state.code());
+    for line in &back.lines {
+        let sku = order.lines.iter().find(|sold| sold.id == line.line).map_or("nothing", |sold| &*sold.sku);
+        let parcel = line.parcel.map_or_else(|| "no parcel".to_owned(), |parcel| format!("parcel {parcel}"));
+        let reason = line.reason.map_or("no reason", ReturnReason::code);
+        let _ = writeln!(text, "units {} {sku} of {parcel}, {reason}", line.quantity);
+    }
+    text
 }
 
 fn standing_of(view: &LegView) -> String {
@@ -158,6 +205,23 @@ fn quoted(facts: &Facts, quote: &Quote, plans: &[Alternative]) -> String {
         }
     }
     text + &cap(order, quote.nearest_cap.by, quote.nearest_cap.left)
+}
+
+fn tried(facts: &Facts, trial: &Trial) -> String {
+    let order = &facts.order;
+    let plain = |amount| decimal(amount, order.currency);
+    let mut text = format!("order {}\ntotal {} {}\n", order.number, plain(trial.total), order.currency);
+    for units in &trial.units {
+        let (sku, net, tax) = (&order.lines[units.line].sku, plain(units.net), plain(units.tax));
+        let _ = writeln!(text, "units {} {sku}: {:?}, {net} + {tax} tax", units.quantity, units.mode);
+    }
+    let TrialShipping { net, tax, left } = trial.shipping;
+    let (net, tax, left) = (plain(net), plain(tax), (plain(left.0), plain(left.1)));
+    let _ = writeln!(text, "shipping {net} + {tax} tax of {} + {} tax", left.0, left.1);
+    for leg in &trial.legs {
+        let _ = writeln!(text, "leg {}", self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route));
+    }
+    text
 }
 
 fn figures(

@@ -31,7 +31,7 @@ const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
     AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
         SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
 const STORE: &str = "SELECT 1 FROM stores s WHERE s.id = t.store";
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 18] = [
     Table { name: "orders", key: ["id", ""], owner: STORE },
     Table { name: "tokens", key: ["hash", ""], owner: STORE },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
@@ -45,6 +45,7 @@ const TABLES: [Table; 17] = [
     Table { name: "payment_references", key: ["reference", "order_id"], owner: ORDER },
     Table { name: "parcels", key: ["order_id", "id"], owner: ORDER },
     Table { name: "transactions", key: ["order_id", "id"], owner: ORDER },
+    Table { name: "returns", key: ["order_id", "id"], owner: ORDER },
     Table { name: "evidence", key: ["leg_id", "id"], owner: STORE },
     Table { name: "refund_blocks", key: ["block", ""], owner: STORE },
     Table { name: "locations", key: ["id", ""], owner: STORE },

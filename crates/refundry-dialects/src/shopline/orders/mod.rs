@@ -9,7 +9,8 @@ mod totals;
 
 use serde_json::json;
 
-pub(super) use kept::Kept;
+pub(super) use kept::{Document, Kept};
+pub(super) use lines::sold_line;
 pub(super) use object::{Form, object};
 
 use super::{Version, ids, only, reject};
