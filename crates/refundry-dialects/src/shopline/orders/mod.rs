@@ -14,7 +14,7 @@ use refundry_core::amend::AmendFault;
 use serde_json::json;
 
 pub(super) use kept::{Document, Kept};
-pub(super) use lines::sold_item;
+pub(super) use lines::sold_line;
 pub(super) use object::{Form, object};
 
 use super::{Version, ids, only, reject};
