@@ -9,19 +9,20 @@ use std::sync::{Mutex, PoisonError};
 
 use refundry_core::event::EventKind;
 use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
-use refundry_core::money::Amount;
-use refundry_core::order::{Id, Reference};
-use refundry_core::parcels::Parcel;
-use refundry_core::query::{Page, RefundQuery, TimeRange};
+use refundry_core::order::Id;
+use refundry_core::query::{Page, TimeRange};
 use refundry_store::deliveries::{self, Delivery, DeliveryKey, Take};
-use refundry_store::events::{self, Event};
 use refundry_store::signing::{self, SigningRecord};
-use refundry_store::stores::{self, StoreRecord};
 use refundry_store::subscriptions::{self, Subscription};
-use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds};
+use refundry_store::{Store, StoreError, Tx, events, series, stores};
 
 use crate::accept::{Means, Named};
+use crate::settings::StoreSettings;
 use crate::world::World;
+
+mod due;
+
+pub use due::{Due, DueNow, due};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub enum HookAsk {
         /// The public API that it was made with.
         dialect: &'static str,
         /// Which.
-        id: Id,
+        hook: HookName,
         /// What it wants to hear from now on: the API's words, and the events that these mean.
         topic: Option<(String, Option<EventKind>)>,
         /// Where from now on.
@@ -44,7 +45,7 @@ pub enum HookAsk {
         /// The public API that it was made with.
         dialect: &'static str,
         /// Which.
-        id: Id,
+        hook: HookName,
     },
     /// Take deliveries to post them; put those off that wait for an older one; drop those that lead nowhere.
     Take {
@@ -70,6 +71,24 @@ pub enum HookAsk {
     Forget,
     /// Set the secret that deliveries are signed with.
     PutSecret(SigningRecord),
+}
+
+/// What a caller calls a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookName {
+    /// Our number.
+    Ours(Id),
+    /// Its place among all that its store ever had.
+    Place(i64),
+}
+
+impl HookName {
+    fn is_of(self, subscription: &Subscription) -> bool {
+        match self {
+            Self::Ours(id) => subscription.id == id,
+            Self::Place(number) => subscription.number == number,
+        }
+    }
 }
 
 /// A subscription that is to be made.
@@ -150,15 +169,15 @@ pub(crate) fn run(
     let Means { ids, holder, now_ms, .. } = means;
     Ok(match ask {
         HookAsk::Subscribe(new) => HookDone::Subscribed(subscribe(tx, store, new, ids.next(now_ms), now_ms)?),
-        HookAsk::Change { dialect, id, topic, address } => {
-            HookDone::Subscribed(change(tx, (store, dialect, *id), topic.as_ref(), address.as_deref(), now_ms)?)
+        HookAsk::Change { dialect, hook, topic, address } => {
+            HookDone::Subscribed(change(tx, (store, dialect, *hook), topic.as_ref(), address.as_deref(), now_ms)?)
         }
-        HookAsk::Unsubscribe { dialect, id } => {
-            if own(tx, store, dialect, *id)?.is_none() {
+        HookAsk::Unsubscribe { dialect, hook } => {
+            let Some(Subscription { id, .. }) = own(tx, store, dialect, *hook)? else {
                 return Ok(HookDone::Unsubscribed(false));
-            }
-            deliveries::drop_of(tx, store, *id)?;
-            HookDone::Unsubscribed(subscriptions::remove(tx, store, *id)?)
+            };
+            deliveries::drop_of(tx, store, id)?;
+            HookDone::Unsubscribed(subscriptions::remove(tx, store, id)?)
         }
         HookAsk::Take { take, wait, drop } => {
             deliveries::wait(tx, wait)?;
@@ -193,14 +212,18 @@ pub(crate) fn run(
     })
 }
 
+/// The series that numbers the subscriptions of a store. Numbers of orders begin with something else.
+const NUMBERS: &str = "subscriptions";
+
 /// All subscriptions of a store, which is held, so that two of the same cannot be made side by side.
 fn held(tx: &mut Tx<'_>, store: i64) -> Result<Vec<Subscription>, StoreError> {
     stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
     subscriptions::list(tx, store)
 }
 
-fn own(tx: &mut Tx<'_>, store: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
-    Ok(subscriptions::get(tx, store, id)?.filter(|subscription| subscription.dialect == dialect))
+fn own(tx: &mut Tx<'_>, store: i64, dialect: &str, hook: HookName) -> Result<Option<Subscription>, StoreError> {
+    // A store has few.
+    Ok(subscriptions::list(tx, store)?.into_iter().find(|known| known.dialect == dialect && hook.is_of(known)))
 }
 
 fn same(one: &Subscription, other: &Subscription) -> bool {
@@ -216,9 +239,10 @@ fn subscribe(
 ) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
     let all = held(tx, store)?;
     let NewSubscription { dialect, version, topic, kind, address, format } = new;
-    let row = Subscription {
+    let mut row = Subscription {
         store,
         id,
+        number: 0,
         dialect: (*dialect).to_owned(),
         version: version.clone(),
         topic: topic.clone(),
@@ -235,21 +259,23 @@ fn subscribe(
     if all.len() >= SUBSCRIPTIONS_MAX {
         return Ok(Err(SubscriptionFault::TooMany));
     }
+    row.number = series::advance(tx, store, NUMBERS, 1)?;
     subscriptions::insert(tx, &row)?;
     Ok(Ok(row))
 }
 
 fn change(
     tx: &mut Tx<'_>,
-    (store, dialect, id): (i64, &str, Id),
+    (store, dialect, hook): (i64, &str, HookName),
     topic: Option<&(String, Option<EventKind>)>,
     address: Option<&str>,
     now_ms: i64,
 ) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
     let all = held(tx, store)?;
-    let Some(before) = all.iter().find(|known| known.id == id && known.dialect == dialect) else {
+    let Some(before) = all.iter().find(|known| known.dialect == dialect && hook.is_of(known)) else {
         return Ok(Err(SubscriptionFault::Unknown));
     };
+    let id = before.id;
     let mut after = before.clone();
     if let Some((topic, kind)) = topic {
         (after.topic, after.kind) = (topic.clone(), *kind);
@@ -331,8 +357,13 @@ impl SubscriptionQuery {
 }
 
 /// One subscription that was made with a public API.
-pub fn subscription(store: &Store, tenant: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
-    store.read(|tx| own(tx, tenant, dialect, id))
+pub fn subscription(
+    store: &Store,
+    tenant: i64,
+    dialect: &str,
+    hook: HookName,
+) -> Result<Option<Subscription>, StoreError> {
+    store.read(|tx| own(tx, tenant, dialect, hook))
 }
 
 /// All subscriptions that a filter takes, whatever page it asks for. A store has few, so they are read whole.
@@ -362,103 +393,6 @@ pub fn list_subscriptions(
     };
     let has_more = all.len().saturating_sub(skip) > limit;
     Ok((all.into_iter().skip(skip).take(limit).collect(), has_more))
-}
-
-/// What is to be posted now in a store.
-#[derive(Debug)]
-pub struct DueNow {
-    /// The store.
-    pub store: StoreRecord,
-    /// What is to be posted.
-    pub due: Vec<Due>,
-    /// What waits for an older one, and until when.
-    pub wait: Vec<(DeliveryKey, i64)>,
-    /// What leads nowhere: its subscription or its event is gone.
-    pub drop: Vec<DeliveryKey>,
-}
-
-/// Something to be posted.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// The delivery.
-    pub delivery: Delivery,
-    /// To whom.
-    pub subscription: Subscription,
-    /// What happened, with the order right after it.
-    pub event: Event,
-    /// The document that the order was read from, as it is now; only read while there is no body.
-    pub document: String,
-    /// Its parcels as they are now, newest first; likewise.
-    pub parcels: Vec<Parcel>,
-    /// What was asked for last of the order by then.
-    pub asked_last: Amount,
-}
-
-/// What is to be posted now, at most `limit` deliveries, fairly shared between stores.
-pub fn due(store: &Store, now_ms: i64, limit: usize) -> Result<Vec<DueNow>, StoreError> {
-    store.read(|tx| {
-        let all = stores::list(tx)?;
-        let ids: Vec<i64> = all.iter().map(|store| store.id).collect();
-        let due = if store.is_distributed() {
-            // A statement names one store there.
-            let due = ids.iter().map(|id| deliveries::due_stores(tx, &[*id], now_ms));
-            due.collect::<Result<Vec<_>, _>>()?.concat()
-        } else {
-            deliveries::due_stores(tx, &ids, now_ms)?
-        };
-        let share = i64::try_from(limit / due.len().max(1)).unwrap_or(i64::MAX).max(1);
-        let with_due = all.into_iter().filter(|store| due.contains(&store.id));
-        with_due.map(|store| due_in(tx, store, now_ms, share)).collect()
-    })
-}
-
-fn due_in(tx: &mut Tx<'_>, store: StoreRecord, now_ms: i64, limit: i64) -> Result<DueNow, StoreError> {
-    let found = deliveries::due(tx, store.id, now_ms, limit)?;
-    let keys: Vec<DeliveryKey> = found.iter().map(|delivery| delivery.key).collect();
-    let heads = deliveries::heads(tx, &keys)?;
-    let events = events::get_many(tx, store.id, &keys.iter().map(|key| (key.order, key.seq)).collect::<Vec<_>>())?;
-    let subscribers = subscriptions::list(tx, store.id)?;
-    let mut now = DueNow { store, due: Vec::new(), wait: Vec::new(), drop: Vec::new() };
-    for delivery in found {
-        let key = delivery.key;
-        let subscription = subscribers.iter().find(|known| known.id == key.subscription);
-        let (Some(subscription), Some(event)) = (subscription, events.get(&(key.order, key.seq))) else {
-            now.drop.push(key);
-            continue;
-        };
-        match heads.get(&key) {
-            Some((head, due_ms)) if *head < key.seq => {
-                // It is due at once when that one got through; this only keeps it from being looked at until then.
-                now.wait.push((key, (*due_ms).max(now_ms + DELIVERY_LEASE_MS)));
-                continue;
-            }
-            _ => {}
-        }
-        let made = !delivery.body.is_empty();
-        let (document, parcels) = if made {
-            (String::new(), Vec::new())
-        } else {
-            (orders::document(tx, now.store.id, key.order)?, parcels::all(tx, now.store.id, key.order)?)
-        };
-        let asked_last = if made { Amount::ZERO } else { asked_last(tx, now.store.id, key.order, event)? };
-        let (subscription, event) = (subscription.clone(), event.clone());
-        now.due.push(Due { delivery, subscription, event, document, parcels, asked_last });
-    }
-    Ok(now)
-}
-
-/// The amount of the last refund that the order had when it happened.
-fn asked_last(tx: &mut Tx<'_>, store: i64, order: Id, event: &Event) -> Result<Amount, StoreError> {
-    const LOOKED_AT: u32 = 50;
-    let had = event.facts.balances.refunds;
-    if had == 0 {
-        return Ok(Amount::ZERO);
-    }
-    let orders = Some(vec![Reference { text: String::new(), ours: Some(order) }]);
-    let query = RefundQuery { orders, limit: LOOKED_AT, ..RefundQuery::default() };
-    let found = refunds::list(tx, store, &query)?.map_or_else(|_| Vec::new(), |(found, _)| found);
-    let last = found.into_iter().filter(|refund| refund.number <= had).max_by_key(|refund| refund.number);
-    Ok(last.map_or(Amount::ZERO, |refund| refund.amount))
 }
 
 /// What a store signs deliveries of a public API with, encrypted.

@@ -144,6 +144,7 @@ impl Run<'_, '_> {
             None => None,
         };
         self.put(order, document.as_deref())?;
+        self.world.tell_transactions(self.store, &made);
         Ok(Ok(self.stepped(None, None)))
     }
 
@@ -160,6 +161,7 @@ impl Run<'_, '_> {
         if let Some(order) = order {
             self.put(order, None)?;
         }
+        self.world.tell_transactions(self.store, std::slice::from_ref(&transaction));
         Ok(Ok(self.stepped(None, Some(transaction))))
     }
 
@@ -173,8 +175,7 @@ impl Run<'_, '_> {
         };
         parcels::insert(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
-        let about = (self.store, parcel.order);
-        self.world.tell(self.tx, about, EventKind::ParcelCreated, parcel.id)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelCreated, &parcel);
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 
@@ -182,6 +183,9 @@ impl Run<'_, '_> {
         let Some(found) = self.find(parcel)? else { return Ok(Err(Fault::ParcelUnknown(parcel.text.clone()))) };
         let parcel = rules::track(&found, change, self.means.now_ms);
         parcels::update(self.tx, self.store, &parcel)?;
+        if parcel.tracking != found.tracking {
+            self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
+        }
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 
@@ -197,6 +201,8 @@ impl Run<'_, '_> {
         parcels::update(self.tx, self.store, &delivered.parcel)?;
         transactions::insert(self.tx, self.store, delivered.transaction.as_slice())?;
         self.put(delivered.order, None)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &delivered.parcel);
+        self.world.tell_transactions(self.store, delivered.transaction.as_slice());
         Ok(Ok(self.stepped(Some(delivered.parcel), delivered.transaction)))
     }
 
@@ -209,6 +215,7 @@ impl Run<'_, '_> {
         };
         parcels::update(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 

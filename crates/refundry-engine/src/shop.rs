@@ -201,7 +201,10 @@ fn amend(
         })
     })?;
     Ok(match (changed, no) {
-        (Ok(order), _) => Ok(order.id),
+        (Ok(order), _) => {
+            world.tell_edited(store, order.id);
+            Ok(order.id)
+        }
         (Err(_), Some(fault)) => Err(ShopNo::Amend(fault)),
         (Err(fault), None) => Err(no_of(fault)),
     })

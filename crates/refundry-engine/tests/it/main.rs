@@ -38,6 +38,7 @@ mod parcels;
 mod payouts;
 mod shop;
 mod stock;
+mod told;
 mod told_twice;
 mod twins;
 mod upgrade;
