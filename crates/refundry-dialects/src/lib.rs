@@ -21,6 +21,8 @@ pub mod digital_river;
 pub mod hooks;
 pub mod keys;
 pub mod native;
+mod openapi;
+pub mod operations;
 pub mod parcels;
 pub mod payouts;
 pub mod rate;

@@ -27,7 +27,6 @@ mod echo;
 mod encode;
 pub mod hooks;
 mod list;
-mod openapi;
 pub mod operations;
 mod order;
 mod order_modern;
@@ -45,7 +44,6 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use openapi::document;
 pub use state::{financial_status, fully_refunded, refund_status};
 
 /// All versions: legacy ones, of which the first is a path without, and modern ones.
@@ -344,7 +342,7 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
         Endpoint::Stock(version, endpoint) => {
             stock::decode(endpoint, *version, request).map(|call| Call::Stock(Box::new(call)))
         }
-        Endpoint::Document(version) => Ok(Call::Ready(openapi::response(*version))),
+        Endpoint::Document(version) => Ok(Call::Ready(Response::json(200, &operations::API.document(version.code())))),
     };
     call.map_err(|bad| reject::bad(endpoint.version().is_modern(), &bad))
 }

@@ -2,126 +2,52 @@
 //!
 //! Method, path and versions are those of `keys.txt`, which has the keys of each.
 
-use super::{VERSIONS, Version, reject, route, scope, takes_any_token};
+use serde_json::json;
+
+use super::{VERSIONS, Version, keys, reject, route, scope, takes_any_token};
+use crate::operations::{Api, BODY, LIST, MOVE, MOVE_BODY, NONE, No, ONE, ONE_BODY, Operation, row};
 use crate::wire::Routed;
 
-/// An operation.
-#[derive(Debug)]
-pub struct Operation {
-    /// `GET`
-    pub method: &'static str,
-    /// Below the version: `/orders/{id}/refund`.
-    pub path: &'static str,
-    /// The versions that have it, as [`VERSIONS`] reads them.
-    pub versions: &'static str,
-    /// What a token must allow, in the platform's word; empty where any token will do.
-    pub scope: &'static str,
-    /// What it is for, in one line.
-    pub about: &'static str,
-    no: &'static [No],
-}
-
-/// A way to be refused, beside those that all operations have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum No {
-    /// The body is not JSON.
-    Malformed,
-    /// It can be read, and asks for what is not to be had.
-    Invalid,
-    /// What the path or the body names is not there.
-    NotFound,
-    /// The order, or what is below it, is in a state that does not take this.
-    State,
-}
-
-impl No {
-    const fn status(self, modern: bool) -> u16 {
-        match (self, modern) {
-            (Self::NotFound, _) => 404,
-            (Self::Malformed, _) | (Self::Invalid | Self::State, true) => 400,
-            (Self::Invalid, false) => 422,
-            (Self::State, false) => 406,
-        }
-    }
-}
-
-impl Operation {
-    /// Whether a version, as a list of keys writes it, has it.
-    pub fn is_in(&self, version: &str) -> bool {
-        VERSIONS.read(self.versions).is_some_and(|versions| versions.contains(version))
-    }
-
-    /// The path of a call, with the same text for each of its parameters.
-    pub fn path_with(&self, version: &str, parameter: &str) -> String {
-        let path: Vec<&str> =
-            self.path.split('/').map(|part| if part.starts_with('{') { parameter } else { part }).collect();
-        format!("{}{}", base(version), path.join("/"))
-    }
-
-    /// Whether a version has an endpoint for it.
-    pub fn is_routed(&self, version: &str) -> bool {
-        self.is_in(version) && matches!(route(self.method, &self.path_with(version, "1")), Routed::To(_))
-    }
-
-    /// The scope that its endpoint asks for, in the platform's word.
-    pub fn routed_scope(&self, version: &str) -> Option<&'static str> {
-        match route(self.method, &self.path_with(version, "1")) {
-            Routed::To(endpoint) if takes_any_token(&endpoint) => Some(""),
-            Routed::To(endpoint) => Some(scope(&endpoint).map_or("", reject::scope_name)),
-            Routed::MethodNotAllowed(_) | Routed::NotFound => None,
-        }
-    }
-
-    /// The statuses of refusals that are its own.
-    pub fn own_refusals(&self, version: &str) -> Vec<u16> {
-        let modern = Version::parse(version).is_some_and(Version::is_modern);
-        let mut statuses: Vec<u16> = self.no.iter().map(|no| no.status(modern)).collect();
-        statuses.sort_unstable();
-        statuses.dedup();
-        statuses
-    }
-
-    /// The statuses of all refusals: its own, and those of token, size, limit and load.
-    pub fn refusals(&self, version: &str) -> Vec<u16> {
-        let mut statuses = self.own_refusals(version);
-        statuses.extend([401, 403, 413, 429, 503]);
-        // What did not arrive whole, in any operation.
-        statuses.push(400);
-        statuses.sort_unstable();
-        statuses.dedup();
-        statuses
-    }
-}
+/// The API.
+pub static API: Api = Api {
+    title: "Shoplazza Open API",
+    about: "Orders and their refunds, as Shoplazza's Open API has them. Amounts are decimal texts. A key or parameter \
+        that is not known is read over, `null` counts as left out.",
+    operations: OPERATIONS,
+    versions: VERSIONS,
+    keys,
+    base: |version, _| base(version),
+    server: base,
+    routed,
+    status: |no, version| match (no, is_modern(version)) {
+        (No::NotFound, _) => 404,
+        (No::Malformed, _) | (No::Invalid | No::State, true) => 400,
+        (No::Invalid, false) => 422,
+        (No::State, false) => 406,
+    },
+    // 400 is for what did not arrive whole.
+    everywhere: &[400, 401, 403, 413, 429, 503],
+    repeats_keys: is_modern,
+    trace: "Request-Id",
+    security: || json!({"type": "apiKey", "in": "header", "name": "Access-Token"}),
+};
 
 /// What stands before all paths of a version: `/openapi/2022-01`.
-pub fn base(version: &str) -> String {
+fn base(version: &str) -> String {
     if version.is_empty() { "/openapi".to_owned() } else { format!("/openapi/{version}") }
 }
 
-const fn row(
-    (method, path): (&'static str, &'static str),
-    versions: &'static str,
-    scope: &'static str,
-    about: &'static str,
-    no: &'static [No],
-) -> Operation {
-    Operation { method, path, versions, scope, about, no }
+fn is_modern(version: &str) -> bool {
+    Version::parse(version).is_some_and(Version::is_modern)
 }
 
-/// Nothing of its own to refuse.
-const NONE: &[No] = &[];
-/// A list.
-const LIST: &[No] = &[No::Invalid];
-/// One thing by its id.
-const ONE: &[No] = &[No::Invalid, No::NotFound];
-/// A body, and nothing that is named.
-const BODY: &[No] = &[No::Malformed, No::Invalid];
-/// One thing by its id, and a body.
-const ONE_BODY: &[No] = &[No::Malformed, No::Invalid, No::NotFound];
-/// One thing that must be in the right state.
-const MOVE: &[No] = &[No::Invalid, No::NotFound, No::State];
-/// The same, with a body.
-const MOVE_BODY: &[No] = &[No::Malformed, No::Invalid, No::NotFound, No::State];
+fn routed(method: &str, path: &str) -> Option<&'static str> {
+    match route(method, path) {
+        Routed::To(endpoint) if takes_any_token(&endpoint) => Some(""),
+        Routed::To(endpoint) => Some(scope(&endpoint).map_or("", reject::scope_name)),
+        Routed::MethodNotAllowed(_) | Routed::NotFound => None,
+    }
+}
 
 const READ: &str = "read_order";
 const WRITE: &str = "write_order";
@@ -129,7 +55,7 @@ const READ_GOODS: &str = "read_product";
 const WRITE_GOODS: &str = "write_product";
 
 /// The operations, in the order of the documentation.
-pub const OPERATIONS: &[Operation] = &[
+const OPERATIONS: &[Operation] = &[
     // Refunds.
     row(("POST", "/orders/{order_id}/refund"), "M", WRITE, "Create Order's Refund Record", MOVE_BODY),
     row(("POST", "/orders/{id}/refund"), "L", WRITE, "Full Order Refund", MOVE_BODY),

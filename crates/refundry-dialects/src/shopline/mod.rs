@@ -15,6 +15,7 @@ use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 pub mod hooks;
 mod ids;
 mod money;
+pub mod operations;
 mod order;
 pub mod orders;
 mod paging;
@@ -71,9 +72,7 @@ pub fn keys() -> &'static List {
 pub fn version_of(path: &str) -> Option<(&'static str, &str)> {
     let below = ["/admin/openapi/", "/payments_apps/openapi/"].iter().find_map(|base| path.strip_prefix(base))?;
     let (date, _) = below.split_once('/')?;
-    Version::parse(date)?;
-    let not_after = VERSIONS.all().take_while(|version| *version <= date).last();
-    Some((not_after.or_else(|| VERSIONS.all().next())?, below.strip_prefix(date)?))
+    Some((Version::parse(date)?.listed(), below.strip_prefix(date)?))
 }
 
 /// What the platform takes: four calls a second from an app, after a burst.
@@ -101,6 +100,12 @@ impl Version {
         let shaped = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit());
         shaped.then(|| digits.parse().ok().map(Self))?
     }
+
+    /// The version of [`VERSIONS`] that it is served as: the newest that is not after it, or the first.
+    fn listed(self) -> &'static str {
+        let not_after = VERSIONS.all().take_while(|known| Self::parse(known).is_some_and(|known| known <= self)).last();
+        not_after.or_else(|| VERSIONS.all().next()).unwrap_or_default()
+    }
 }
 
 /// The endpoints of this API, with their path parameters.
@@ -124,6 +129,8 @@ pub enum Endpoint {
     Hooks(Version, hooks::Endpoint),
     /// What a payment app tells of a refund.
     Told(Version, told::Endpoint),
+    /// The OpenAPI document: `openapi.json`. The platform has no such path.
+    Document(Version),
 }
 
 /// Names the endpoint of a method and path (without query).
@@ -136,6 +143,9 @@ pub fn route(method: &str, path: &str) -> Routed<Endpoint> {
     let Some((version, path)) = path.strip_prefix("/admin/openapi/").and_then(versioned) else {
         return Routed::NotFound;
     };
+    if path == ["openapi"] {
+        return only(method, "GET", Endpoint::Document(version));
+    }
     // Literal names win over an order that happens to have one as its id, so orders themselves come last.
     refunds::route(version, method, &path)
         .map(|to| to.map(|e| Endpoint::Refunds(version, e)))
@@ -191,6 +201,7 @@ const fn needed(endpoint: &Endpoint) -> Option<(Scope, &'static str)> {
         Endpoint::Stock(_, endpoint) => stock::scope(endpoint),
         Endpoint::Hooks(_, endpoint) => hooks::scope(endpoint),
         Endpoint::Told(_, endpoint) => told::scope(endpoint),
+        Endpoint::Document(_) => return None,
     })
 }
 
@@ -207,6 +218,9 @@ pub fn decode(endpoint: &Endpoint, request: &Request<'_>) -> Result<Call, Respon
         Endpoint::Stock(version, endpoint) => stock::decode(endpoint, *version, request),
         Endpoint::Hooks(version, endpoint) => hooks::decode(endpoint, *version, request),
         Endpoint::Told(version, endpoint) => told::decode(endpoint, *version, request),
+        Endpoint::Document(version) => {
+            Ok(Call::Ready(Response::json(200, &operations::API.document(version.listed()))))
+        }
     }
 }
 
@@ -222,6 +236,7 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
         Endpoint::Stock(version, endpoint) => stock::encode(endpoint, *version, request, reply),
         Endpoint::Hooks(version, endpoint) => hooks::encode(endpoint, *version, request, reply),
         Endpoint::Told(version, endpoint) => told::encode(endpoint, *version, request, reply),
+        Endpoint::Document(_) => None,
     };
     // The engine never answers a call with another call's reply; if it did, that is a defect.
     written.unwrap_or_else(|| refuse(Some(endpoint), request, &Refusal::Internal))

@@ -41,4 +41,5 @@ mod shoplazza_keys;
 mod shoplazza_worked;
 mod stock;
 mod together;
+mod walk;
 mod webhooks;

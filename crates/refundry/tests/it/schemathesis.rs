@@ -1,4 +1,4 @@
-//! The OpenAPI documents of Shoplazza's API against the server, by schemathesis
+//! The OpenAPI documents of the platforms' APIs against the server, by schemathesis
 //! (<https://pypi.org/project/schemathesis/>): whatever it makes up, no answer is a server's error, none is outside its
 //! document, and none is given without a token.
 //!
@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use refundry_dialects::shoplazza::VERSIONS;
-use refundry_dialects::shoplazza::operations::base;
+use refundry_dialects::operations::Api;
+use refundry_dialects::shoplazza;
 
 use crate::harness::{Backend, Place, Process, TOKEN, order, put_orders};
 
@@ -22,18 +22,32 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 const ORDERS: usize = 100;
 
 #[test]
-fn legacy_answers_are_as_documented() {
-    check(|version| version < "2024", "2022-01");
+fn answers_of_shoplazzas_legacy_versions_are_as_documented() {
+    check(&SHOPLAZZA, |version| version < "2024", "2022-01");
 }
 
 #[test]
-fn modern_answers_are_as_documented() {
-    check(|version| version > "2024", "2026-07");
+fn answers_of_shoplazzas_modern_versions_are_as_documented() {
+    check(&SHOPLAZZA, |version| version > "2024", "2026-07");
 }
+
+/// An API that is tried.
+struct Tried {
+    api: &'static Api,
+    /// Where its documents are.
+    document: fn(version: &str) -> String,
+    token: &'static str,
+}
+
+const SHOPLAZZA: Tried = Tried {
+    api: &shoplazza::operations::API,
+    document: |version| format!("{}/openapi.json", (shoplazza::operations::API.server)(version)),
+    token: "Access-Token: ",
+};
 
 /// Checks each of the versions, the newest with every kind of value that its document rules out or allows, the others
 /// with a few calls of each operation.
-fn check(is_one: fn(&str) -> bool, newest: &str) {
+fn check(tried: &Tried, is_one: fn(&str) -> bool, newest: &str) {
     let python = python();
     let place = Place::new(Backend::Sqlite);
     let server = place.serve(&[]);
@@ -41,25 +55,25 @@ fn check(is_one: fn(&str) -> bool, newest: &str) {
     let orders: Vec<_> = ids.iter().map(|id| order(id, 2)).collect();
     put_orders(&mut server.client(), &orders);
     let known = serde_json::to_string(&ids).expect("JSON");
-    for version in VERSIONS.all().filter(|version| is_one(version)) {
+    for version in tried.api.versions.all().filter(|version| is_one(version)) {
         let (phases, examples) = if version == newest { ("coverage,fuzzing", "20") } else { ("fuzzing", "8") };
-        run(&python, &server, version, &known, phases, examples);
+        run(&python, &server, tried, version, &known, (phases, examples));
     }
     drop(server);
     place.assert_clean();
 }
 
 #[track_caller]
-fn run(python: &Path, server: &Process, version: &str, orders: &str, phases: &str, examples: &str) {
+fn run(python: &Path, server: &Process, tried: &Tried, version: &str, orders: &str, (phases, examples): (&str, &str)) {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("report.ndjson");
     let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/schemathesis_hooks.py");
     let mut command = Command::new(python);
     command.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "20220101", "--continue-on-failure"]);
     command.args(["--phases", phases, "--max-examples", examples, "--request-timeout", "60", "--warnings", "off"]);
-    command.args(["--checks", CHECKS, "--header", &format!("Access-Token: {TOKEN}"), "--report", "ndjson"]);
+    command.args(["--checks", CHECKS, "--header", &format!("{}{TOKEN}", tried.token), "--report", "ndjson"]);
     command.arg("--report-ndjson-path").arg(&report);
-    command.arg(format!("{}{}/openapi.json", server.url(), base(version)));
+    command.arg(format!("{}{}", server.url(), (tried.document)(version)));
     // What it remembers of runs before would make this one another.
     command.current_dir(folder.path()).env("SCHEMATHESIS_HOOKS", hooks).env("REFUNDRY_ORDERS", orders);
     succeeded(&command.output().expect("schemathesis starts"), &format!("the answers of `{version}`"));

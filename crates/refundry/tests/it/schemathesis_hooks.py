@@ -27,9 +27,15 @@ def learn(value, holder):
             learn(entry, holder)
     elif isinstance(value, dict):
         for key, below in value.items():
+            if isinstance(below, bool):
+                continue
+            if isinstance(below, int) and (key == "id" or key.endswith("_id")):
+                below = str(below)
             if isinstance(below, str) and below:
                 if key == "id":
                     keep(singular(holder), below)
+                elif key == "pay_seq":
+                    keep("payment", below)
                 elif key == "number":
                     keep(singular(holder) + "_number", below)
                 elif key.endswith("_id"):
@@ -52,11 +58,11 @@ def named(name, otherwise):
 def fill_path(case, share):
     """Real ids for the parameters of the path, in so many of a hundred calls."""
     parts = case.operation.path.split("/")
-    for before, part in zip(parts, parts[1:]):
+    for before, part, after in zip(parts, parts[1:], parts[2:] + [""]):
         if not part.startswith("{") or DICE.randrange(100) >= share:
             continue
-        key = part.strip("{}")
-        name = singular(before)
+        key = part[1:].partition("}")[0]
+        name = "webhook" if after == "webhooks.json" else singular(before)
         if key == "number":
             name = "order_number"
         elif key.endswith("_id"):
@@ -80,8 +86,13 @@ def fill_body(value, holder, schema, only_needed):
             below = named(singular(holder), below)
         elif isinstance(below, str) and key.endswith("_id"):
             below = named(key[: -len("_id")], below)
+        elif isinstance(below, int) and not isinstance(below, bool) and (key == "id" or key.endswith("_id")):
+            found = named(singular(holder) if key == "id" else key[: -len("_id")], "")
+            below = int(found) if found.isdigit() else below
         elif isinstance(below, str) and "[0-9]{2}" in known.get(key, {}).get("pattern", ""):
             below = "0.01"
+        elif isinstance(below, (int, float)) and key == "amount":
+            below = 0.01
         else:
             below = fill_body(below, key, known.get(key, {}), only_needed)
         filled[key] = below

@@ -3,14 +3,14 @@
 //!
 //! [`check`] is for every test that talks to this API.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use refundry_dialects::keys::is_of;
-use refundry_dialects::shoplazza::operations::{OPERATIONS, Operation, base};
-use refundry_dialects::shoplazza::{self, VERSIONS};
+use refundry_dialects::shoplazza::VERSIONS;
+use refundry_dialects::shoplazza::operations::API;
 use serde_json::Value;
 
-use crate::harness::{Answer, Backend, Client, Place, TOKEN, order, put_orders, settled};
+use crate::harness::{Backend, Place, order, put_orders, settled};
+use crate::walk::{self, Walk};
 
 on_both!(every_answer_has_the_documented_keys);
 
@@ -19,11 +19,10 @@ on_both!(every_answer_has_the_documented_keys);
 /// `version` is as in the path, empty for a path without; `path` begins below it and has no query.
 #[track_caller]
 pub(crate) fn check(version: &str, method: &str, path: &str, status: u16, body: &Value) {
-    let faults = shoplazza::keys().check(version, method, path, status, body);
-    assert!(faults.is_empty(), "{method} {path} of `{version}`, {status}: {}\n{body:#}", faults.join("; "));
+    walk::check(&API, version, method, path, status, body);
 }
 
-/// A call that is granted. `{name}` in path and body is what [`Walk::names`] has.
+/// A call that is granted. `{name}` in path and body is what the walk has learned.
 struct Step {
     method: &'static str,
     /// Below the version, with its query.
@@ -32,6 +31,13 @@ struct Step {
     bodies: (&'static str, &'static str),
     /// What to remember of the answer: a name, and where it stands below `data` or the top.
     learn: &'static [(&'static str, &'static str)],
+}
+
+impl Step {
+    const fn of(&self, is_modern: bool) -> walk::Step {
+        let body = if is_modern { self.bodies.1 } else { self.bodies.0 };
+        walk::Step { method: self.method, path: self.path, body, learn: self.learn }
+    }
 }
 
 const fn get(path: &'static str) -> Step {
@@ -184,82 +190,6 @@ const LEVEL: &str =
     r#"{"inventory_item_id": "{stocked}", "location_id": "{location}", "stock_adjustment": 2, "stock": 3}"#;
 const QUANTITY: &str = r#"{"variant": {"inventory_quantity": 9}}"#;
 
-/// Where the walk is.
-struct Walk {
-    client: Client,
-    version: &'static str,
-    is_modern: bool,
-    names: BTreeMap<&'static str, String>,
-    granted: BTreeSet<&'static str>,
-}
-
-impl Walk {
-    fn filled(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-    }
-
-    #[track_caller]
-    fn ask(&mut self, method: &str, target: &str, body: &str, token: Option<&str>) -> Answer {
-        let mut headers = vec![("content-type", "application/json")];
-        headers.extend(token.map(|token| ("access-token", token)));
-        let whole = format!("{}{target}", base(self.version));
-        let answer = self.client.send(method, &whole, &headers, body.as_bytes()).expect("an answer");
-        let (path, _) = target.split_once('?').unwrap_or((target, ""));
-        assert!(answer.header("request-id").is_some(), "{method} {target} has no Request-Id");
-        check(self.version, method, path, answer.status, &answer.json());
-        answer
-    }
-
-    #[track_caller]
-    fn take(&mut self, step: &Step) {
-        let target = self.filled(step.path);
-        let (path, _) = target.split_once('?').unwrap_or((&target, ""));
-        let Some(row) = row_of(step.method, path, self.version) else { return };
-        let body = self.filled(if self.is_modern { step.bodies.1 } else { step.bodies.0 });
-        let answer = self.ask(step.method, &target, &body, Some(TOKEN));
-        assert_eq!(answer.status, 200, "{} {target} of `{}`: {}", step.method, self.version, answer.text());
-        self.granted.insert(name_of(row));
-        let answer = answer.json();
-        let data = if self.is_modern { &answer["data"] } else { &answer };
-        for (name, place) in step.learn {
-            if let Some(value) = data.pointer(place).and_then(Value::as_str) {
-                self.names.insert(name, value.to_owned());
-            }
-        }
-    }
-
-    /// No token, no such thing, no JSON.
-    fn be_refused(&mut self, row: &Operation) {
-        let path = row.path_with("", "nowhere-7").replacen("/openapi", "", 1);
-        assert_eq!(self.ask(row.method, &path, "", None).status, 401, "{} {path}", row.method);
-        assert_eq!(self.ask(row.method, &path, "", Some("sk_test_nobody")).status, 401, "{} {path}", row.method);
-        let own = row.own_refusals(self.version);
-        if row.path.contains('{') && own.contains(&404) {
-            // What the body lacks may be told first.
-            let status = self.ask(row.method, &path, "", Some(TOKEN)).status;
-            assert!(own.contains(&status), "{} {path} of `{}`: {status}", row.method, self.version);
-        }
-        if matches!(row.method, "POST" | "PUT") && own.contains(&400) {
-            let status = self.ask(row.method, &path, "[", Some(TOKEN)).status;
-            assert!(own.contains(&status), "{} {path} of `{}`: {status}", row.method, self.version);
-        }
-    }
-}
-
-/// The row of a call: a literal path before one with parameters.
-fn row_of(method: &str, path: &str, version: &str) -> Option<&'static Operation> {
-    // What is a name in some versions is nobody's id in the others.
-    let is_name = OPERATIONS.iter().any(|row| row.path == path);
-    let is_it = |row: &Operation| if is_name { row.path == path } else { is_of(row.path, path) };
-    let fits = |row: &&Operation| row.method == method && row.is_routed(version) && is_it(row);
-    OPERATIONS.iter().filter(fits).min_by_key(|row| row.path.matches('{').count())
-}
-
-/// A name that is the same in all versions.
-fn name_of(row: &'static Operation) -> &'static str {
-    row.about
-}
-
 fn every_answer_has_the_documented_keys(on: Backend) {
     let place = Place::new(on);
     let server = place.serve(&[]);
@@ -272,24 +202,27 @@ fn every_answer_has_the_documented_keys(on: Backend) {
             [("rich", RICH), ("variant", VARIANT), ("product", PRODUCT)].map(|(name, id)| (name, id.to_owned()));
         let names = [("order", first), ("other", second), ("spent", third)].into_iter().chain(known).collect();
         let is_modern = version > "2024";
-        let mut walk = Walk { client, version, is_modern, names, granted: BTreeSet::new() };
+        let mut walk = Walk {
+            api: &API,
+            client,
+            version,
+            token: |token| ("access-token", token.to_owned()),
+            data: if is_modern { "/data" } else { "" },
+            names,
+            granted: BTreeSet::new(),
+        };
         for step in STEPS {
-            walk.take(step);
+            walk.take(&step.of(is_modern));
         }
         if !is_modern {
-            walk.take(&send("POST", "/orders/{spent}/refund", "", ""));
+            walk.take(&send("POST", "/orders/{spent}/refund", "", "").of(is_modern));
         }
         settled(&mut walk.client);
         // Once more, now that the money is back.
-        STEPS
-            .iter()
-            .filter(|step| step.method == "GET" && step.path.contains("refund"))
-            .for_each(|step| walk.take(step));
-        for row in OPERATIONS.iter().filter(|row| row.is_routed(version)) {
-            walk.be_refused(row);
-            let is_walked = walk.granted.contains(name_of(row)) || ELSEWHERE.contains(&name_of(row));
-            assert!(is_walked, "{} {} of `{version}`: no step is granted it", row.method, row.path);
+        for step in STEPS.iter().filter(|step| step.method == "GET" && step.path.contains("refund")) {
+            walk.take(&step.of(is_modern));
         }
+        walk.end(ELSEWHERE);
     }
     drop(server);
     place.assert_clean();

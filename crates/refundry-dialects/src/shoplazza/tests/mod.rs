@@ -17,7 +17,6 @@ use crate::wire::{OrderView, RefundAnswer, RefundPage, RefundView};
 
 mod here;
 mod intake;
-mod operations;
 mod orders_list;
 
 const FILES: [&str; 6] = [
