@@ -17,6 +17,7 @@ use refundry_store::{Store, StoreError, Tx};
 
 use crate::accept::{Means, Named};
 use crate::ids::Ids;
+use crate::settings::{self, Shopline, ShoplineAsk};
 use crate::world::World;
 
 /// What a store calls its default location until somebody names it.
@@ -59,15 +60,20 @@ pub enum StockAsk {
         /// The location.
         location: Reference,
     },
+    /// Change what SHOPLINE's API says of the store.
+    Present(ShoplineAsk),
 }
 
 impl StockAsk {
     /// What it names, so that the order is held before anything is read: no order, which none of this decides on.
     pub(crate) const fn named(&self) -> Named<'_> {
         match self {
-            Self::Open | Self::Adjust { .. } | Self::Set { .. } | Self::Connect { .. } | Self::Disconnect { .. } => {
-                Named::Nothing
-            }
+            Self::Open
+            | Self::Adjust { .. }
+            | Self::Set { .. }
+            | Self::Connect { .. }
+            | Self::Disconnect { .. }
+            | Self::Present(_) => Named::Nothing,
         }
     }
 }
@@ -79,6 +85,8 @@ pub enum StockDone {
     Done,
     /// To `Adjust`, `Set` and `Connect`: what is there now.
     Level(Box<Shelf>),
+    /// To `Present`: what it says after it.
+    Presented(Box<Shopline>),
     /// Nothing was done.
     Refused(StockFault),
 }
@@ -174,11 +182,14 @@ pub(crate) fn run(
     means: Means<'_>,
 ) -> Result<StockDone, StoreError> {
     let Means { ids, now_ms, .. } = means;
+    if let StockAsk::Present(ask) = ask {
+        return Ok(StockDone::Presented(Box::new(settings::present(tx, store, ask)?)));
+    }
     // What the jobs before this one moved comes first.
     settle(tx, world, ids, now_ms)?;
     open(tx, [store].into(), now_ms)?;
     let (variant, place) = match ask {
-        StockAsk::Open => return Ok(StockDone::Done),
+        StockAsk::Open | StockAsk::Present(_) => return Ok(StockDone::Done),
         StockAsk::Adjust { variant, location, .. }
         | StockAsk::Connect { variant, location }
         | StockAsk::Disconnect { variant, location } => (variant, Some(location)),

@@ -101,6 +101,29 @@ pub(crate) enum StoreCommand {
         /// The channel (or method) as orders name it, e.g. `bogus`
         channel: String,
     },
+    /// Say what SHOPLINE's API tells of the store; what is left out stays, and an empty value is the usual one again
+    Shopline {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+        /// Host name of the shop; usually the handle with `.myshopline.com` behind it
+        #[arg(long)]
+        domain: Option<String>,
+        /// Number of the merchant; usually the store's
+        #[arg(long)]
+        merchant_id: Option<String>,
+        /// Time zone of the shop, e.g. `Asia/Shanghai`; usually `UTC`. It is only told: all times are in UTC
+        #[arg(long)]
+        zone: Option<String>,
+        /// E-mail address of the shop; usually none
+        #[arg(long)]
+        email: Option<String>,
+        /// How deliveries are signed: `hex`, which is usual, or `base64`
+        #[arg(long)]
+        signature: Option<String>,
+    },
 }
 
 /// What to do with tokens.

@@ -7,6 +7,8 @@ use refundry_dialects::Scope;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::cases::{CaseAsk, CaseDone};
+use refundry_engine::settings::{ShoplineAsk, ShoplineFault, SignatureText};
+use refundry_engine::stock::{StockAsk, StockDone};
 use refundry_engine::store::stores::StoreRecord;
 use refundry_engine::store::tokens::TokenRecord;
 use refundry_engine::store::{stores, tokens};
@@ -34,6 +36,41 @@ pub(crate) fn run_store(command: StoreCommand) -> anyhow::Result<()> {
         }
         StoreCommand::Strategy { data, store, strategy } => choose(&data, &store, &strategy),
         StoreCommand::Hold { data, store, off, channel } => hold(&data, &store, &channel, !off),
+        StoreCommand::Shopline { data, store, domain, merchant_id, zone, email, signature } => {
+            let code = signature.as_deref().filter(|code| !code.is_empty());
+            let known =
+                |code: &str| SignatureText::parse(code).with_context(|| format!("{code:?} is neither hex nor base64"));
+            let chosen = code.map(known).transpose()?;
+            let signature = signature.map(|_| chosen.unwrap_or_default());
+            let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
+            let (domain, merchant_id) = (trimmed(domain), trimmed(merchant_id));
+            let (zone, email) = (trimmed(zone), trimmed(email));
+            present(&data, &store, ShoplineAsk { domain, merchant_id, zone, email, signature })
+        }
+    }
+}
+
+/// Changes what SHOPLINE's API tells of a store, and says all of it.
+fn present(data: &DataArgs, store: &str, ask: ShoplineAsk) -> anyhow::Result<()> {
+    match ask.check() {
+        Ok(()) => {}
+        Err(ShoplineFault::Domain) => bail!("a domain is a host name, e.g. open001.myshopline.com"),
+        Err(ShoplineFault::MerchantId) => bail!("a merchant has a number of 1 to 20 digits"),
+        Err(ShoplineFault::Zone) => bail!("a time zone has a name, e.g. Asia/Shanghai"),
+        Err(ShoplineFault::Email) => bail!("an e-mail address has an @ and a host name behind it"),
+    }
+    let engine = idle_engine(data)?;
+    let store = store_called(&engine, store)?;
+    let ask = Box::new(StockAsk::Present(ask));
+    match engine.call(Job::Stock { store: store.id, ask })? {
+        Outcome::Stock(StockDone::Presented(says)) => {
+            say(&format!("domain\t{}", says.domain(&store.handle)))?;
+            say(&format!("merchant\t{}", says.merchant_id(store.id)))?;
+            say(&format!("zone\t{}", says.zone()))?;
+            say(&format!("email\t{}", says.email()))?;
+            say(&format!("signature\t{}", says.signature().code()))
+        }
+        _ => bail!("the writer answered something else than was asked"),
     }
 }
 

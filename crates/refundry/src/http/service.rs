@@ -17,7 +17,8 @@ use refundry_dialects::{
 };
 use refundry_engine::accept::RequestKey;
 use refundry_engine::clock::Stopwatch;
-use refundry_engine::store::stores;
+use refundry_engine::settings::StoreSettings;
+use refundry_engine::store::stores::{self, StoreRecord};
 use refundry_engine::tenants::{self, Caller};
 
 use super::hooks::{self, DELIVERY_BYTES_MAX};
@@ -185,15 +186,21 @@ fn call_limit(app: &App, request: &Request<'_>) -> Option<(&'static str, String)
 
 fn may(caller: &Caller, request: &Request<'_>, scope: Option<Scope>) -> Result<(), Refusal> {
     // A platform's own host name names the store, which must then be the token's.
-    let host = request.header("host").unwrap_or_default();
-    let named = host.split(':').next().unwrap_or_default().strip_suffix(".myshopline.com");
-    if named.is_some_and(|handle| handle != caller.store.handle) {
+    let host = request.header("host").unwrap_or_default().split(':').next().unwrap_or_default();
+    let named = host.strip_suffix(".myshopline.com");
+    if named.is_some_and(|handle| handle != caller.store.handle && !is_domain(host, &caller.store)) {
         return Err(Refusal::Unauthorized);
     }
     match scope {
         Some(scope) if caller.scopes.iter().all(|s| s != scope.code()) => Err(Refusal::Forbidden(scope)),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether a store chose this host name for its shop at SHOPLINE. Settings that cannot be read name none.
+fn is_domain(host: &str, store: &StoreRecord) -> bool {
+    let domain = StoreSettings::read(&store.settings).ok().and_then(|settings| settings.shopline.domain);
+    domain.is_some_and(|domain| domain.eq_ignore_ascii_case(host))
 }
 
 /// The idempotency key of a request that writes, with what it was sent for.
