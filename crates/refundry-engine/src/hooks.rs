@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use refundry_core::event::EventKind;
-use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
+use refundry_core::limits::{
+    DELIVERY_LEASE_MS, DELIVERY_WAITS_MAX, DELIVERY_WAITS_MS, DELIVERY_WAITS_S_MAX, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX,
+};
 use refundry_core::order::Id;
 use refundry_core::query::{Page, TimeRange};
 use refundry_store::deliveries::{self, Delivery, DeliveryKey, Take};
@@ -17,7 +19,7 @@ use refundry_store::subscriptions::{self, Subscription};
 use refundry_store::{Store, StoreError, Tx, events, series, stores};
 
 use crate::accept::{Means, Named};
-use crate::settings::StoreSettings;
+use crate::settings::{self, StoreSettings};
 use crate::world::World;
 
 mod due;
@@ -71,6 +73,14 @@ pub enum HookAsk {
     Forget,
     /// Set the secret that deliveries are signed with.
     PutSecret(SigningRecord),
+    /// Try failed deliveries again after these waits from now on, seconds that [`can_wait`]; none for the usual ones.
+    Wait(Vec<u32>),
+}
+
+/// Whether failed deliveries can be tried again after these waits, in seconds.
+pub fn can_wait(waits_s: &[u32]) -> bool {
+    let all: u64 = waits_s.iter().map(|wait| u64::from(*wait)).sum();
+    waits_s.len() <= DELIVERY_WAITS_MAX && all <= DELIVERY_WAITS_S_MAX && !waits_s.contains(&0)
 }
 
 /// What a caller calls a subscription.
@@ -129,7 +139,7 @@ pub enum HookDone {
     Recorded(Fate),
     /// To `Hasten`, `Reclaim` and `Forget`: how many.
     Counted(u64),
-    /// To `PutSecret`.
+    /// To `PutSecret` and `Wait`.
     Kept,
 }
 
@@ -207,6 +217,10 @@ pub(crate) fn run(
         }
         HookAsk::PutSecret(record) => {
             signing::put(tx, record)?;
+            HookDone::Kept
+        }
+        HookAsk::Wait(waits_s) => {
+            settings::wait(tx, store, waits_s)?;
             HookDone::Kept
         }
     })
@@ -313,7 +327,7 @@ fn failed(tx: &mut Tx<'_>, store: i64, posted: &Delivery, now_ms: i64) -> Result
         subscriptions::note_failing(tx, store, subscription.id, Some(now_ms))?;
     }
     let rung = usize::try_from(delivery.failures).unwrap_or(usize::MAX);
-    if let Some(wait_ms) = DELIVERY_WAITS_MS.get(rung) {
+    if let Some(wait_ms) = waits_ms(tx, store)?.get(rung) {
         let due_ms = now_ms + wait_ms;
         deliveries::put_off(tx, &delivery, due_ms, delivery.failures + 1, failed_ms)?;
         return Ok(Fate::PutOff(due_ms));
@@ -325,6 +339,16 @@ fn failed(tx: &mut Tx<'_>, store: i64, posted: &Delivery, now_ms: i64) -> Result
     }
     deliveries::remove(tx, &posted.key, now_ms)?;
     Ok(Fate::GivenUp)
+}
+
+/// How long a store waits before each further attempt.
+fn waits_ms(tx: &mut Tx<'_>, store: i64) -> Result<Vec<i64>, StoreError> {
+    let record = stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("a delivery is of no store"))?;
+    let chosen = StoreSettings::read(&record.settings)?.webhook_waits_s;
+    if chosen.is_empty() {
+        return Ok(DELIVERY_WAITS_MS.to_vec());
+    }
+    Ok(chosen.into_iter().map(|wait_s| i64::from(wait_s) * 1_000).collect())
 }
 
 /// Which subscriptions, oldest first, and which page of them.
@@ -342,9 +366,17 @@ pub struct SubscriptionQuery {
     pub page: Page,
     /// At most this many.
     pub limit: u32,
+    /// In the order of their places among all that their store ever had, which is what the page starts at; else in that
+    /// of our numbers.
+    pub by_place: bool,
 }
 
 impl SubscriptionQuery {
+    /// What a page starts at.
+    fn key(&self, subscription: &Subscription) -> Id {
+        if self.by_place { Id::try_from(subscription.number).unwrap_or(0) } else { subscription.id }
+    }
+
     fn takes(&self, subscription: &Subscription) -> bool {
         let within = |range: &TimeRange, ms: i64| {
             range.from_ms.is_none_or(|from| ms >= from) && range.to_ms.is_none_or(|to| ms <= to)
@@ -374,7 +406,10 @@ pub fn subscriptions_of(
     query: &SubscriptionQuery,
 ) -> Result<Vec<Subscription>, StoreError> {
     let all = store.read(|tx| subscriptions::list(tx, tenant))?;
-    Ok(all.into_iter().filter(|known| known.dialect == dialect && query.takes(known)).collect())
+    let mut found: Vec<Subscription> =
+        all.into_iter().filter(|known| known.dialect == dialect && query.takes(known)).collect();
+    found.sort_by_key(|known| query.key(known));
+    Ok(found)
 }
 
 /// A page of subscriptions, and whether more follow.
@@ -388,7 +423,7 @@ pub fn list_subscriptions(
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let skip = match query.page {
         Page::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
-        Page::Key { id, .. } => all.iter().take_while(|known| known.id <= id).count(),
+        Page::Key { id, .. } => all.iter().take_while(|known| query.key(known) <= id).count(),
         Page::Start | Page::After(_) | Page::Before(_) => 0,
     };
     let has_more = all.len().saturating_sub(skip) > limit;

@@ -54,6 +54,12 @@ pub(super) fn link(request: &Request<'_>, query: &RefundQuery, page: &RefundPage
     (!entries.is_empty()).then(|| entries.join(", "))
 }
 
+/// The `link` header of a page that more follow behind the entry of this id.
+pub(super) fn next(request: &Request<'_>, limit: u32, since_id: &str) -> String {
+    let info = json!({ "sinceId": since_id, "direction": "next", "limit": limit });
+    format!("<{}>; rel=\"next\"", url(request, limit, &to_base64(info.to_string().as_bytes())))
+}
+
 /// The refund at the end of a page is named by our number, which is unique where platform ids are not.
 fn token(end: &Refund, direction: &str, limit: u32) -> String {
     let info = json!({ "sinceId": ids::minted_refund_id(end), "direction": direction, "limit": limit });

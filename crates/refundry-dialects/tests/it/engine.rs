@@ -61,6 +61,8 @@ pub(crate) struct Engine {
     yard: parcels::Yard,
     shelves: stock::Shelves,
     hooks: Vec<HookView>,
+    /// How many there ever were.
+    hooks_made: Id,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
 }
@@ -91,6 +93,7 @@ impl Engine {
             yard: parcels::Yard::default(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
+            hooks_made: 0,
             told: BTreeMap::new(),
         }
     }

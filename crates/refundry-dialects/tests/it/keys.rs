@@ -10,7 +10,7 @@ use refundry_core::money::Amount;
 use refundry_core::order::{Dialect, Id};
 use refundry_core::parcels::{Parcel, ParcelState, ParcelUnits, Tracking};
 use refundry_dialects::OrderView;
-use refundry_dialects::hooks::{HookEvent, body};
+use refundry_dialects::hooks::{About, HookEvent, OrderTold, Subject, body};
 use refundry_dialects::keys::{Kind, List, Versions};
 use refundry_dialects::shoplazza::{self, VERSIONS};
 use refundry_dialects::shopline;
@@ -144,6 +144,21 @@ fn parcel(order: Id, units: Vec<ParcelUnits>) -> Parcel {
     }
 }
 
+/// What its subscribers can hear of.
+const SHOPLAZZAS: [EventKind; 11] = [
+    EventKind::OrderCreated,
+    EventKind::OrderUpdated,
+    EventKind::OrderPaid,
+    EventKind::OrderPartlyFulfilled,
+    EventKind::OrderFulfilled,
+    EventKind::OrderFinished,
+    EventKind::OrderPartlyRefunded,
+    EventKind::OrderRefunded,
+    EventKind::OrderCancelled,
+    EventKind::OrderDeleted,
+    EventKind::ParcelCreated,
+];
+
 #[test]
 fn shoplazzas_deliveries_have_the_documented_keys() {
     let list = shoplazza::keys();
@@ -152,11 +167,13 @@ fn shoplazzas_deliveries_have_the_documented_keys() {
         let units = order.lines.iter().map(|line| ParcelUnits { line: line.id, quantity: 1 }).collect();
         let parcel = parcel(order.id, units);
         let order = OrderView { parcels: vec![parcel.clone()], ..OrderView::bare(Facts::fresh(order)) };
-        let order = HookEvent { kind: EventKind::OrderCreated, order, asked_last: Amount::ZERO, parcel: Some(parcel) };
-        for kind in EventKind::ALL {
+        let told = OrderTold { order, asked_last: Amount::ZERO, subject: Subject::Parcel(parcel) };
+        let about = About::Order(Box::new(told));
+        let of_order = HookEvent { kind: EventKind::OrderCreated, version: "2026-01".to_owned(), about };
+        for kind in SHOPLAZZAS {
             let topic = if kind == EventKind::ParcelCreated { "fulfillments/*" } else { "orders/*" };
             let tree = list.tree(topic, "", "2026-01", Kind::Delivery).expect("it is listed");
-            let body = body(Dialect::Shoplazza, &HookEvent { kind, ..order.clone() }).expect("it has a body");
+            let body = body(Dialect::Shoplazza, &HookEvent { kind, ..of_order.clone() }).expect("it has a body");
             tree.check(&serde_json::from_str(&body).unwrap(), "", &mut |fault| {
                 faults.push(format!("{name}, {}: {fault}", kind.code()));
             });

@@ -128,8 +128,9 @@ fn beside(
         let asked_last = asked_last(tx, store, of, facts.balances.refunds)?;
         return Ok(Beside { document, parcels, asked_last, ..Beside::default() });
     }
-    let by_then = |made_ms: i64| made_ms <= event.happened_ms;
-    let parcels = parcels.into_iter().filter(|parcel| by_then(parcel.created_ms)).map(|parcel| match &event.detail {
+    // Numbers of one order ascend, whatever times callers state.
+    let by_then = |number: Id| number < event.id;
+    let parcels = parcels.into_iter().filter(|parcel| by_then(parcel.id)).map(|parcel| match &event.detail {
         Some(Detail::Parcel(then)) if then.id == parcel.id => then.clone(),
         _ => parcel,
     });
@@ -139,7 +140,7 @@ fn beside(
         document,
         parcels: parcels.collect(),
         refunds: refunds_then(facts, refunds::first_of_order(tx, store, of, i64::from(REFUNDS_LISTED_MAX))?),
-        transactions: transactions.filter(|told| by_then(told.created_ms) && had(told)).collect(),
+        transactions: transactions.filter(|told| by_then(told.id) && had(told)).collect(),
         ..Beside::default()
     })
 }

@@ -1,6 +1,6 @@
 //! Subscriptions in the engine behind the golden files: a list in memory. Nothing is posted here.
 
-use refundry_core::order::Id;
+use refundry_core::order::{Dialect, Id};
 use refundry_core::query::{Page, TimeRange};
 use refundry_dialects::hooks::{HookCall, HookDraft, HookFault, HookQuery, HookReply, HookView, host_of};
 use refundry_dialects::{Refusal, Reply};
@@ -23,11 +23,11 @@ impl Engine {
             }
             HookCall::Count(query) => HookReply::Counted(self.hooks_of(&query).len()),
             HookCall::Get { hook, .. } => HookReply::Hook(self.hooks[self.find_hook(hook)?].clone()),
-            HookCall::Create(HookDraft { topic, address, .. }) => {
+            HookCall::Create(HookDraft { dialect, version, topic, address }) => {
                 check(&address)?;
                 let (created_ms, updated_ms, format) = (self.now_ms, self.now_ms, "json".to_owned());
-                let id = self.next_id();
-                let hook = HookView { id, topic: topic.name, address, format, created_ms, updated_ms };
+                let id = if dialect == Dialect::Shopline { self.count_hook() } else { self.next_id() };
+                let hook = HookView { id, version, topic: topic.name, address, format, created_ms, updated_ms };
                 self.put_hook(hook)?
             }
             HookCall::Change { hook, topic, address, .. } => {
@@ -49,6 +49,12 @@ impl Engine {
             }
         };
         Ok(Reply::Hooks(Box::new(reply)))
+    }
+
+    /// The place of the next one among all that there ever were.
+    fn count_hook(&mut self) -> Id {
+        self.hooks_made += 1;
+        self.hooks_made
     }
 
     fn hooks_of(&self, query: &HookQuery) -> Vec<HookView> {
