@@ -17,7 +17,7 @@
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
-//! 13. [`parcels`]: what leaves with an order, [`paying`]: money that comes in later
+//! 13. [`parcels`]: what leaves with an order, [`returns`]: what comes back, [`paying`]: money that comes in later
 //! 14. [`terms`]: words that an order is found by
 //! 15. [`limits`]: every bound in the system
 
@@ -56,6 +56,7 @@ pub mod quote;
 pub mod refund;
 pub mod rejection;
 pub mod retry;
+pub mod returns;
 mod room;
 mod spread;
 pub mod standing;

@@ -53,6 +53,10 @@ pub const STATEMENT_LINES_MAX: usize = 1_000_000;
 /// Refunds that one answer lists where its API has no pages: the oldest of the order. An order with more is read in the
 /// list of refunds, page by page.
 pub const REFUNDS_LISTED_MAX: u32 = 1_000;
+/// Returns of one order, over or not: an order's returns are read and listed whole.
+pub const RETURNS_PER_ORDER_MAX: usize = 1_000;
+/// Characters of a note on units that come back (SHOPLINE's bound).
+pub const RETURN_NOTE_CHARS_MAX: usize = 128;
 /// Units of a variant that may be counted at one location, or missing there: sums over all locations stay inside `i64`.
 pub const STOCK_UNITS_MAX: i64 = 1_000_000_000;
 /// Places of variants that one answer lists where its API has no pages. What is asked for by id fits.

@@ -26,6 +26,7 @@ pub mod operations;
 pub mod parcels;
 pub mod payouts;
 pub mod rate;
+pub mod returns;
 pub mod shop;
 pub mod shoplazza;
 pub mod shopline;

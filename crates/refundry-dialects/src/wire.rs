@@ -20,6 +20,7 @@ use crate::cases::{CaseCall, CaseFault, CaseReply};
 use crate::hooks::{HookCall, HookFault, HookReply};
 use crate::parcels::{ParcelCall, ParcelFault, ParcelReply};
 use crate::payouts::{PayoutCall, PayoutFault, PayoutReply};
+use crate::returns::{ReturnCall, ReturnFault, ReturnReply};
 use crate::shop::{ShopCall, ShopFault, ShopReply};
 use crate::stock::{StockCall, StockFault, StockReply};
 
@@ -277,6 +278,8 @@ pub enum Call {
     Shop(Box<ShopCall>),
     /// About payments, transactions and parcels of an order.
     Parcels(Box<ParcelCall>),
+    /// About goods that come back.
+    Returns(Box<ReturnCall>),
     /// About after-sales cases.
     Cases(Box<CaseCall>),
     /// About subscriptions and deliveries.
@@ -351,6 +354,8 @@ pub enum Reply {
     Shop(Box<ShopReply>),
     /// To `Parcels`.
     Parcels(Box<ParcelReply>),
+    /// To `Returns`.
+    Returns(Box<ReturnReply>),
     /// To `Cases`.
     Cases(Box<CaseReply>),
     /// To `Hooks`.
@@ -474,6 +479,8 @@ pub enum Refusal {
     Shop(Box<ShopFault>),
     /// About payments, transactions and parcels of an order.
     Parcels(Box<ParcelFault>),
+    /// About goods that come back.
+    Returns(Box<ReturnFault>),
     /// About after-sales cases.
     Cases(Box<CaseFault>),
     /// About subscriptions and deliveries.

@@ -33,11 +33,12 @@ use crate::hooks::{Bell, HookAsk, HookDone};
 use crate::ids::Ids;
 use crate::parcels::{ParcelAsk, ParcelDone};
 use crate::publish::Waiters;
+use crate::returns::{ReturnAsk, ReturnDone};
 use crate::settings::{RouteAsk, StoreSettings};
 use crate::shop::{ShopAsk, ShopDone};
 use crate::stock::{StockAsk, StockDone};
 use crate::world::{Found, World};
-use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, settings, shop, stock, tenants};
+use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, returns, settings, shop, stock, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -185,6 +186,13 @@ pub enum Job {
         /// What.
         ask: Box<ParcelAsk>,
     },
+    /// About goods that come back.
+    Returns {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<ReturnAsk>,
+    },
     /// About after-sales cases.
     Cases {
         /// The store.
@@ -264,6 +272,7 @@ impl Job {
             | Self::Retry { ask: RetryAsk { refund, .. }, .. } => by_name(refund, count),
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
+            Self::Returns { ask, .. } => ask.named().lane(count),
             Self::Cases { ask, .. } => ask.named().lane(count),
             Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
@@ -305,6 +314,7 @@ impl Job {
             | Self::Rule { store, .. }
             | Self::Shop { store, .. }
             | Self::Parcels { store, .. }
+            | Self::Returns { store, .. }
             | Self::Cases { store, .. }
             | Self::Hooks { store, .. }
             | Self::Stock { store, .. }
@@ -323,6 +333,8 @@ pub(crate) enum Named<'a> {
     Order(&'a Reference),
     /// A refund, and so its order.
     Refund(&'a Reference),
+    /// A return, and so its order.
+    Return(&'a Reference),
     /// Nothing that was there before.
     Nothing,
 }
@@ -330,7 +342,7 @@ pub(crate) enum Named<'a> {
 impl Named<'_> {
     fn lane(self, count: usize) -> usize {
         match self {
-            Self::Order(reference) | Self::Refund(reference) => by_name(reference, count),
+            Self::Order(reference) | Self::Refund(reference) | Self::Return(reference) => by_name(reference, count),
             Self::Nothing => 0,
         }
     }
@@ -449,6 +461,8 @@ pub enum Outcome {
     Shop(ShopDone),
     /// To `Parcels`.
     Parcels(ParcelDone),
+    /// To `Returns`.
+    Returns(ReturnDone),
     /// To `Cases`.
     Cases(CaseDone),
     /// To `Hooks`.
@@ -636,6 +650,7 @@ impl Writer {
             }
             Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Returns { store, ask } => Outcome::Returns(returns::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Stock { store, ask } => Outcome::Stock(stock::run(tx, world, *store, ask, self.means(now_ms))?),

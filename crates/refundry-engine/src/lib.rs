@@ -25,6 +25,7 @@ pub mod parcels;
 mod past;
 pub mod publish;
 pub mod read;
+pub mod returns;
 pub mod settings;
 pub mod shop;
 pub mod stock;

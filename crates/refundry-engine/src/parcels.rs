@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::accept::{Means, Named};
 use crate::read::{self, Shown};
-use crate::shop;
 use crate::world::{Document, World};
+use crate::{returns, shop};
 
 /// What the writer is asked to do with an order.
 #[derive(Clone, Debug)]
@@ -214,6 +214,7 @@ impl Run<'_, '_> {
             Err(fault) => return Ok(Err(fault)),
         };
         parcels::update(self.tx, self.store, &parcel)?;
+        returns::call_off(self.tx, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         self.put(order, None)?;
         self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
         Ok(Ok(self.stepped(Some(parcel), None)))

@@ -18,7 +18,7 @@ use refundry_store::evidence::{self, Evidence};
 use refundry_store::keys::{self, KeyRecord};
 use refundry_store::orders::Listed;
 use refundry_store::outbox::{self, OutboxRow, PutOff, UNASKED};
-use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, stores, tokens};
+use refundry_store::{Name, Recent, StoreError, Tx, journal, orders, refunds, returns, stores, tokens};
 
 use crate::accept::{Job, Named, Pass};
 use crate::by_hand::RetryAsk;
@@ -675,6 +675,7 @@ impl<'j> Wants<'j> {
             }
             Job::Shop { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Parcels { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Returns { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Cases { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Hooks { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Stock { store, ask } => self.of(tx, *store, ask.named())?,
@@ -700,6 +701,7 @@ impl<'j> Wants<'j> {
             Named::Refund(refund) => {
                 self.held.extend(refunds::find(tx, store, refund)?.map(|refund| (store, refund.order)));
             }
+            Named::Return(back) => self.held.extend(returns::find(tx, store, back)?.map(|back| (store, back.order))),
             Named::Nothing => {}
         }
         Ok(())

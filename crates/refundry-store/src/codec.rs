@@ -19,6 +19,7 @@ use refundry_core::paying::{Card, Transaction};
 use refundry_core::refund::{
     Allocation, Bucket, Cap, CapKind, Class, Leg, LegState, MetaValue, Refund, Restock, Route, Shape, UnitMove, Why,
 };
+use refundry_core::returns::{Return, ReturnLine, ReturnReason};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -702,6 +703,46 @@ pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card)
     let (texts, test, card): PackedTransaction = read("transactions.body", packed)?;
     let [number, month, year, first_name, last_name, avs, cvv] = card.unwrap_or_default();
     Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }))
+}
+
+/// A return without what has columns of its own.
+#[derive(Serialize, Deserialize)]
+struct PackedReturn {
+    reason: String,
+    notify: bool,
+    processed: Option<i64>,
+    lines: Vec<PackedReturnLine>,
+}
+
+/// Number, parcel, line, units, reason (empty for none), note.
+type PackedReturnLine = (Id, Option<Id>, Id, u32, String, String);
+
+pub(crate) fn pack_return(back: &Return) -> String {
+    let line = |line: &ReturnLine| {
+        let ReturnLine { id, parcel, line, quantity, reason, note } = line.clone();
+        (id, parcel, line, quantity, reason.map_or("", ReturnReason::code).to_owned(), note)
+    };
+    write(&PackedReturn {
+        reason: back.reason.clone(),
+        notify: back.notify,
+        processed: back.processed_ms,
+        lines: back.lines.iter().map(line).collect(),
+    })
+}
+
+/// Adds what is packed to a return that has what its columns say.
+pub(crate) fn read_return(back: &mut Return, packed: &str) -> Result<(), StoreError> {
+    let PackedReturn { reason, notify, processed, lines } = read("returns.body", packed)?;
+    let line = |(id, parcel, line, quantity, reason, note): PackedReturnLine| {
+        let reason = match reason.as_str() {
+            "" => None,
+            code => Some(ReturnReason::parse(code).ok_or_else(|| broken("returns.body", "a reason"))?),
+        };
+        Ok(ReturnLine { id, parcel, line, quantity, reason, note })
+    };
+    back.lines = lines.into_iter().map(line).collect::<Result<_, StoreError>>()?;
+    (back.reason, back.notify, back.processed_ms) = (reason, notify, processed);
+    Ok(())
 }
 
 fn write(value: &impl Serialize) -> String {

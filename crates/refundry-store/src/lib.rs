@@ -33,6 +33,7 @@ mod pool;
 mod postgres;
 mod recent;
 pub mod refunds;
+pub mod returns;
 pub mod series;
 pub mod signing;
 mod sqlite;

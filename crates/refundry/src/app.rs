@@ -38,6 +38,7 @@ mod cases;
 mod hooks;
 mod parcels;
 mod payouts;
+mod returns;
 mod shop;
 mod stock;
 
@@ -180,6 +181,7 @@ impl App {
             Call::Payouts(call) => Ok(Reply::Payouts(Box::new(self.run_on_payouts(caller, *call).await?))),
             Call::Shop(call) => Ok(Reply::Shop(Box::new(self.run_on_shop(caller, *call).await?))),
             Call::Parcels(call) => Ok(Reply::Parcels(Box::new(self.run_on_parcels(caller, *call).await?))),
+            Call::Returns(call) => Ok(Reply::Returns(Box::new(self.run_on_returns(caller, *call).await?))),
             Call::Cases(call) => Ok(Reply::Cases(Box::new(self.run_on_cases(caller, *call).await?))),
             Call::Hooks(call) => Ok(Reply::Hooks(Box::new(self.run_on_hooks(caller, *call).await?))),
             Call::Stock(call) => Ok(Reply::Stock(Box::new(self.run_on_stock(caller, *call).await?))),

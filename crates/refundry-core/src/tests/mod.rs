@@ -10,6 +10,7 @@ mod parcels;
 mod properties;
 mod random;
 mod rank;
+mod returns;
 mod shares;
 mod small_worlds;
 mod splits;

@@ -38,6 +38,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
         | Reply::Payouts(_)
         | Reply::Shop(_)
         | Reply::Parcels(_)
+        | Reply::Returns(_)
         | Reply::Cases(_)
         | Reply::Hooks(_)
         | Reply::Stock(_) => None,

@@ -140,6 +140,7 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
         Refusal::Payouts(_)
         | Refusal::Shop(_)
         | Refusal::Parcels(_)
+        | Refusal::Returns(_)
         | Refusal::Cases(_)
         | Refusal::Hooks(_)
         | Refusal::Stock(_) => {

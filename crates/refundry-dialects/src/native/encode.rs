@@ -60,6 +60,7 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         | Reply::OrderWithRefunds { .. }
         | Reply::Shop(_)
         | Reply::Parcels(_)
+        | Reply::Returns(_)
         | Reply::Cases(_)
         | Reply::Hooks(_)
         | Reply::Stock(_) => reject::refuse(Some(endpoint), &Refusal::Internal),

@@ -186,6 +186,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
         // No endpoint of this API asks for the others.
         Refusal::Shop(_)
         | Refusal::Parcels(_)
+        | Refusal::Returns(_)
         | Refusal::Cases(_)
         | Refusal::Hooks(_)
         | Refusal::Stock(_)

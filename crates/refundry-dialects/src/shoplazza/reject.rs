@@ -64,7 +64,7 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         Refusal::CursorUnknown { cursor, .. } => {
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
-        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) => not_in_this_state(modern),
+        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) | Refusal::Returns(_) => not_in_this_state(modern),
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
         Refusal::Cases(fault) => cases::refuse(modern, fault),

@@ -10,7 +10,7 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
-use super::hooks;
+use super::{hooks, returns};
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
@@ -79,10 +79,11 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
+        Refusal::Returns(fault) => returns::refuse(fault),
+        Refusal::Hooks(fault) => hooks::refuse(fault),
         Refusal::Payouts(_) | Refusal::Shop(_) | Refusal::Parcels(_) | Refusal::Cases(_) | Refusal::Stock(_) => {
             unprocessable("this cannot be done with the payment as it is")
         }
-        Refusal::Hooks(fault) => hooks::refuse(fault),
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::TooMany { retry_after_ms } => {

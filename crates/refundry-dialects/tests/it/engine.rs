@@ -20,6 +20,7 @@ use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
+use refundry_core::returns::Return;
 use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
@@ -33,6 +34,7 @@ use crate::payouts::Till;
 use crate::{intake, lists};
 
 mod hooks;
+mod returns;
 mod shop;
 mod stock;
 
@@ -59,6 +61,7 @@ pub(crate) struct Engine {
     tokens: Vec<TokenView>,
     pub(crate) till: Till,
     yard: parcels::Yard,
+    returns: Vec<Return>,
     shelves: stock::Shelves,
     hooks: Vec<HookView>,
     /// How many there ever were.
@@ -91,6 +94,7 @@ impl Engine {
             tokens: Vec::new(),
             till: Till::default(),
             yard: parcels::Yard::default(),
+            returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
             hooks_made: 0,
@@ -207,6 +211,7 @@ impl Engine {
             Call::Payouts(call) => self.payouts(*call).map(|reply| Reply::Payouts(Box::new(reply))),
             Call::Shop(call) => self.shop(*call).map(|reply| Reply::Shop(Box::new(reply))),
             Call::Parcels(call) => self.parcels(*call).map(|reply| Reply::Parcels(Box::new(reply))),
+            Call::Returns(call) => self.returns(*call).map(|reply| Reply::Returns(Box::new(reply))),
             Call::Cases(call) => self.cases(*call).map(|reply| Reply::Cases(Box::new(reply))),
             Call::Stock(call) => self.shelves.run(*call, self.now_ms).map(|reply| Reply::Stock(Box::new(reply))),
             Call::Hooks(call) => self.hooks(*call),

@@ -8,8 +8,10 @@ use refundry_core::order::{Order, Payment};
 use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
+use refundry_core::returns::ReturnReason;
 use refundry_dialects::cases::{CaseReply, CaseView};
 use refundry_dialects::payouts::{LegView, PayoutReply};
+use refundry_dialects::returns::{ReturnReply, ReturnView};
 use refundry_dialects::shop::ShopReply;
 use refundry_dialects::{Call, OrderView, RefundPage, RefundView, Refusal, Reply, Response};
 
@@ -85,6 +87,12 @@ fn reply(reply: &Reply) -> String {
             other => format!("reply shop: {}", debug(other)),
         },
         Reply::Cases(reply) => cases(reply),
+        Reply::Returns(reply) => match &**reply {
+            ReturnReply::Return(view) => format!("reply {}", goods_back(view)),
+            ReturnReply::Returns(views) => {
+                format!("reply returns: {}\n{}", views.len(), views.iter().map(goods_back).collect::<String>())
+            }
+        },
         other => format!("reply {}", debug(other)),
     }
 }
@@ -114,6 +122,17 @@ fn cases(reply: &CaseReply) -> String {
         CaseReply::Finished(view) => format!("reply finished: {}", refund(view)),
         CaseReply::Deleted => "reply deleted".to_owned(),
     }
+}
+
+fn goods_back(ReturnView { order, back }: &ReturnView) -> String {
+    let mut text = format!("return {} of order {}, {}\n", back.id, order.number, back.state.code());
+    for line in &back.lines {
+        let sku = order.lines.iter().find(|sold| sold.id == line.line).map_or("nothing", |sold| &*sold.sku);
+        let parcel = line.parcel.map_or_else(|| "no parcel".to_owned(), |parcel| format!("parcel {parcel}"));
+        let reason = line.reason.map_or("no reason", ReturnReason::code);
+        let _ = writeln!(text, "units {} {sku} of {parcel}, {reason}", line.quantity);
+    }
+    text
 }
 
 fn standing_of(view: &LegView) -> String {

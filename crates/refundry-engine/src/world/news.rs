@@ -193,6 +193,7 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Rule { .. }
         | Job::Shop { .. }
         | Job::Parcels { .. }
+        | Job::Returns { .. }
         | Job::Cases { .. }
         | Job::Stock { .. } => true,
         Job::Lease { .. }

@@ -36,6 +36,7 @@ mod order_lists;
 mod pairs;
 mod parcels;
 mod payouts;
+mod returns;
 mod shop;
 mod stock;
 mod told;

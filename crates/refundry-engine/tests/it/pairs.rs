@@ -27,7 +27,7 @@ on_both!(
 );
 
 /// Two processes that work, with a few lanes each where there can be.
-fn pair(on: Backend) -> [Shop; 2] {
+pub(crate) fn pair(on: Backend) -> [Shop; 2] {
     let place = Arc::new(Place::new(on));
     let options = Options { writers_max: 4, ..place.options(NOW_MS) };
     let pair = [Shop::with(Arc::clone(&place), &options, true), Shop::with(place, &options, true)];
@@ -36,7 +36,7 @@ fn pair(on: Backend) -> [Shop; 2] {
 }
 
 /// Has both do something at the same moment.
-fn both<T: Send>(pair: &[Shop; 2], what: impl Fn(usize, &Shop) -> T + Sync) -> [T; 2] {
+pub(crate) fn both<T: Send>(pair: &[Shop; 2], what: impl Fn(usize, &Shop) -> T + Sync) -> [T; 2] {
     let (barrier, what) = (Barrier::new(2), &what);
     thread::scope(|scope| {
         let run = |number: usize| {

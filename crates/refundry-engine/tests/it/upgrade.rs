@@ -96,6 +96,7 @@ fn back_to_the_second(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         "DROP TABLE series",
         "DROP TABLE parcels",
         "DROP TABLE transactions",
+        "DROP TABLE returns",
         "DROP TABLE stock_moves",
         "DROP TABLE stock",
         "DROP TABLE variants",

@@ -8,12 +8,13 @@
 //! holding it up: each order is seen as of one moment, and memory never holds more than one order.
 //!
 //! Reading order: [`audit`], then `order.rs` (one order), `replay.rs` (its journal, entry by entry), `lists.rs` (what
-//! lists of orders go by), `strays.rs` (rows that belong to nothing), `stock.rs` (goods), `rows.rs` (what is read),
-//! `sums.rs` (arithmetic).
+//! lists of orders go by), `strays.rs` (rows that belong to nothing), `stock.rs` (goods), `returns.rs` (goods that come
+//! back), `rows.rs` (what is read), `sums.rs` (arithmetic).
 
 mod lists;
 mod order;
 mod replay;
+mod returns;
 mod rows;
 mod stock;
 mod strays;
@@ -99,11 +100,15 @@ impl fmt::Display for Finding {
 pub fn audit(store: &Store, options: &AuditOptions) -> Result<Report, StoreError> {
     let mut run = Run { options, report: Report::default(), newest: BTreeMap::new() };
     if let Some((tenant, order)) = options.order {
-        store.read(|tx| order::check(tx, &mut run, tenant, order))?;
+        store.read(|tx| {
+            order::check(tx, &mut run, tenant, order)?;
+            returns::check_order(tx, &mut run, tenant, order)
+        })?;
         return Ok(run.report);
     }
     run.walk_orders(store)?;
     stock::check(store, &mut run)?;
+    returns::check(store, &mut run)?;
     strays::check(store, &mut run)?;
     Ok(run.report)
 }

@@ -34,7 +34,7 @@ const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
 const TOLD: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
     UNION ALL SELECT 1 FROM variants v WHERE v.store = t.store AND v.id = t.order_id";
 const STORE: &str = "SELECT 1 FROM stores s WHERE s.id = t.store";
-const TABLES: [Table; 19] = [
+const TABLES: [Table; 20] = [
     Table { name: "orders", key: ["id", ""], owner: STORE },
     Table { name: "tokens", key: ["hash", ""], owner: STORE },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
@@ -48,6 +48,7 @@ const TABLES: [Table; 19] = [
     Table { name: "payment_references", key: ["reference", "order_id"], owner: ORDER },
     Table { name: "parcels", key: ["order_id", "id"], owner: ORDER },
     Table { name: "transactions", key: ["order_id", "id"], owner: ORDER },
+    Table { name: "returns", key: ["order_id", "id"], owner: ORDER },
     Table { name: "events", key: ["order_id", "seq"], owner: TOLD },
     Table { name: "subscriptions", key: ["id", ""], owner: STORE },
     Table { name: "evidence", key: ["leg_id", "id"], owner: STORE },

@@ -1,6 +1,9 @@
-//! Stores, tokens and node numbers.
+//! Stores, tokens, node numbers and returns.
 
+use refundry_core::order::{Id, Reference};
+use refundry_core::returns::{Return, ReturnLine, ReturnReason, ReturnState};
 use refundry_store::nodes::{self, NODE_MAX, Node};
+use refundry_store::returns;
 use refundry_store::stores::{self, StoreRecord};
 use refundry_store::tokens::{self, TokenRecord};
 use refundry_store::{Store, StoreError};
@@ -11,6 +14,7 @@ on_both!(
     stores_are_found_by_handle_and_by_id,
     a_token_opens_its_store_until_it_is_revoked,
     a_node_number_has_one_holder_at_a_time,
+    returns_are_found_by_their_number_and_by_their_order,
 );
 
 fn stores_are_found_by_handle_and_by_id(on: Backend) {
@@ -91,6 +95,54 @@ fn a_node_number_has_one_holder_at_a_time(on: Backend) {
         assert!(lease("many", 150).is_some());
     }
     assert_eq!(lease("one too many", 150), None);
+}
+
+fn returns_are_found_by_their_number_and_by_their_order(on: Backend) {
+    let scratch = Scratch::new(on);
+    let (first, second, other) = (return_of(7, 20), return_of(7, 10), return_of(8, 30));
+    let second = Return { created_ms: NOW_MS + 1, lines: Vec::new(), processed_ms: None, ..second };
+    scratch
+        .store
+        .write(|tx| {
+            for back in [&second, &other, &first] {
+                returns::insert(tx, 1, back)?;
+            }
+            returns::insert(tx, 2, &other)
+        })
+        .unwrap();
+    let twice = scratch.store.write(|tx| returns::insert(tx, 1, &return_of(9, 30)));
+    assert_eq!(twice, Err(StoreError::Conflict { constraint: "returns_store_id".to_owned() }));
+
+    let closed = Return { state: ReturnState::Closed, updated_ms: NOW_MS + 9, notify: true, ..first.clone() };
+    scratch.store.write(|tx| returns::update(tx, 1, &closed)).unwrap();
+    scratch
+        .store
+        .read(|tx| {
+            assert_eq!(returns::of_order(tx, 1, 7)?, [closed.clone(), second.clone()], "oldest first");
+            assert_eq!(returns::of_order(tx, 1, 9)?, []);
+            assert_eq!(returns::get(tx, 1, 20)?, Some(closed.clone()));
+            assert_eq!((returns::get(tx, 2, 20)?, returns::get(tx, 1, 40)?), (None, None));
+            assert_eq!(returns::find(tx, 2, &Reference::plain("30"))?, Some(other.clone()));
+            assert_eq!(returns::find(tx, 2, &Reference::plain("R30"))?, None, "no platform's id is known");
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn return_of(order: Id, id: Id) -> Return {
+    let line =
+        |id, parcel, reason, note: &str| ReturnLine { id, parcel, line: 3, quantity: 2, reason, note: note.to_owned() };
+    Return {
+        id,
+        order,
+        state: ReturnState::Open,
+        reason: "too \"warm\"".to_owned(),
+        notify: false,
+        processed_ms: Some(NOW_MS - 5),
+        lines: vec![line(id + 1, Some(4), Some(ReturnReason::TooSmall), "worn'"), line(id + 2, None, None, "")],
+        created_ms: NOW_MS,
+        updated_ms: NOW_MS,
+    }
 }
 
 fn find(store: &Store, hash: &str) -> Option<(TokenRecord, StoreRecord)> {

@@ -75,7 +75,10 @@ impl Engine {
             ParcelCall::Unship { parcel, .. } => {
                 let known = self.parcel(index, &parcel)?;
                 match rules::unship(&facts, &known, now_ms)? {
-                    Some((order, parcel)) => Ok(self.shown_after(index, Some(order), parcel)),
+                    Some((order, parcel)) => {
+                        self.call_returns_off(parcel.id);
+                        Ok(self.shown_after(index, Some(order), parcel))
+                    }
                     None => Ok(self.shown_after(index, None, known)),
                 }
             }
@@ -129,7 +132,7 @@ impl Engine {
         self.yard.transactions.iter().filter(|t| t.order == self.order_id(index)).cloned().collect()
     }
 
-    fn newest_first(&self, index: usize) -> Vec<Parcel> {
+    pub(super) fn newest_first(&self, index: usize) -> Vec<Parcel> {
         let of_order = self.yard.parcels.iter().filter(|parcel| parcel.order == self.order_id(index));
         of_order.rev().cloned().collect()
     }
