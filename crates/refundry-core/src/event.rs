@@ -43,13 +43,17 @@ pub enum EventKind {
     OrderEdited,
     /// Something was told of a payment of it; the transaction is the event's subject.
     TransactionCreated,
+    /// Units of it are to come back; the return is the event's subject.
+    ReturnCreated,
+    /// A return was closed, or called off.
+    ReturnUpdated,
     /// How many units of a variant are at a location; of no order.
     StockChanged,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::OrderCreated,
         Self::OrderUpdated,
         Self::OrderPaid,
@@ -66,6 +70,8 @@ impl EventKind {
         Self::RefundUpdated,
         Self::OrderEdited,
         Self::TransactionCreated,
+        Self::ReturnCreated,
+        Self::ReturnUpdated,
         Self::StockChanged,
     ];
 
@@ -88,6 +94,8 @@ impl EventKind {
             Self::RefundUpdated => "refund_updated",
             Self::OrderEdited => "order_edited",
             Self::TransactionCreated => "transaction_created",
+            Self::ReturnCreated => "return_created",
+            Self::ReturnUpdated => "return_updated",
             Self::StockChanged => "stock_changed",
         }
     }

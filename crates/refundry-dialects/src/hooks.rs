@@ -10,6 +10,7 @@ use refundry_core::parcels::Parcel;
 use refundry_core::paying::Transaction;
 use refundry_core::query::{Page, TimeRange};
 use refundry_core::refund::Refund;
+use refundry_core::returns::Return;
 
 use crate::stock::LevelView;
 use crate::wire::OrderView;
@@ -189,6 +190,8 @@ pub enum Subject {
     Refund(Box<Refund>),
     /// What was told of a payment.
     Transaction(Box<Transaction>),
+    /// A return.
+    Return(Box<Return>),
 }
 
 /// The body of a delivery, for ever the same; `None` if an API has none for this event.

@@ -214,9 +214,9 @@ impl Run<'_, '_> {
             Err(fault) => return Ok(Err(fault)),
         };
         parcels::update(self.tx, self.store, &parcel)?;
-        returns::call_off(self.tx, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         self.put(order, None)?;
         self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
+        returns::call_off(self.tx, self.world, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 

@@ -9,6 +9,7 @@ use refundry_core::order::{Id, Order};
 use refundry_core::parcels::Parcel;
 use refundry_core::paying::Transaction;
 use refundry_core::refund::Refund;
+use refundry_core::returns::Return;
 
 use crate::orders::id;
 use crate::stock::Level;
@@ -46,6 +47,8 @@ pub enum Detail {
     Transaction(Transaction),
     /// A parcel.
     Parcel(Parcel),
+    /// A return.
+    Return(Return),
     /// Units of a variant at a location: such an event is of no order.
     Level(Level),
 }

@@ -303,6 +303,7 @@ fn about(dialect: Dialect, due: &Due) -> Option<About> {
     let subject = match &event.detail {
         Some(Detail::Refund(refund)) => Subject::Refund(Box::new((**refund).clone())),
         Some(Detail::Transaction(told)) => Subject::Transaction(Box::new(told.clone())),
+        Some(Detail::Return(back)) => Subject::Return(Box::new(back.clone())),
         Some(Detail::Parcel(parcel)) if dialect == Dialect::Shopline => Subject::Parcel(parcel.clone()),
         Some(Detail::Parcel(_) | Detail::Level(_)) | None => shown.map_or(Subject::Order, Subject::Parcel),
     };

@@ -146,6 +146,8 @@ fn topic(name: &str) -> Option<Topic> {
         "fulfillments/create" => Some(EventKind::ParcelCreated),
         "fulfillments/update" => Some(EventKind::ParcelUpdated),
         "inventory_levels/update" => Some(EventKind::StockChanged),
+        "return/create" => Some(EventKind::ReturnCreated),
+        "return/update" => Some(EventKind::ReturnUpdated),
         "return_package/create" | "return_package/update" => None,
         _ => return None,
     };

@@ -12,6 +12,7 @@ use refundry_core::order::{Id, Order};
 use refundry_core::parcels::Parcel;
 use refundry_core::paying::{self, Transaction};
 use refundry_core::refund::{Refund, Shape};
+use refundry_core::returns::Return;
 use refundry_store::deliveries::{self, DeliveryKey};
 use refundry_store::events::{self as rows, Detail, NewEvent};
 use refundry_store::stock::Level;
@@ -102,6 +103,11 @@ impl World {
     /// Tells of a parcel, whose order is in memory: whoever wrote it holds it.
     pub(crate) fn tell_parcel(&mut self, store: i64, kind: EventKind, parcel: &Parcel) {
         self.note((store, parcel.order), kind, Some((parcel.id, Detail::Parcel(parcel.clone()))));
+    }
+
+    /// Tells of a return, whose order is in memory: whoever wrote it holds it.
+    pub(crate) fn tell_return(&mut self, store: i64, kind: EventKind, back: &Return) {
+        self.note((store, back.order), kind, Some((back.id, Detail::Return(back.clone()))));
     }
 
     /// Tells of transactions of one order, once the order is as they left it.

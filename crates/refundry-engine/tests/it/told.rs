@@ -3,16 +3,19 @@
 use refundry_core::amend::Amendment;
 use refundry_core::event::EventKind::{
     self, OrderCancelled, OrderCreated, OrderEdited, OrderFulfilled, OrderPaid, OrderPartlyFulfilled, OrderUpdated,
-    ParcelCreated, ParcelUpdated, RefundCreated, RefundUpdated, StockChanged, TransactionCreated,
+    ParcelCreated, ParcelUpdated, RefundCreated, RefundUpdated, ReturnCreated, ReturnUpdated, StockChanged,
+    TransactionCreated,
 };
 use refundry_core::money::Amount;
 use refundry_core::order::{Id, PaymentKind, Reference};
 use refundry_core::parcels::{ParcelState, Shipment, TrackingChange};
 use refundry_core::paying::{Card, PayLine, TransactionKind, TransactionState};
 use refundry_core::refund::{Refund, RefundState};
+use refundry_core::returns::{ReturnDraft, ReturnState, ReturnUnits};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::hooks::{self as engine, Due, HookAsk, HookDone, HookName, NewSubscription};
 use refundry_engine::parcels::{ParcelAsk, Step};
+use refundry_engine::returns::ReturnAsk;
 use refundry_engine::shop::ShopAsk;
 use refundry_engine::stock::StockAsk;
 use refundry_gateways::Answer;
@@ -30,6 +33,7 @@ on_both!(
     goods_are_told_with_what_is_there_now,
     goods_at_two_places_are_counted_as_one_variant,
     parcels_are_told_with_each_change,
+    returns_are_told_when_they_begin_and_when_they_end,
     what_is_told_of_payments_is_told_on,
     an_order_that_is_edited_is_told_as_that,
     subscriptions_count_from_one_in_each_store,
@@ -276,6 +280,53 @@ fn parcels_are_told_with_each_change(on: Backend) {
         ]
     );
     assert_eq!(kinds(&all)[..2], [OrderPartlyFulfilled, ParcelCreated], "what it means for the order comes first");
+}
+
+fn returns_are_told_when_they_begin_and_when_they_end(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    listen(&shop, &[ReturnCreated, ReturnUpdated, ParcelUpdated]);
+    let parcels = |step| match shop
+        .call(Job::Parcels { store: shop.tenant, ask: Box::new(ParcelAsk { order: ours(order), step }) })
+    {
+        Outcome::Parcels(Ok(stepped)) => stepped.parcel.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let parcel = parcels(Step::Ship(Shipment::default()));
+    let returns = |ask| match shop.call(Job::Returns { store: shop.tenant, ask: Box::new(ask) }) {
+        Outcome::Returns(done) => done.map(|returned| returned.back),
+        other => panic!("{other:?}"),
+    };
+    let hats = |quantity| {
+        let unit = ReturnUnits {
+            parcel: Some(ours(parcel.id)),
+            line: named("hat"),
+            quantity,
+            reason: None,
+            note: String::new(),
+        };
+        let draft = ReturnDraft { units: vec![unit], ..ReturnDraft::default() };
+        ReturnAsk::Open { order: ours(order), draft }
+    };
+    let first = returns(hats(1)).unwrap();
+    returns(hats(2)).unwrap();
+    assert!(returns(hats(2)).is_err(), "there is one left");
+    let close = || ReturnAsk::Close { back: ours(first.id), notify: false };
+    returns(close()).unwrap();
+    returns(close()).unwrap();
+    parcels(Step::Unship { parcel: ours(parcel.id) });
+    let all = told(&shop);
+    assert_eq!(kinds(&all), [ReturnCreated, ReturnCreated, ReturnUpdated, ParcelUpdated, ReturnUpdated]);
+    let states: Vec<ReturnState> = all
+        .iter()
+        .filter_map(|due| match &due.event.detail {
+            Some(Detail::Return(back)) => Some(back.state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states, [ReturnState::Open, ReturnState::Open, ReturnState::Closed, ReturnState::Cancelled]);
+    assert_eq!(all[0].event.detail, Some(Detail::Return(first)));
+    shop.assert_clean();
 }
 
 fn what_is_told_of_payments_is_told_on(on: Backend) {

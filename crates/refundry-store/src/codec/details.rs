@@ -9,6 +9,7 @@ use refundry_core::order::Id;
 use refundry_core::parcels::{Parcel, ParcelState};
 use refundry_core::paying::{Transaction, TransactionKind, TransactionState};
 use refundry_core::refund::Refund;
+use refundry_core::returns::{Return, ReturnState};
 
 use super::{RefundColumns, broken, currency, read, write};
 use crate::StoreError;
@@ -23,6 +24,8 @@ type PackedRefund = (Id, Option<String>, i64, i64, String, String, String, Strin
 type PackedTransaction = (Id, Option<Id>, String, String, i64, String, i64, String);
 /// Number, platform's id, running number, state, made, changed, body.
 type PackedParcel = (Id, Option<String>, u32, String, i64, i64, String);
+/// Number, state, made, changed, body.
+type PackedReturn = (Id, String, i64, i64, String);
 /// Location, units, changed.
 type PackedLevel = (Id, i64, i64);
 
@@ -55,6 +58,11 @@ pub(crate) fn pack_detail(detail: &Detail) -> String {
             let packed: PackedParcel = (*id, external_id.clone(), *number, state, *created_ms, *updated_ms, body);
             write(&packed)
         }
+        Detail::Return(back) => {
+            let (state, body) = (back.state.code().to_owned(), super::pack_return(back));
+            let packed: PackedReturn = (back.id, state, back.created_ms, back.updated_ms, body);
+            write(&packed)
+        }
         Detail::Level(level) => {
             let packed: PackedLevel = (level.location, level.quantity, level.updated_ms);
             write(&packed)
@@ -71,6 +79,7 @@ pub(crate) fn read_detail(kind: EventKind, of: Id, packed: &str) -> Result<Optio
         EventKind::RefundCreated | EventKind::RefundUpdated => Some(Detail::Refund(Arc::new(refund(of, packed)?))),
         EventKind::TransactionCreated => Some(Detail::Transaction(transaction(of, packed)?)),
         EventKind::ParcelCreated | EventKind::ParcelUpdated => Some(Detail::Parcel(parcel(of, packed)?)),
+        EventKind::ReturnCreated | EventKind::ReturnUpdated => Some(Detail::Return(goods_back(of, packed)?)),
         EventKind::StockChanged => {
             let (location, quantity, updated_ms): PackedLevel = read(COLUMN, packed)?;
             Some(Detail::Level(Level { variant: of, location, quantity, updated_ms }))
@@ -123,4 +132,13 @@ fn parcel(order: Id, packed: &str) -> Result<Parcel, StoreError> {
     let (units, tracking) = super::read_parcel(&body)?;
     let state = ParcelState::parse(&state).ok_or_else(|| broken(COLUMN, "a state of a parcel"))?;
     Ok(Parcel { id, order, external_id, number, state, units, tracking, created_ms, updated_ms })
+}
+
+fn goods_back(order: Id, packed: &str) -> Result<Return, StoreError> {
+    let (id, state, created_ms, updated_ms, body): PackedReturn = read(COLUMN, packed)?;
+    let state = ReturnState::parse(&state).ok_or_else(|| broken(COLUMN, "a state of a return"))?;
+    let (reason, notify, processed_ms, lines) = (String::new(), false, None, Vec::new());
+    let mut back = Return { id, order, state, reason, notify, processed_ms, lines, created_ms, updated_ms };
+    super::read_return(&mut back, &body)?;
+    Ok(back)
 }

@@ -35,6 +35,8 @@ pub fn body(event: &HookEvent) -> Option<String> {
         | EventKind::RefundUpdated
         | EventKind::OrderEdited
         | EventKind::TransactionCreated
+        | EventKind::ReturnCreated
+        | EventKind::ReturnUpdated
         | EventKind::StockChanged => return None,
     };
     Some(body.to_string())
