@@ -9,6 +9,7 @@ use refundry_core::journal::{Happening, opening};
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Fault, Parcel, ParcelQuery, Shipment, TrackingChange};
 use refundry_core::paying::{self, PayLine, Transaction};
+use refundry_core::query::Beside;
 use refundry_core::terms::TermChange;
 use refundry_store::{Store, StoreError, Tx, orders, parcels, transactions};
 use serde_json::Value;
@@ -273,7 +274,7 @@ fn see<T>(
 ) -> Result<Option<Seen<T>>, StoreError> {
     store.read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, order)? else { return Ok(None) };
-        let Some(order) = read::shown(tx, tenant, id)? else { return Ok(None) };
+        let Some(order) = read::shown(tx, tenant, id, Beside::PARCELS)? else { return Ok(None) };
         if order.facts.order.life.deleted_ms.is_some() {
             return Ok(None);
         }

@@ -307,7 +307,9 @@ fn about(dialect: Dialect, due: &Due) -> Option<About> {
         Some(Detail::Parcel(parcel)) if dialect == Dialect::Shopline => Subject::Parcel(parcel.clone()),
         Some(Detail::Parcel(_) | Detail::Level(_)) | None => shown.map_or(Subject::Order, Subject::Parcel),
     };
-    let order = OrderView { facts, document, parcels };
+    let (refunds, transactions) = (beside.refunds.clone(), beside.transactions.clone());
+    let store = Id::try_from(due.delivery.key.store).unwrap_or_default();
+    let order = OrderView { facts, document, parcels, refunds, transactions, store };
     Some(About::Order(Box::new(OrderTold { order, asked_last: beside.asked_last, subject })))
 }
 

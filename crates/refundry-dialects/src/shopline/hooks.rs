@@ -8,7 +8,7 @@ use refundry_core::order::{Dialect, Id};
 use refundry_core::query::{Page, TimeRange};
 use serde_json::{Value, json};
 
-use super::paging::{self, PageInfo};
+use super::paging::{self, Token};
 use super::params::{self, Query, only_fields};
 use super::{Version, only, reject};
 use crate::body::{Fault, Fields};
@@ -186,11 +186,8 @@ fn bad_page_info() -> Response {
 
 /// The number behind which a page starts, and how long it is.
 fn page_info(text: &str) -> Option<(Id, u32)> {
-    let info = PageInfo::read(text)?;
-    match info.page {
-        Page::After(since) => Some((since.text.parse().ok()?, info.limit)),
-        _ => None,
-    }
+    let token = Token::read(text).filter(|token| !token.back)?;
+    Some((token.id.parse().ok()?, token.limit))
 }
 
 /// Writes the answer; `None` if it is to another question.
@@ -216,8 +213,9 @@ fn list(request: &Request<'_>, hooks: &[HookView], has_more: bool) -> Response {
     };
     let answer = Response::json(200, &json!({ "webhooks": hooks.iter().map(entry).collect::<Value>() }));
     let limit = query(request).map_or(LIMIT_DEFAULT, |query| query.limit);
-    match hooks.last().filter(|_| has_more) {
-        Some(last) => answer.with("link", paging::next(request, limit, &last.id.to_string())),
+    let next = hooks.last().filter(|_| has_more).map(|last| Token::new(last.id.to_string(), false, limit).write());
+    match paging::entries(request, limit, None, next) {
+        Some(link) => answer.with("link", link),
         None => answer,
     }
 }

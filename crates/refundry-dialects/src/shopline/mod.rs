@@ -14,6 +14,7 @@ use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
 pub mod hooks;
 mod ids;
+mod lines;
 mod money;
 pub mod operations;
 mod order;
@@ -244,6 +245,9 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
 
 /// Writes a refusal; `endpoint` is `None` where the path led to none.
 pub fn refuse(endpoint: Option<&Endpoint>, _request: &Request<'_>, refusal: &Refusal) -> Response {
+    if let (Some(Endpoint::Orders(..)), Refusal::CursorUnknown { .. }) = (endpoint, refusal) {
+        return orders::cursor_unknown();
+    }
     reject::refusal(endpoint.and_then(scope_word), refusal)
 }
 

@@ -146,6 +146,11 @@ impl Query {
         Self(query_pairs(text))
     }
 
+    /// Parameters that were read before.
+    pub(super) const fn of_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.trim());
         found.filter(|text| !text.is_empty())

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::decide::{News, accept, decide, settle};
+use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
@@ -64,8 +65,8 @@ pub(crate) struct Engine {
     returns: Vec<Return>,
     shelves: stock::Shelves,
     hooks: Vec<HookView>,
-    /// How many there ever were.
-    hooks_made: Id,
+    /// What each of them wants to hear, of all that there ever were.
+    hooks_made: Vec<Option<EventKind>>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
 }
@@ -97,7 +98,7 @@ impl Engine {
             returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
-            hooks_made: 0,
+            hooks_made: Vec::new(),
             told: BTreeMap::new(),
         }
     }
@@ -169,7 +170,9 @@ impl Engine {
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
             Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
             Call::ListRefundsOf { order, query } => {
-                self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
+                let index = self.find_order(&order);
+                let is_there = |index: &usize| self.orders[*index].facts.order.life.deleted_ms.is_none();
+                index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
                 lists::refunds(self, &query).map(Reply::Refunds)
             }
             Call::OrderWithRefunds { order } => {

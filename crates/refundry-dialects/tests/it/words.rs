@@ -36,6 +36,17 @@ pub(crate) fn record(answer: &Answer) -> String {
     text
 }
 
+/// The section that follows a delivery: headers, and the body with its keys in order.
+pub(crate) fn delivery((headers, body): &(Vec<(&'static str, String)>, String)) -> String {
+    let mut text = "=== delivery\n".to_owned();
+    for (name, value) in headers {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    let body: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
+    let _ = write!(text, "\n{}\n\n", serde_json::to_string_pretty(&body).expect("it was read"));
+    text
+}
+
 fn call(answer: &Answer) -> String {
     match (&answer.call, &answer.outcome) {
         (None, None) => "refused by decode".to_owned(),
@@ -76,14 +87,11 @@ fn reply(reply: &Reply) -> String {
             let refunds: String = refunds.iter().map(refund).collect();
             format!("reply order with refunds: {}{refunds}", order(&view.facts))
         }
-        Reply::Orders { orders, has_more } => {
-            let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
-            let numbers: String = orders.iter().map(number).collect();
-            format!("reply orders: {}{}\n{numbers}", orders.len(), more(*has_more))
-        }
+        Reply::Orders { orders, has_more } => orders_in_words(orders, *has_more),
         Reply::Payouts(reply) => payouts(reply),
         Reply::Shop(reply) => match &**reply {
             ShopReply::Order(view) => format!("reply order: {}", order(&view.facts)),
+            ShopReply::Orders { orders, has_more } => orders_in_words(orders, *has_more),
             other => format!("reply shop: {}", debug(other)),
         },
         Reply::Cases(reply) => cases(reply),
@@ -95,6 +103,12 @@ fn reply(reply: &Reply) -> String {
         },
         other => format!("reply {}", debug(other)),
     }
+}
+
+fn orders_in_words(orders: &[OrderView], has_more: bool) -> String {
+    let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
+    let numbers: String = orders.iter().map(number).collect();
+    format!("reply orders: {}{}\n{numbers}", orders.len(), more(has_more))
 }
 
 fn payouts(reply: &PayoutReply) -> String {

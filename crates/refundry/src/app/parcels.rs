@@ -91,7 +91,7 @@ impl App {
 
     /// The order after a step. The step is stored, so whoever cannot read it now is not told that nothing was done.
     async fn after(&self, caller: &Caller, stepped: &Stepped) -> Result<Box<OrderView>, Refusal> {
-        self.order(caller.store.id, by_number(stepped.order)).await.map_err(written)
+        self.order(caller.store.id, by_number(stepped.order), Beside::PARCELS).await.map_err(written)
     }
 }
 

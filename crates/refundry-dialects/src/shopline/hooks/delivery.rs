@@ -3,17 +3,18 @@
 //! Figures are those right after the event, however late it is posted.
 
 use refundry_core::event::EventKind;
-use refundry_core::order::{Id, Order};
-use refundry_core::paying::{Transaction, TransactionState};
+use refundry_core::order::Id;
+use refundry_core::returns::{Return, ReturnLine, ReturnState};
 use serde_json::{Value, json};
 
 use crate::hooks::{About, Envelope, HookEvent, OrderTold, Subject};
-use crate::shopline::money::{decimal, number};
+use crate::shopline::orders::{self, Form};
 use crate::shopline::{Version, ids};
 use crate::stock::LevelView;
 use crate::text::rfc3339_offset;
+use crate::wire::OrderView;
 
-/// The body of a delivery; `None` for what this API has no topic for.
+/// The body of a delivery; `None` for what this API has no topic for, and for what is not there.
 pub fn body(event: &HookEvent) -> Option<String> {
     let version = Version::parse(&event.version)?;
     let body = match &event.about {
@@ -43,35 +44,56 @@ fn message_id(event: Id, subscription: i64) -> String {
 }
 
 fn of_order(version: Version, kind: EventKind, told: &OrderTold) -> Option<Value> {
-    None
-}
-
-/// A payment slip, as far as it is told of.
-fn slip(order: &Order, told: &Transaction) -> Value {
-    let payment = order.payments.iter().find(|payment| Some(payment.id) == told.payment);
-    let named = payment.map(|payment| ids::payment_id(order, payment));
-    json!({
-        "pay_seq": named,
-        "pay_amount": number(&decimal(told.amount, told.currency)),
-        "pay_status": pay_status(told.state),
-        "pay_channel_deal_id": told.trade_id,
-        "create_time": rfc3339_offset(told.created_ms),
-        "status_code": told.error_code,
-        "status_msg": told.message,
+    let view = &told.order;
+    Some(match (kind, &told.subject) {
+        (EventKind::RefundCreated | EventKind::RefundUpdated, Subject::Refund(refund)) => {
+            orders::told::refund(version, view, refund)
+        }
+        (EventKind::ParcelCreated | EventKind::ParcelUpdated, Subject::Parcel(parcel)) => {
+            orders::told::parcel(version, view, parcel)
+        }
+        (EventKind::TransactionCreated, Subject::Transaction(told)) => orders::told::slip(view, told.payment?)?,
+        (EventKind::ReturnCreated | EventKind::ReturnUpdated, Subject::Return(back)) => goods_back(view, back),
+        (
+            EventKind::OrderCreated
+            | EventKind::OrderUpdated
+            | EventKind::OrderEdited
+            | EventKind::OrderPaid
+            | EventKind::OrderPartlyFulfilled
+            | EventKind::OrderFulfilled
+            | EventKind::OrderCancelled
+            | EventKind::OrderDeleted,
+            _,
+        ) => orders::object(version, view, Form::Listed),
+        (_, _) => return None,
     })
 }
 
-/// Where a payment slip stands.
-const fn pay_status(state: TransactionState) -> &'static str {
-    match state {
-        TransactionState::Success
-        | TransactionState::Refunding
-        | TransactionState::Refunded
-        | TransactionState::RefundFailed => "paid",
-        TransactionState::Processing => "unpaid",
-        TransactionState::Authorized => "pending",
-        TransactionState::Void | TransactionState::Error | TransactionState::Expired => "paid_failed",
-    }
+/// A return, in other words than where it is read.
+fn goods_back(view: &OrderView, back: &Return) -> Value {
+    json!({
+        "after_sale_order_seq": ids::return_id(back.id),
+        "order_seq": ids::order_id(&view.facts.order),
+        "status": match back.state {
+            ReturnState::Open => "OPEN",
+            ReturnState::Closed => "CLOSED",
+            ReturnState::Cancelled => "CANCELED",
+        },
+        "return_reason": back.reason,
+        "created_at": rfc3339_offset(back.created_ms),
+        "return_line_items": back.lines.iter().filter_map(|line| line_back(view, line)).collect::<Value>(),
+    })
+}
+
+/// An order keeps its lines, so the line is there.
+fn line_back(view: &OrderView, line: &ReturnLine) -> Option<Value> {
+    let index = view.facts.order.lines.iter().position(|known| known.id == line.line)?;
+    Some(json!({
+        "refund_detail_seq": line.id.to_string(),
+        "order_package_seq": line.parcel.map(ids::parcel_id).unwrap_or_default(),
+        "quantity": line.quantity,
+        "line_item": orders::told::sold_line(view, index),
+    }))
 }
 
 /// Units at a place. All that are there can be sold: none are set apart for orders.

@@ -3,14 +3,14 @@
 //! The two shapes name the same things differently and give them other types; each is written out by itself, field by
 //! field, as its page has it. Everything documented is sent, zeros and empty lists too.
 
-use refundry_core::money::{Amount, ratio};
+use refundry_core::money::Amount;
 use refundry_core::order::{ComponentKind, Line, Order};
 use refundry_core::refund::{Bucket, Leg, LegState, Refund, UnitMove};
 use serde_json::{Map, Value, json};
 
 use crate::shopline::money::{Money, decimal, hundredths, number};
 use crate::shopline::params::{Query, only_fields};
-use crate::shopline::{Version, ids};
+use crate::shopline::{Version, ids, lines};
 use crate::text::rfc3339_offset;
 use crate::wire::{RefundPage, RefundView, Request, Response};
 
@@ -234,64 +234,12 @@ fn read_row(view: &RefundView, row: usize, units: &UnitMove) -> Value {
     })
 }
 
-/// The sold line, as far as it is known here; what is not is sent empty.
+/// The sold line; of other refunds nothing is known here.
 fn line_item(view: &RefundView, index: usize, line: &Line) -> Value {
-    let order = &view.order;
-    let price = Money::converted(order, line.unit_price);
     let taken = view.refund.units.iter().filter(|u| u.line == index && u.bucket == Bucket::Waiting && !u.reopened);
     let waiting = line.quantity.saturating_sub(line.shipped).saturating_sub(line.cancelled);
     let fulfillable = taken.fold(waiting, |left, units| left.saturating_sub(units.quantity));
-    let fulfillment_status = match (line.shipped, fulfillable) {
-        (0, _) => None,
-        (_, 0) => Some("fulfilled"),
-        _ => Some("partial"),
-    };
-    let name = format!("{} {}", line.title, line.variant_title);
-    json!({
-        "id": ids::line_id(order, line).to_string(),
-        "name": name.trim(),
-        "title": line.title,
-        "variant_title": line.variant_title,
-        "attribute": line.variant_title,
-        "price": price.plain(),
-        "price_set": price.texts(),
-        "quantity": line.quantity,
-        "fulfillable_quantity": fulfillable,
-        "fulfillment_status": fulfillment_status,
-        "fulfillment_service": "manual",
-        "product_id": line.product_id,
-        "variant_id": line.variant_id,
-        "sku": line.sku,
-        "vendor": "",
-        "grams": 0,
-        "requires_shipping": true,
-        "taxable": order.goods(index).tax.is_positive(),
-        "tax_lines": tax_lines(order, index),
-    })
-}
-
-/// The line's taxes as one; the rate is what the figures come to, with four decimals.
-fn tax_lines(order: &Order, index: usize) -> Value {
-    const RATE_ONE: Amount = Amount::minor(10_000);
-    let goods = order.goods(index);
-    if !goods.tax.is_positive() || !goods.net.is_positive() {
-        return json!([]);
-    }
-    // A tax beyond the price has no sensible rate, and need not fit.
-    let rate = if goods.tax <= goods.net {
-        ratio(RATE_ONE, i128::from(goods.tax.get()), i128::from(goods.net.get()))
-    } else {
-        RATE_ONE
-    };
-    let price = Money::converted(order, goods.tax);
-    json!([{
-        "title": "Tax",
-        "name": "Tax",
-        "price": price.plain(),
-        "price_set": price.texts(),
-        "rate": number(&refundry_core::money::Decimal::from_parts(i128::from(rate.get()), 4).to_string()),
-        "type": "product_tax",
-    }])
+    Value::Object(lines::sold(&view.order, index, fulfillable))
 }
 
 /// A transaction of the created refund names the payment slip it pays back to, in hundredths of its currency.

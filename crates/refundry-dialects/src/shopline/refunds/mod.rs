@@ -7,7 +7,6 @@ use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 mod decode;
 mod encode;
 
-#[expect(unused_imports, reason = "orders and webhooks print refunds, too")]
 pub(super) use encode::{Form, object};
 
 /// The endpoints, with their path parameters.

@@ -5,17 +5,33 @@ use std::sync::Arc;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Parcel, ParcelQuery};
 use refundry_core::paying::{self, Transaction};
-use refundry_core::query::{Page, TimeRange};
+use refundry_core::query::{Beside, Page, TimeRange};
+use refundry_core::refund::Refund;
 use refundry_dialects::parcels::{ParcelCall, ParcelFault, ParcelReply};
 use refundry_dialects::{OrderView, Refusal};
 
 use super::Engine;
+
+/// Our number of the only store.
+const STORE: Id = 1;
 
 /// What is known of orders beside their facts.
 #[derive(Default)]
 pub(crate) struct Yard {
     parcels: Vec<Parcel>,
     transactions: Vec<Transaction>,
+}
+
+impl Yard {
+    /// The parcel that was made last.
+    pub(super) fn last_parcel(&self) -> Option<Parcel> {
+        self.parcels.last().cloned()
+    }
+
+    /// The transaction that was told of last.
+    pub(super) fn last_transaction(&self) -> Option<Transaction> {
+        self.transactions.last().cloned()
+    }
 }
 
 impl Engine {
@@ -121,7 +137,24 @@ impl Engine {
 
     /// An order with its parcels.
     pub(super) fn view_of(&self, index: usize) -> Box<OrderView> {
-        Box::new(OrderView { parcels: self.newest_first(index), ..self.orders[index].clone() })
+        Box::new(self.view_with(index, Beside::PARCELS))
+    }
+
+    /// An order with what is wanted beside.
+    pub(crate) fn view_with(&self, index: usize, beside: Beside) -> OrderView {
+        let known = &self.orders[index];
+        let of_order = |refund: &&Refund| refund.order == known.facts.order.id;
+        let refunds = self.refunds.iter().filter(of_order).cloned();
+        let mut refunds: Vec<Refund> = if beside.refunds { refunds.collect() } else { Vec::new() };
+        refunds.sort_by_key(|refund| (refund.created_ms, refund.id));
+        OrderView {
+            facts: known.facts.clone(),
+            document: if beside.document { known.document.clone() } else { String::new() },
+            parcels: if beside.parcels { self.newest_first(index) } else { Vec::new() },
+            refunds,
+            transactions: if beside.transactions { self.told(index) } else { Vec::new() },
+            store: STORE,
+        }
     }
 
     fn order_id(&self, index: usize) -> Id {

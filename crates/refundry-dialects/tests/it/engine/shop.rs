@@ -7,6 +7,7 @@ use refundry_core::draft;
 use refundry_core::intake::Intake;
 use refundry_core::money::Amount;
 use refundry_core::order::{Order, Reference, Status};
+use refundry_core::query::Beside;
 use refundry_dialects::shop::{ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal, Reply};
 use serde_json::{Map, Value};
@@ -29,7 +30,7 @@ impl Engine {
                 let number = format!("{}{:0width$}", numbering.prefix, self.orders.len() + 1, width = numbering.digits);
                 let put = Intake { order: Order { number, ..order }, refunds: Vec::new(), document, terms };
                 let (index, _) = intake::take_in(self, put).map_err(|fault| Refusal::Intake(Box::new(fault)))?;
-                Ok(ShopReply::Order(self.view_of(index)))
+                Ok(ShopReply::Order(Box::new(self.view_with(index, Beside::ALL))))
             }
             ShopCall::Get { order } => Ok(self.shown(self.living(&order)?)),
             ShopCall::ByNumber { number } => {
@@ -82,7 +83,7 @@ impl Engine {
     }
 
     fn shown(&self, index: usize) -> ShopReply {
-        ShopReply::Order(self.view_of(index))
+        ShopReply::Order(Box::new(self.view_with(index, Beside::ALL)))
     }
 }
 

@@ -31,6 +31,11 @@ impl Default for Shelves {
 }
 
 impl Shelves {
+    /// The first place where anything is.
+    pub(super) fn first(&self) -> LevelView {
+        self.views().next().expect("there is a shelf")
+    }
+
     pub(crate) fn run(&mut self, call: StockCall, now_ms: i64) -> Result<StockReply, Refusal> {
         Ok(match call {
             StockCall::Shop => StockReply::Shop(StoreView {
