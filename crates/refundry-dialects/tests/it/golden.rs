@@ -16,8 +16,8 @@
 //!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
 //!   `succeeded`, `failed CODE`, `in_doubt`, `sent`;
-//! - `deliver refunds/create v20260301`: somebody who subscribed to this topic of SHOPLINE's, in this version, is told of
-//!   what there is right now: the last refund, order, parcel, transaction or return, or the first shelf;
+//! - `deliver refunds/create v20260301`: somebody who subscribed to this topic of SHOPLINE's, in this version, is told
+//!   of what there is right now: the last refund, order, parcel, transaction or return, or the first shelf;
 //! - `call`, `outcome`, `response` after each request, `delivery` after each `deliver`: written by the runner, compared
 //!   on every run.
 //!
