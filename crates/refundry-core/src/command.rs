@@ -318,6 +318,16 @@ pub enum Rounding {
 }
 
 impl RefundRequest {
+    /// The places where units are to be put back, as the caller named them.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        let units = match &self.ask {
+            Ask::Parts(Parts { units, .. }) | Ask::Lines { units, .. } => units.as_slice(),
+            Ask::Amount { .. } | Ask::Percent { .. } | Ask::Items(_) | Ask::Everything => &[],
+        };
+        let back = units.iter().filter(|units| units.restock != Restock::No);
+        back.map(|units| units.location.as_str()).filter(|place| !place.is_empty())
+    }
+
     /// A request with the defaults: payments as the store has it, nothing said of currencies, exact amounts.
     pub fn of(ask: Ask) -> Self {
         Self {

@@ -30,6 +30,18 @@ pub fn decide(facts: &Facts, request: &RefundRequest) -> Result<Quote, Rejection
     quote(facts, request)
 }
 
+/// Decides a refund that names places for units which go back in stock. `lost` is the first of these that the store
+/// does not have, where that matters to the API it is asked through.
+pub fn decide_at(facts: &Facts, request: &RefundRequest, lost: Option<&str>) -> Result<Quote, Rejection> {
+    let decided = decide(facts, request);
+    let Some(location) = lost else { return decided };
+    let lost = Rejection::LocationUnknown { location: location.to_owned() };
+    match decided {
+        Err(other) if other.rank() < lost.rank() => Err(other),
+        Ok(_) | Err(_) => Err(lost),
+    }
+}
+
 /// Turns a quote into the refund that is stored. Cannot fail: everything was decided.
 ///
 /// `next_id` gives the refund's number first and then one number a leg, each above the one before.

@@ -7,17 +7,18 @@
 //! 3. [`balances`]: what refunds have done to it so far
 //! 4. [`refund`]: a refund, its legs, their states
 //! 5. [`command`]: what a caller may ask
-//! 6. [`mod@quote`]: order + request → who gets back how much
+//! 6. [`mod@quote`]: order + request → who gets back how much; [`mod@trial`]: the same, lowered to what can be had
 //! 7. [`mod@decide`]: acceptance, news of legs: the only transitions
 //! 8. [`rejection`]: every "no", in rank order
 //! 9. [`journal`]: double entries
 //! 10. [`payouts`]: which gateway pays back, and what it takes; [`dispute`]: money that is held;
-//!     [`retry`]: trying again what failed
+//!     [`retry`]: trying again what failed; [`told`]: what a payment app says of a refund
 //! 11. [`intake`]: an order on its way in, [`mod@draft`]: one in the making, [`amend`]: changes of one,
 //!     [`query`]: what a caller may list
 //! 12. [`life`]: what became of an order beside its money, [`standing`]: where it stands, [`event`]: what a change
 //!     means to those who subscribed
-//! 13. [`parcels`]: what leaves with an order, [`returns`]: what comes back, [`paying`]: money that comes in later
+//! 13. [`parcels`]: what leaves with an order, [`returns`]: what comes back, [`paying`]: money that comes in later,
+//!     [`slips`]: what is told of such money
 //! 14. [`terms`]: words that an order is found by
 //! 15. [`limits`]: every bound in the system
 
@@ -58,10 +59,13 @@ pub mod rejection;
 pub mod retry;
 pub mod returns;
 mod room;
+pub mod slips;
 mod spread;
 pub mod standing;
 mod strategy;
 pub mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod told;
+pub mod trial;
 mod units;

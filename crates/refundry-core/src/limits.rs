@@ -9,6 +9,8 @@ pub const LINES_PER_ORDER_MAX: usize = 1_000;
 pub const UNITS_PER_LINE_MAX: u32 = 100_000;
 /// Payments of one order. Each refund may touch each of them once.
 pub const PAYMENTS_PER_ORDER_MAX: usize = 100;
+/// Payment slips that one request makes or changes; SHOPLINE documents it.
+pub const SLIPS_PER_REQUEST_MAX: usize = 100;
 /// Components of one order: goods of every line, its duty, tax and fees, and the parts of the order as a whole.
 pub const COMPONENTS_PER_ORDER_MAX: usize = 5_000;
 /// Entries of one request's list (lines, items, payments, parts).

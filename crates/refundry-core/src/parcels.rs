@@ -13,6 +13,7 @@ use crate::order::{Id, Order, OrderFault, Reference, Status};
 use crate::paying::{self, Transaction};
 use crate::query::{Page, TimeRange};
 use crate::refund::Bucket;
+use crate::slips::SlipFault;
 use crate::standing::{self, Goods};
 
 /// Units on their way to the buyer.
@@ -243,6 +244,8 @@ pub enum Fault {
         /// The line's title.
         line: String,
     },
+    /// A payment slip cannot be made or changed so.
+    Slip(SlipFault),
     /// The order would break a rule of all orders.
     Order(OrderFault),
 }

@@ -206,6 +206,30 @@ fn price<'a>(facts: &Facts, left: &Spread<'_>, part: &'a PartAsk, rounding: Roun
     Ok(Priced { target: &part.target, components, gross, net, covered: false })
 }
 
+/// What giving back shipping comes to, net and tax, where more than is left of it is lowered to that.
+pub(crate) fn shipping_at_most(facts: &Facts, money: PartMoney) -> Result<(Amount, Amount), Rejection> {
+    let shipping = components_of(facts, &Target::Shipping);
+    let currency = facts.order.currency;
+    let mut spread = Spread::new(facts);
+    let (by_gross, stated) = match money {
+        PartMoney::Remaining => (true, None),
+        PartMoney::AsPriced(amount) => (facts.order.taxes_included, Some(amount)),
+        PartMoney::Gross(amount) => (true, Some(amount)),
+        PartMoney::Net(amount) => (false, Some(amount)),
+    };
+    let stated = stated.map(|amount| not_negative(&Target::Shipping.describe(), amount, currency, Rounding::Exact));
+    match stated.transpose()? {
+        None => spread.take_rest(&shipping),
+        Some(amount) if by_gross => spread.spread(amount.min(spread.left_of(&shipping)), &shipping, Why::Stated),
+        Some(amount) => {
+            let nets: Amount = shipping.iter().map(|c| spread.left(*c).0).sum();
+            spread.spread_net(amount.min(nets), &shipping);
+        }
+    }
+    let sums = spread.into_allocations().into_iter().map(|a| (a.net, a.tax));
+    Ok(sums.fold((Amount::ZERO, Amount::ZERO), |(net, tax), part| (net + part.0, tax + part.1)))
+}
+
 fn tax_of_net(left: &Spread<'_>, net: Amount, components: &[usize]) -> Amount {
     let nets: Vec<Amount> = components.iter().map(|c| left.left(*c).0).collect();
     let parts = crate::money::split(net, &nets);

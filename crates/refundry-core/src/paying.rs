@@ -111,6 +111,8 @@ pub struct Transaction {
     pub card: Card,
     /// When it was made, epoch milliseconds.
     pub created_ms: i64,
+    /// When what it tells last changed, epoch milliseconds.
+    pub updated_ms: i64,
 }
 
 /// What a transaction was to do.
@@ -324,7 +326,7 @@ fn new_payment_in(currency: Currency, line: &PayLine, amount: Amount, id: Id) ->
     }
 }
 
-fn of_payment(
+pub(crate) fn of_payment(
     order: &Order,
     payment: &Payment,
     kind: TransactionKind,
@@ -348,6 +350,7 @@ fn of_payment(
         test: order.test,
         card: Card::default(),
         created_ms,
+        updated_ms: created_ms,
     }
 }
 

@@ -158,7 +158,7 @@ fn check_expectation(facts: &Facts, request: &RefundRequest) -> Result<(), Rejec
 
 /// Amounts, percentages and items are judged by their figures alone, as Digital River does: an order with nothing left
 /// refuses them because they exceed it.
-fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
+pub(crate) fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
     if facts.order.disputed {
         return Err(Rejection::OrderDisputed);
     }
@@ -183,11 +183,9 @@ fn check_state(facts: &Facts, ask: &Ask) -> Result<(), Rejection> {
 }
 
 fn check_currency(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
+    check_order_currency(facts, &request.currency)?;
     let order = &facts.order;
-    let shop = order.shop.map_or(order.currency, |shop| shop.currency);
-    if let Err(given) = currency_agrees(&request.currency, order.currency, shop) {
-        return Err(Rejection::CurrencyDiffers { given, wanted: order.currency });
-    }
+    let shop = shop_currency(order);
     let Plan::Named(legs) = &request.plan else { return Ok(()) };
     for leg in legs {
         // A payment that is not there is refused later, with its own code.
@@ -197,6 +195,17 @@ fn check_currency(facts: &Facts, request: &RefundRequest) -> Result<(), Rejectio
         }
     }
     Ok(())
+}
+
+/// What the caller says of the order's currency.
+pub(crate) fn check_order_currency(facts: &Facts, ask: &CurrencyAsk) -> Result<(), Rejection> {
+    let order = &facts.order;
+    currency_agrees(ask, order.currency, shop_currency(order))
+        .map_err(|given| Rejection::CurrencyDiffers { given, wanted: order.currency })
+}
+
+fn shop_currency(order: &Order) -> Currency {
+    order.shop.map_or(order.currency, |shop| shop.currency)
 }
 
 fn currency_agrees(ask: &CurrencyAsk, wanted: Currency, shop: Currency) -> Result<(), Option<String>> {

@@ -458,6 +458,10 @@ pub enum CapKind {
 
 /// The code of legs that failed because their after-sales case was deleted before anything was sent.
 pub const CASE_DELETED: &str = "case_deleted";
+/// The code of legs that a payment app called failed.
+pub const PAYMENT_APP_FAILURE: &str = "payment_app_failure";
+/// The code of legs that failed because something went wrong in a payment app.
+pub const PAYMENT_APP_ERROR: &str = "payment_app_error";
 
 /// How far a refund has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

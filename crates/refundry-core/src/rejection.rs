@@ -93,6 +93,11 @@ pub enum Rejection {
         /// Units that are there.
         available: u32,
     },
+    /// Units are to be put back at a place that the store does not have, or that takes none any more.
+    LocationUnknown {
+        /// As the caller named it.
+        location: String,
+    },
     /// The order has no additional charge of this name.
     ChargeUnknown {
         /// As the caller named it.
@@ -210,6 +215,7 @@ impl Rejection {
             Self::RestockDiffers { .. } => "restock_differs",
             Self::QuantityInvalid { .. } => "quantity_invalid",
             Self::QuantityExceeded { .. } => "quantity_exceeded",
+            Self::LocationUnknown { .. } => "location_unknown",
             Self::ChargeUnknown { .. } => "charge_unknown",
             Self::AmountInvalid { .. } => "amount_invalid",
             Self::PercentInvalid { .. } => "percent_invalid",
@@ -231,7 +237,7 @@ impl Rejection {
     }
 
     /// All codes in rank order; documents and tests are checked against it.
-    pub const CODES: [&'static str; 28] = [
+    pub const CODES: [&'static str; 29] = [
         "order_unknown",
         "idempotency_key_reused",
         "refundable_stale",
@@ -248,6 +254,7 @@ impl Rejection {
         "restock_differs",
         "quantity_invalid",
         "quantity_exceeded",
+        "location_unknown",
         "charge_unknown",
         "amount_invalid",
         "percent_invalid",

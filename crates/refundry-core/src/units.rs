@@ -17,16 +17,41 @@ pub(crate) fn resolve(facts: &Facts, asks: &[UnitAsk], uniform_restock: bool) ->
         check_restock(asks, &lines)?;
     }
     check_quantities(asks)?;
-    let mut taken: BTreeMap<(usize, Bucket), u32> = BTreeMap::new();
+    let mut taken = Taken::new();
     let mut moves = Vec::new();
     for (entry, (ask, line)) in asks.iter().zip(&lines).enumerate() {
-        for (bucket, quantity) in take_from_buckets(facts, entry, ask, *line, &taken)? {
-            let sum = taken.entry((*line, bucket)).or_default();
-            *sum = sum.saturating_add(quantity);
-            moves.push(unvalued(ask, *line, bucket, quantity));
-        }
+        let available = available(facts, ask, *line, &taken);
+        let asked = ask.quantity.unwrap_or_else(|| i64::from(available.max(1)));
+        let Some(quantity) = u32::try_from(asked).ok().filter(|quantity| *quantity <= available) else {
+            let line = ask.line.text.clone();
+            return Err(Rejection::QuantityExceeded { entry, line, asked, available });
+        };
+        moves.extend(take_from_buckets(facts, ask, *line, quantity, &mut taken));
     }
     Ok(value(facts, moves))
+}
+
+/// Turns entries into moves, as [`resolve`] does, but takes no more than there is: for each entry its line and its
+/// moves, none of them where nothing is left or nothing was asked for.
+pub(crate) fn at_most(facts: &Facts, asks: &[UnitAsk]) -> Result<Vec<(usize, Vec<UnitMove>)>, Rejection> {
+    let lines = lines_of(facts, asks)?;
+    check_modes(asks, &lines)?;
+    for (entry, ask) in asks.iter().enumerate() {
+        if let Some(quantity) = ask.quantity.filter(|quantity| *quantity < 0) {
+            return Err(Rejection::QuantityInvalid { entry, line: ask.line.text.clone(), quantity });
+        }
+    }
+    let mut taken = Taken::new();
+    let (mut moves, mut counts) = (Vec::new(), Vec::new());
+    for (ask, line) in asks.iter().zip(&lines) {
+        let available = available(facts, ask, *line, &taken);
+        let asked = ask.quantity.map_or(available, |asked| u32::try_from(asked).unwrap_or(u32::MAX));
+        let of_entry = take_from_buckets(facts, ask, *line, asked.min(available), &mut taken);
+        counts.push((*line, of_entry.len()));
+        moves.extend(of_entry);
+    }
+    let mut valued = value(facts, moves).into_iter();
+    Ok(counts.into_iter().map(|(line, count)| (line, valued.by_ref().take(count).collect())).collect())
 }
 
 /// Every unit that is left, without touching the stock.
@@ -116,40 +141,41 @@ fn check_quantities(asks: &[UnitAsk]) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn take_from_buckets(
-    facts: &Facts,
-    entry: usize,
-    ask: &UnitAsk,
-    line: usize,
-    taken: &BTreeMap<(usize, Bucket), u32>,
-) -> Result<Vec<(Bucket, u32)>, Rejection> {
-    let buckets: &[Bucket] = match ask.mode {
+/// Units that each bucket gave to earlier entries of the request.
+type Taken = BTreeMap<(usize, Bucket), u32>;
+
+fn buckets_of(ask: &UnitAsk) -> &'static [Bucket] {
+    match ask.mode {
         UnitMode::Automatic => &[Bucket::Waiting, Bucket::Shipped],
         UnitMode::Waiting => &[Bucket::Waiting],
         UnitMode::Shipped | UnitMode::Returned => &[Bucket::Shipped],
-    };
-    let left = |bucket: Bucket| {
-        let taken = taken.get(&(line, bucket)).copied().unwrap_or(0);
-        facts.units_left(line, bucket).saturating_sub(taken)
-    };
-    let available: u32 = buckets.iter().fold(0, |sum, b| left(*b).saturating_add(sum));
-    let asked = ask.quantity.unwrap_or_else(|| i64::from(available.max(1)));
-    let mut missing = match u32::try_from(asked) {
-        Ok(quantity) if quantity <= available => quantity,
-        Ok(_) | Err(_) => {
-            let line = ask.line.text.clone();
-            return Err(Rejection::QuantityExceeded { entry, line, asked, available });
-        }
-    };
-    let mut parts = Vec::new();
-    for bucket in buckets {
-        let part = missing.min(left(*bucket));
+    }
+}
+
+fn left(facts: &Facts, line: usize, bucket: Bucket, taken: &Taken) -> u32 {
+    let taken = taken.get(&(line, bucket)).copied().unwrap_or(0);
+    facts.units_left(line, bucket).saturating_sub(taken)
+}
+
+/// Units that an entry can still get.
+fn available(facts: &Facts, ask: &UnitAsk, line: usize, taken: &Taken) -> u32 {
+    buckets_of(ask).iter().fold(0, |sum, bucket| left(facts, line, *bucket, taken).saturating_add(sum))
+}
+
+/// Takes so many units for an entry, of which there are enough.
+fn take_from_buckets(facts: &Facts, ask: &UnitAsk, line: usize, quantity: u32, taken: &mut Taken) -> Vec<UnitMove> {
+    let mut missing = quantity;
+    let mut moves = Vec::new();
+    for bucket in buckets_of(ask) {
+        let part = missing.min(left(facts, line, *bucket, taken));
         missing = missing.saturating_sub(part);
         if part > 0 {
-            parts.push((*bucket, part));
+            let sum = taken.entry((line, *bucket)).or_default();
+            *sum = sum.saturating_add(part);
+            moves.push(unvalued(ask, line, *bucket, part));
         }
     }
-    Ok(parts)
+    moves
 }
 
 fn unvalued(ask: &UnitAsk, line: usize, bucket: Bucket, quantity: u32) -> UnitMove {

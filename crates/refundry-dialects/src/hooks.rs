@@ -160,12 +160,7 @@ pub enum About {
     /// An order, or something of it.
     Order(Box<OrderTold>),
     /// Goods.
-    Level {
-        /// How many there are where.
-        level: LevelView,
-        /// The platform's id of the variant, else its stock keeping unit.
-        variant: String,
-    },
+    Level(LevelView),
 }
 
 /// An order that something happened to.

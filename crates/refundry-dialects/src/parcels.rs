@@ -5,6 +5,8 @@ use std::sync::Arc;
 use refundry_core::order::{Order, Reference};
 use refundry_core::parcels::{Parcel, ParcelQuery, Shipment, TrackingChange};
 use refundry_core::paying::{PayLine, Transaction, TransactionState};
+use refundry_core::refund::Refund;
+use refundry_core::slips::{Slip, SlipChange, SlipDraft};
 use serde_json::Value;
 
 use crate::wire::OrderView;
@@ -92,6 +94,17 @@ pub enum ParcelCall {
         /// Only through this channel.
         channel: Option<String>,
     },
+    /// The payments and transactions of an order.
+    Money {
+        /// Which order.
+        order: Reference,
+        /// Its refunds as well.
+        refunds: bool,
+    },
+    /// Payment slips are made, of one order or of several, all or nothing.
+    PutSlips(Vec<SlipDraft>),
+    /// Payment slips change, of one order or of several, all or nothing.
+    ChangeSlips(Vec<SlipChange>),
 }
 
 /// What is answered.
@@ -131,4 +144,26 @@ pub enum ParcelReply {
         /// Those that match, oldest first.
         transactions: Vec<Transaction>,
     },
+    /// To `Money`.
+    Money {
+        /// The order.
+        order: Arc<Order>,
+        /// Its payments as they stand, in the order's sequence.
+        slips: Vec<Slip>,
+        /// Its transactions as they are now, oldest first.
+        transactions: Vec<Transaction>,
+        /// Its refunds, oldest first; empty where nobody asked for them.
+        refunds: Vec<Refund>,
+    },
+    /// To `PutSlips` and `ChangeSlips`: one an entry.
+    Slips(Vec<SlipView>),
+}
+
+/// A payment slip after it was made or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlipView {
+    /// Its order.
+    pub order: Arc<Order>,
+    /// The slip.
+    pub slip: Slip,
 }

@@ -17,6 +17,12 @@ pub enum StockCall {
     Locations,
     /// The default location.
     DefaultLocation,
+    /// One location.
+    Location(Reference),
+    /// The shop, with what it chose to say of itself.
+    Profile,
+    /// The payment channels that the shop chose something for.
+    Channels,
     /// What is at a location, at most [`refundry_core::limits::STOCK_LEVELS_LISTED_MAX`] variants.
     LevelsAt(Reference),
     /// Variants by name; those that nobody knows are left out.
@@ -71,8 +77,12 @@ pub enum StockReply {
     Shop(StoreView),
     /// To `Locations`.
     Locations(Vec<LocationView>),
-    /// To `DefaultLocation`.
+    /// To `DefaultLocation` and `Location`.
     Location(LocationView),
+    /// To `Profile`.
+    Profile(ProfileView),
+    /// To `Channels`, by name.
+    Channels(Vec<ChannelView>),
     /// To `LevelsAt` and `Levels`.
     Levels(Vec<LevelView>),
     /// To `Variants`.
@@ -88,6 +98,30 @@ pub enum StockReply {
     Level(LevelView),
     /// To `Disconnect`.
     Disconnected,
+}
+
+/// A shop, with what it chose to say of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileView {
+    /// The shop.
+    pub store: StoreView,
+    /// Its host name.
+    pub domain: String,
+    /// Number of the merchant, in digits.
+    pub merchant_id: String,
+    /// IANA name of its time zone.
+    pub zone: String,
+    /// E-mail address, may be empty.
+    pub email: String,
+}
+
+/// A payment channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelView {
+    /// Its name, in lower case.
+    pub name: String,
+    /// The gateway that pays back.
+    pub gateway: String,
 }
 
 /// A place where goods are.
@@ -137,6 +171,8 @@ pub struct VariantView {
 pub struct LevelView {
     /// The variant, by our number.
     pub variant: Id,
+    /// The platform's id of the variant, else its stock keeping unit.
+    pub variant_external_id: String,
     /// The location, by our number.
     pub location: Id,
     /// The platform's id of the location, where it has one.

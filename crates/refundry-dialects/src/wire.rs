@@ -16,6 +16,8 @@ use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{MetaValue, Refund};
 use refundry_core::rejection::Rejection;
 use refundry_core::retry::Destination;
+use refundry_core::told::{Told, ToldFault};
+use refundry_core::trial::{Trial, TrialAsk};
 
 use crate::cases::{CaseCall, CaseFault, CaseReply};
 use crate::hooks::{HookCall, HookFault, HookReply};
@@ -166,6 +168,15 @@ pub enum Call {
         /// What for.
         request: Box<RefundRequest>,
     },
+    /// How much of what is asked for can be had; stores nothing.
+    Trial {
+        /// Which order.
+        order: Reference,
+        /// What is tried.
+        ask: Box<TrialAsk>,
+    },
+    /// Hear what a payment app tells of a leg.
+    Told(Box<Told>),
     /// One refund.
     GetRefund {
         /// Which.
@@ -318,6 +329,15 @@ pub enum Reply {
         /// What it would be by each strategy.
         plans: Vec<Alternative>,
     },
+    /// To `Trial`.
+    Tried {
+        /// The order as it is.
+        facts: Box<Facts>,
+        /// What can be had.
+        trial: Box<Trial>,
+    },
+    /// To `Told`: it was heard, whatever it did.
+    Heard,
     /// To `GetOrder`, `PutOrder`, `Fulfil`, `AddPayment`.
     Order {
         /// The order.
@@ -481,6 +501,8 @@ pub enum Refusal {
     },
     /// The leg is not there, or cannot be settled by hand in its state.
     LegNotSettleable(Id),
+    /// A payment app is not believed.
+    Told(ToldFault),
     /// About paying back.
     Payouts(Box<PayoutFault>),
     /// About orders themselves.

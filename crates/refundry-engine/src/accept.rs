@@ -5,14 +5,15 @@
 //! between two batches is only used while nobody else has written in between.
 
 use refundry_core::command::CreateRefund;
-use refundry_core::decide::{News, accept, decide};
+use refundry_core::decide::{News, accept, decide_at};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS, METADATA_PAIRS_MAX};
 use refundry_core::money::Currency;
-use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::Strategy;
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
+use refundry_core::told::{Told, ToldFault};
 use refundry_gateways::Notice;
 use refundry_store::gateways::{self, GatewayRecord};
 use refundry_store::keys::{self, KeyRecord};
@@ -36,9 +37,10 @@ use crate::publish::Waiters;
 use crate::returns::{ReturnAsk, ReturnDone};
 use crate::settings::{RouteAsk, StoreSettings};
 use crate::shop::{ShopAsk, ShopDone};
+use crate::slips::{SlipAsk, SlipDone};
 use crate::stock::{StockAsk, StockDone};
 use crate::world::{Found, World};
-use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, returns, settings, shop, stock, tenants};
+use crate::{by_hand, cases, execute, hear, hooks, intake, parcels, returns, settings, shop, slips, stock, tenants};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -156,6 +158,13 @@ pub enum Job {
         /// What it says.
         notices: Vec<Notice>,
     },
+    /// Hear what a payment app tells of a leg.
+    Told {
+        /// The store.
+        store: i64,
+        /// What it tells.
+        told: Box<Told>,
+    },
     /// Try events again that wait: the orders that they are about may have come in.
     HearAgain {
         /// The store.
@@ -192,6 +201,13 @@ pub enum Job {
         store: i64,
         /// What.
         ask: Box<ReturnAsk>,
+    },
+    /// About payment slips.
+    Slips {
+        /// The store.
+        store: i64,
+        /// What.
+        ask: Box<SlipAsk>,
     },
     /// About after-sales cases.
     Cases {
@@ -273,10 +289,12 @@ impl Job {
             Self::Shop { ask, .. } => ask.named().lane(count),
             Self::Parcels { ask, .. } => ask.named().lane(count),
             Self::Returns { ask, .. } => ask.named().lane(count),
+            Self::Slips { ask, .. } => ask.orders().first().map_or(0, |order| by_name(order, count)),
             Self::Cases { ask, .. } => ask.named().lane(count),
             Self::Stock { ask, .. } => ask.named().lane(count),
             Self::Lease { store, .. } | Self::Hooks { store, .. } => spread(store, count),
             Self::Hear { gateway, .. } => spread(gateway, count),
+            Self::Told { told, .. } => spread(&told.leg, count),
             Self::Reclaim { .. }
             | Self::AddStore(_)
             | Self::AddToken(_)
@@ -311,10 +329,12 @@ impl Job {
             | Self::Retry { store, .. }
             | Self::Hear { store, .. }
             | Self::HearAgain { store, .. }
+            | Self::Told { store, .. }
             | Self::Rule { store, .. }
             | Self::Shop { store, .. }
             | Self::Parcels { store, .. }
             | Self::Returns { store, .. }
+            | Self::Slips { store, .. }
             | Self::Cases { store, .. }
             | Self::Hooks { store, .. }
             | Self::Stock { store, .. }
@@ -463,6 +483,8 @@ pub enum Outcome {
     Parcels(ParcelDone),
     /// To `Returns`.
     Returns(ReturnDone),
+    /// To `Slips`.
+    Slips(SlipDone),
     /// To `Cases`.
     Cases(CaseDone),
     /// To `Hooks`.
@@ -483,6 +505,8 @@ pub enum Outcome {
     NotRetried(RetryFault),
     /// To `Hear`, one for each notice.
     Heard(Vec<Heard>),
+    /// To `Told`.
+    Told(Result<Heard, ToldFault>),
     /// To `HearAgain`: each event by our number.
     HeardAgain(Vec<(Id, Heard)>),
     /// To `Rule`.
@@ -583,6 +607,7 @@ impl Batch for Writer {
                     Outcome::Recorded(Some(refund))
                     | Outcome::Settled(Ok((refund, _)))
                     | Outcome::Cases(CaseDone::Finished(Ok((refund, _))) | CaseDone::Deleted(Ok((refund, _))))
+                    | Outcome::Told(Ok(Heard { refund: Some(refund), .. }))
                     | Outcome::Cancelled(Ok((refund, _))) => waiters.tell(refund),
                     Outcome::Heard(heard) => {
                         heard.iter().filter_map(|h| h.refund.as_ref()).for_each(|refund| waiters.tell(refund));
@@ -642,6 +667,7 @@ impl Writer {
             Job::Hear { store, gateway, notices } => {
                 Outcome::Heard(hear::hear(tx, world, (*store, gateway), notices, &mut self.ids, now_ms)?)
             }
+            Job::Told { store, told } => Outcome::Told(hear::app::tell(tx, world, *store, told, self.means(now_ms))?),
             Job::HearAgain { store, after } => {
                 Outcome::HeardAgain(hear::all_again(tx, world, (*store, *after), &mut self.ids, now_ms)?)
             }
@@ -651,6 +677,7 @@ impl Writer {
             Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Returns { store, ask } => Outcome::Returns(returns::run(tx, world, *store, ask, self.means(now_ms))?),
+            Job::Slips { store, ask } => Outcome::Slips(slips::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Cases { store, ask } => Outcome::Cases(cases::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Hooks { store, ask } => Outcome::Hooks(hooks::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Stock { store, ask } => Outcome::Stock(stock::run(tx, world, *store, ask, self.means(now_ms))?),
@@ -685,8 +712,15 @@ impl Writer {
             return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
         };
         world.set_terms(tx, store, order, self.queue.registry(), now_ms)?;
+        // What was accepted once may be tried again wherever its units went.
+        let minds_places = command.via == Dialect::Shopline && command.retry_of.is_none();
+        let lost = if minds_places {
+            stock::lost_place(tx, world, store, &command.request, (&mut self.ids, now_ms))?
+        } else {
+            None
+        };
         let facts = world.facts(tx, store, order)?;
-        let quote = match decide(facts, &command.request) {
+        let quote = match decide_at(facts, &command.request, lost.as_deref()) {
             Ok(quote) => quote,
             Err(rejection) => return Ok(Err(rejection)),
         };

@@ -52,6 +52,8 @@ pub(crate) fn settle_by_hand(
         LegState::Parked { .. } => true,
         // A leg in the outbox is a gateway's business.
         LegState::Waiting => l.route == Route::Original,
+        // One that a payment app has said to have: no gateway asks about it.
+        LegState::Sent if queue.settled_by_person(store, l.gateway(&order)) => true,
         LegState::Sent | LegState::InDoubt { .. } => no_driver,
         LegState::Succeeded { .. } | LegState::Failed { .. } => false,
     });
@@ -82,7 +84,7 @@ pub(crate) fn settle_by_hand(
     Ok(Ok(world.apply(store, order.id, decision, false, entry, now_ms)?))
 }
 
-fn is_configured(tx: &mut Tx<'_>, store: i64, gateway: &str) -> Result<bool, StoreError> {
+pub(crate) fn is_configured(tx: &mut Tx<'_>, store: i64, gateway: &str) -> Result<bool, StoreError> {
     Ok(gateways::list(tx, store)?.iter().any(|known| known.name == gateway))
 }
 

@@ -179,7 +179,8 @@ fn may_finish(
         RefundState::Pending => {}
     }
     let mut open = refund.legs.iter().filter(|leg| !leg.state.is_final());
-    if !open.all(|leg| leg.state == LegState::Waiting && by_hand(leg)) {
+    // Sent are those that a payment app has said to have: a person may know better how they ended.
+    if !open.all(|leg| matches!(leg.state, LegState::Waiting | LegState::Sent) && by_hand(leg)) {
         return Err(FinishFault::NotByHand);
     }
     let new = ask.metadata.iter().filter(|(key, _)| !refund.metadata.contains_key(key)).count();

@@ -331,7 +331,7 @@ pub(crate) fn record(
         Err(_stale) => None,
     };
     let paid = matches!((&news.source, &news.news), (Source::Answer, News::Succeeded { .. }));
-    if let Some(leg) = refund.legs.get(index).filter(|leg| paid && hear::failed_by_hand(leg)) {
+    if let Some(leg) = refund.legs.get(index).filter(|leg| paid && hear::failed_by_word(leg)) {
         hear::hear_paid(tx, world, news, (&refund, &order, leg), ids, now_ms)?;
     }
     if before.is_some_and(|before| is_telling(&before, &news.news, updated.is_some())) {

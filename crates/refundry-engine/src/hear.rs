@@ -5,6 +5,7 @@
 //! (`core::decide`), a dispute only on newer news than it had, and what fits nothing waits in the inbox for a person,
 //! or for the order that it is about. What the provider paid is never dropped because it comes as a surprise.
 
+pub(crate) mod app;
 mod dispute;
 mod notice;
 mod refund;
@@ -25,7 +26,7 @@ use crate::world::World;
 use notice::pack;
 pub(crate) use notice::unpack;
 use refund::Said;
-pub(crate) use refund::failed_by_hand;
+pub(crate) use refund::failed_by_word;
 
 /// The code of a leg that failed by a person's word; see [`crate::execute`].
 pub const BY_HAND: &str = "settled_by_hand";
@@ -148,8 +149,8 @@ pub(crate) fn hear(
     Ok(all)
 }
 
-/// Hears a gateway's answer that a leg was paid which a person has called failed: money that the order got back, and
-/// that went out all the same.
+/// Hears a gateway's answer that a leg was paid which a person or a payment app has called failed: money that the order
+/// got back, and that went out all the same.
 pub(crate) fn hear_paid(
     tx: &mut Tx<'_>,
     world: &mut World,

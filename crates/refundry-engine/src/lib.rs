@@ -28,6 +28,7 @@ pub mod read;
 pub mod returns;
 pub mod settings;
 pub mod shop;
+pub mod slips;
 pub mod stock;
 pub mod tenants;
 mod twins;

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use refundry_core::balances::Facts;
 use refundry_core::event::EventKind;
 use refundry_core::journal::{Happening, opening};
+use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Fault, Parcel, ParcelQuery, Shipment, TrackingChange};
 use refundry_core::paying::{self, PayLine, Transaction};
 use refundry_core::query::Beside;
+use refundry_core::refund::Refund;
+use refundry_core::slips::{self, Slip};
 use refundry_core::terms::TermChange;
-use refundry_store::{Store, StoreError, Tx, orders, parcels, transactions};
+use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds, transactions};
 use serde_json::Value;
 
 use crate::accept::{Means, Named};
@@ -225,22 +228,33 @@ impl Run<'_, '_> {
         parcels::find(self.tx, self.store, self.facts.order.id, parcel)
     }
 
-    /// Takes the order in as it is now, with the entry that explains the difference.
     fn put(&mut self, order: Order, document: Option<&str>) -> Result<(), StoreError> {
-        let mut balances = self.facts.balances.clone();
-        balances.fit(&order);
-        let postings = opening(Some(&self.facts.order), &order);
-        let now_ms = self.means.now_ms;
-        let entry = (self.means.ids.next(now_ms), Happening::OrderChanged, postings);
-        // What is patched here is nothing that lists go by.
-        let told = || TermChange::Changed { gone: Vec::new(), more: Vec::new() };
-        let document = document.map(|text| Document { text, told: told() });
-        self.world.put_order(self.store, Facts::new(Arc::new(order), balances), document, entry, now_ms)
+        put(self.world, self.store, &self.facts, order, document, &mut self.means)
     }
 
     fn stepped(&self, parcel: Option<Parcel>, transaction: Option<Transaction>) -> Stepped {
         Stepped { order: self.facts.order.id, parcel, transaction }
     }
+}
+
+/// Takes an order in as it is now, with the entry that explains the difference from what it was.
+pub(crate) fn put(
+    world: &mut World,
+    store: i64,
+    before: &Facts,
+    order: Order,
+    document: Option<&str>,
+    means: &mut Means<'_>,
+) -> Result<(), StoreError> {
+    let mut balances = before.balances.clone();
+    balances.fit(&order);
+    let postings = opening(Some(&before.order), &order);
+    let now_ms = means.now_ms;
+    let entry = (means.ids.next(now_ms), Happening::OrderChanged, postings);
+    // What is patched here is nothing that lists go by.
+    let told = || TermChange::Changed { gone: Vec::new(), more: Vec::new() };
+    let document = document.map(|text| Document { text, told: told() });
+    world.put_order(store, Facts::new(Arc::new(order), balances), document, entry, now_ms)
 }
 
 /// The document of an order after a merge patch (RFC 7396); `None` where there is no document that could be patched.
@@ -311,6 +325,36 @@ pub fn one(
     parcel: &Reference,
 ) -> Result<Option<Seen<Option<Parcel>>>, StoreError> {
     see(store, tenant, order, |tx, facts| parcels::find(tx, tenant, facts.order.id, parcel))
+}
+
+/// The money of an order: what came in, and what went back.
+#[derive(Clone, Debug)]
+pub struct Money {
+    /// Its payments as they stand.
+    pub slips: Vec<Slip>,
+    /// Its transactions as they are now, oldest first.
+    pub transactions: Vec<Transaction>,
+    /// Its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
+    pub refunds: Vec<Refund>,
+}
+
+/// The money of an order, with its refunds where they are wanted.
+pub fn money(
+    store: &Store,
+    tenant: i64,
+    order: &Reference,
+    with_refunds: bool,
+) -> Result<Option<Seen<Money>>, StoreError> {
+    see(store, tenant, order, |tx, facts| {
+        let id = facts.order.id;
+        let told = transactions::of_order(tx, tenant, id)?;
+        let refunds = if with_refunds {
+            refunds::first_of_order(tx, tenant, id, i64::from(REFUNDS_LISTED_MAX))?
+        } else {
+            Vec::new()
+        };
+        Ok(Money { slips: slips::slips(facts, &told), transactions: paying::shown(facts, &told), refunds })
+    })
 }
 
 /// The transactions of an order as they are now, oldest first.

@@ -15,6 +15,7 @@ use refundry_core::query::{Beside, OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote, alternatives};
 use refundry_core::refund::{Leg, Refund, Stage};
 use refundry_core::rejection::Rejection;
+use refundry_core::trial::{Trial, TrialAsk, trial as tried};
 use refundry_gateways::Notice;
 use refundry_store::evidence::{self, Evidence};
 use refundry_store::inbox::{self, InboxRow};
@@ -172,22 +173,39 @@ pub fn quote(
     reference: &Reference,
     request: &RefundRequest,
 ) -> Result<Result<Quoted, Rejection>, StoreError> {
-    let asked_ms = engine.clock().now_ms();
-    let facts = engine.store().read(|tx| {
-        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
-        let Some(mut facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-        let record = stores::by_id(tx, tenant)?.ok_or_else(|| StoreError::defect("a quote names no store"))?;
-        let payouts = settings::payouts(engine.queue().registry(), tenant, &record.settings)?;
-        facts.terms = Terms { asked_ms, payouts };
-        Ok(Some(facts))
-    })?;
-    let Some(facts) = facts else {
+    let Some(facts) = asked_now(engine, tenant, reference)? else {
         return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
     };
     Ok(decide(&facts, request).map(|quote| {
         let plans = alternatives(&facts, request, &quote);
         Quoted { facts, quote, plans }
     }))
+}
+
+/// How much of what is asked for can be had, with the order as it is.
+pub fn trial(
+    engine: &Engine,
+    tenant: i64,
+    reference: &Reference,
+    ask: &TrialAsk,
+) -> Result<Result<(Facts, Trial), Rejection>, StoreError> {
+    let Some(facts) = asked_now(engine, tenant, reference)? else {
+        return Ok(Err(Rejection::OrderUnknown { order: reference.text.clone() }));
+    };
+    Ok(tried(&facts, ask).map(|trial| (facts, trial)))
+}
+
+/// An order with what its store configured, asked now: all that a refund would be decided on.
+fn asked_now(engine: &Engine, tenant: i64, reference: &Reference) -> Result<Option<Facts>, StoreError> {
+    let asked_ms = engine.clock().now_ms();
+    engine.store().read(|tx| {
+        let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
+        let Some(mut facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
+        let record = stores::by_id(tx, tenant)?.ok_or_else(|| StoreError::defect("a quote names no store"))?;
+        let payouts = settings::payouts(engine.queue().registry(), tenant, &record.settings)?;
+        facts.terms = Terms { asked_ms, payouts };
+        Ok(Some(facts))
+    })
 }
 
 /// What a refund would be.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use refundry_core::command::RefundRequest;
 use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
@@ -20,6 +21,8 @@ use crate::ids::Ids;
 use crate::settings::{self, Shopline, ShoplineAsk};
 use crate::world::World;
 
+/// Digits of a number of ours where a caller names something by it.
+const NUMBER_DIGITS: usize = 18;
 /// What a store calls its default location until somebody names it.
 const DEFAULT_NAME: &str = "Default location";
 
@@ -140,7 +143,15 @@ pub fn variant(store: &Store, tenant: i64, named: &Reference) -> Result<Option<(
 }
 
 /// A place where a variant is, as a list shows it.
-pub type Shelf = (Level, LocationRecord);
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// How much of it there is.
+    pub level: Level,
+    /// The place.
+    pub place: LocationRecord,
+    /// The platform's id of the variant, else its stock keeping unit.
+    pub variant: String,
+}
 
 /// Stock by variant and location, at most [`STOCK_LEVELS_LISTED_MAX`] places; an empty list of names leaves nothing
 /// out, and a name that nobody knows finds nothing.
@@ -152,13 +163,20 @@ pub fn levels(
 ) -> Result<Vec<Shelf>, StoreError> {
     let default = default_location(tenant)?;
     store.read(|tx| {
-        let known: Vec<Id> = variants::find_all(tx, tenant, of_variants)?.iter().map(|v| v.id).collect();
+        let mut ids: BTreeMap<Id, String> =
+            variants::find_all(tx, tenant, of_variants)?.into_iter().map(|v| (v.id, v.external_id)).collect();
+        let known: Vec<Id> = ids.keys().copied().collect();
         let named: Vec<(i64, &Reference)> = at_locations.iter().map(|reference| (tenant, reference)).collect();
         let places: Vec<Id> = locations::find_many(tx, &named)?.into_iter().flatten().collect();
         if (known.is_empty() && !of_variants.is_empty()) || (places.is_empty() && !at_locations.is_empty()) {
             return Ok(Vec::new());
         }
         let found = stock::list(tx, tenant, (&known, &places), default, STOCK_LEVELS_LISTED_MAX)?;
+        if of_variants.is_empty() {
+            let mut listed: Vec<Id> = found.iter().map(|level| level.variant).collect();
+            listed.dedup();
+            ids = variants::external_ids(tx, tenant, &listed)?;
+        }
         let mut read: BTreeMap<Id, LocationRecord> = BTreeMap::new();
         let mut shelves = Vec::with_capacity(found.len());
         for level in found {
@@ -168,7 +186,9 @@ pub fn levels(
                     .ok_or_else(|| StoreError::defect("a location that stock names is not there"))?,
             };
             read.insert(place.id, place.clone());
-            shelves.push((level, place));
+            let variant = ids.get(&level.variant).cloned();
+            let variant = variant.ok_or_else(|| StoreError::defect("a variant that stock names is not there"))?;
+            shelves.push(Shelf { level, place, variant });
         }
         Ok(shelves)
     })
@@ -221,10 +241,12 @@ pub(crate) fn run(
         return Ok(StockDone::Refused(StockFault::TooMany));
     }
     if by == 0 {
-        return Ok(StockDone::Level(Box::new((level, location))));
+        let shelf = Shelf { level, place: location, variant: variant.external_id };
+        return Ok(StockDone::Level(Box::new(shelf)));
     }
     Moved::one(shelf, by, why, ids, now_ms).write(tx, world)?;
-    Ok(StockDone::Level(Box::new((Level { quantity, updated_ms: now_ms, ..level }, location))))
+    let level = Level { quantity, updated_ms: now_ms, ..level };
+    Ok(StockDone::Level(Box::new(Shelf { level, place: location, variant: variant.external_id })))
 }
 
 /// Takes a variant off a location.
@@ -381,9 +403,19 @@ fn bear(tx: &mut Tx<'_>, lines: &[(i64, &Order, &Line)], ids: &mut Ids, now_ms: 
     name_places(tx, places, ids, now_ms)
 }
 
-/// Makes locations known under the platform's ids of them; their names are not known yet.
+/// Makes locations known under the platform's ids of them; their names are not known yet. One that is named by our
+/// number is known.
 fn name_places(tx: &mut Tx<'_>, places: BTreeSet<(i64, &str)>, ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
-    let rows = places.into_iter().map(|(store, place)| LocationRecord {
+    let all = places.iter().map(|(store, text)| (*store, place_named(text)));
+    let numbered: Vec<(i64, Reference)> = all.filter(|(_, named)| named.ours.is_some()).collect();
+    let mut known: BTreeSet<(i64, &str)> = BTreeSet::new();
+    if !numbered.is_empty() {
+        let named: Vec<(i64, &Reference)> = numbered.iter().map(|(store, named)| (*store, named)).collect();
+        let found = named.iter().zip(locations::find_many(tx, &named)?).filter(|(_, found)| found.is_some());
+        known.extend(found.map(|((store, named), _)| (*store, named.text.as_str())));
+    }
+    let new = places.into_iter().filter(|place| !known.contains(place));
+    let rows = new.map(|(store, place)| LocationRecord {
         store,
         id: ids.next(now_ms),
         external_id: Some(place.to_owned()),
@@ -463,12 +495,46 @@ fn put_back(
 fn place_of(units: &UnitMove, line: &Line, order: &Order) -> Option<Reference> {
     let named = [&units.location, &line.location_id].into_iter().find(|place| is_name(place));
     match named {
-        Some(text) => {
-            let ours = text.len() == 18 && text.bytes().all(|b| b.is_ascii_digit());
-            Some(Reference { text: text.clone(), ours: ours.then(|| text.parse().ok()).flatten() })
-        }
+        Some(text) => Some(place_named(text)),
         None => order.life.location.map(|id| Reference { text: String::new(), ours: Some(id) }),
     }
+}
+
+/// A place as orders and refunds name it: by the platform's id, or by our number, alone or behind the 5 that callers of
+/// SHOPLINE's API see before it.
+fn place_named(text: &str) -> Reference {
+    let number = Some(text).filter(|text| text.len() == NUMBER_DIGITS);
+    let number = number.or_else(|| text.strip_prefix('5').filter(|rest| rest.len() == NUMBER_DIGITS));
+    let number = number.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    Reference { text: text.to_owned(), ours: number.and_then(|text| text.parse().ok()) }
+}
+
+/// The first place where a refund would put units back and that the store does not have, or that takes none any more.
+pub(crate) fn lost_place(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    request: &RefundRequest,
+    (ids, now_ms): (&mut Ids, i64),
+) -> Result<Option<String>, StoreError> {
+    let mut seen = BTreeSet::new();
+    let places: Vec<&str> = request.places().filter(|place| seen.insert(*place)).collect();
+    if let Some(place) = places.iter().find(|place| !is_name(place)) {
+        return Ok(Some((*place).to_owned()));
+    }
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let places: Vec<Reference> = places.into_iter().map(place_named).collect();
+    let named: Vec<(i64, &Reference)> = places.iter().map(|place| (store, place)).collect();
+    let mut found = locations::find_active(tx, &named)?;
+    // An order of this very batch may have brought the place.
+    if found.contains(&None) && !world.goods().is_empty() {
+        settle(tx, world, ids, now_ms)?;
+        found = locations::find_active(tx, &named)?;
+    }
+    let lost = places.iter().zip(found).find(|(_, found)| found.is_none());
+    Ok(lost.map(|(place, _)| place.text.clone()))
 }
 
 /// Our numbers of variants. Orders from before variants were known bring them along now.

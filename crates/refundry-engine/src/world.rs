@@ -662,6 +662,9 @@ impl<'j> Wants<'j> {
             Job::Hear { store, notices, .. } => {
                 self.held.extend(hear::orders_of(tx, *store, notices)?.into_iter().map(|order| (*store, order)));
             }
+            Job::Told { store, told } => {
+                self.held.extend(hear::refund_of(tx, *store, told.leg)?.map(|refund| (*store, refund.order)));
+            }
             Job::HearAgain { store, after } => {
                 let notices = hear::waiting(tx, *store, *after)?;
                 self.held.extend(hear::orders_of(tx, *store, &notices)?.into_iter().map(|order| (*store, order)));
@@ -676,6 +679,9 @@ impl<'j> Wants<'j> {
             Job::Shop { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Parcels { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Returns { store, ask } => self.of(tx, *store, ask.named())?,
+            Job::Slips { store, ask } => {
+                self.named.extend(ask.orders().into_iter().map(|order| (*store, Cow::Borrowed(order))));
+            }
             Job::Cases { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Hooks { store, ask } => self.of(tx, *store, ask.named())?,
             Job::Stock { store, ask } => self.of(tx, *store, ask.named())?,

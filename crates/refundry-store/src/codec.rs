@@ -687,22 +687,37 @@ pub(crate) fn read_parcel(packed: &str) -> Result<(Vec<ParcelUnits>, Tracking), 
 }
 
 /// Channel, name, the provider's id, message and error code; whether it was a test; number, month, year, first and
-/// last name and both answers of a card, left out where nothing is known of one.
-type PackedTransaction = ([String; 5], bool, Option<[String; 7]>);
+/// last name and both answers of a card, left out where nothing is known of one; and when it changed, where that was
+/// not when it was made.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum PackedTransaction {
+    Changed([String; 5], bool, Option<[String; 7]>, i64),
+    AsMade([String; 5], bool, Option<[String; 7]>),
+}
 
 pub(crate) fn pack_transaction(transaction: &Transaction) -> String {
-    let Transaction { channel, name, trade_id, message, error_code, test, card, .. } = transaction.clone();
+    let Transaction { channel, name, trade_id, message, error_code, test, card, created_ms, updated_ms, .. } =
+        transaction.clone();
     let Card { number, month, year, first_name, last_name, avs, cvv } = card;
     let card = [number, month, year, first_name, last_name, avs, cvv];
     let card = Some(card).filter(|texts| texts.iter().any(|text| !text.is_empty()));
-    let packed: PackedTransaction = ([channel, name, trade_id, message, error_code], test, card);
-    write(&packed)
+    let texts = [channel, name, trade_id, message, error_code];
+    write(&if updated_ms == created_ms {
+        PackedTransaction::AsMade(texts, test, card)
+    } else {
+        PackedTransaction::Changed(texts, test, card, updated_ms)
+    })
 }
 
-pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card), StoreError> {
-    let (texts, test, card): PackedTransaction = read("transactions.body", packed)?;
+/// What [`pack_transaction`] packs of a transaction; when it changed is `None` where that was when it was made.
+pub(crate) fn read_transaction(packed: &str) -> Result<([String; 5], bool, Card, Option<i64>), StoreError> {
+    let (texts, test, card, updated_ms) = match read("transactions.body", packed)? {
+        PackedTransaction::Changed(texts, test, card, updated_ms) => (texts, test, card, Some(updated_ms)),
+        PackedTransaction::AsMade(texts, test, card) => (texts, test, card, None),
+    };
     let [number, month, year, first_name, last_name, avs, cvv] = card.unwrap_or_default();
-    Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }))
+    Ok((texts, test, Card { number, month, year, first_name, last_name, avs, cvv }, updated_ms))
 }
 
 /// A return without what has columns of its own.

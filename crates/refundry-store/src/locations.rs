@@ -47,10 +47,21 @@ pub fn insert(tx: &mut Tx<'_>, rows: &[LocationRecord]) -> Result<(), StoreError
 
 /// The number of each location named: store, reference.
 pub fn find_many(tx: &mut Tx<'_>, named: &[(i64, &Reference)]) -> Result<Vec<Option<Id>>, StoreError> {
+    Ok(look_up(tx, named)?.into_iter().map(|found| found.map(|(id, _)| id)).collect())
+}
+
+/// The same, of those that goods may go to.
+pub fn find_active(tx: &mut Tx<'_>, named: &[(i64, &Reference)]) -> Result<Vec<Option<Id>>, StoreError> {
+    let active = |found: Option<(Id, bool)>| found.filter(|(_, active)| *active).map(|(id, _)| id);
+    Ok(look_up(tx, named)?.into_iter().map(active).collect())
+}
+
+/// Number of each location named, and whether goods may go there.
+fn look_up(tx: &mut Tx<'_>, named: &[(i64, &Reference)]) -> Result<Vec<Option<(Id, bool)>>, StoreError> {
     let mut found = vec![None; named.len()];
     let texts = named.iter().map(|(store, reference)| [(*store).into(), reference.text.as_str().into()]);
     tx.each_many(BY_EXTERNAL_ID, &texts.collect::<Vec<[Value<'_>; 2]>>(), |place, row| {
-        found[place] = Some(id(row, 0)?);
+        found[place] = Some((id(row, 0)?, row.int(1)? == 1));
         Ok(())
     })?;
     let ours = |place: &usize| named[*place].1.ours.filter(|_| found[*place].is_none());
@@ -60,7 +71,7 @@ pub fn find_many(tx: &mut Tx<'_>, named: &[(i64, &Reference)]) -> Result<Vec<Opt
         numbers.push([named[*place].0.into(), number(ours(place).unwrap_or_default())?]);
     }
     tx.each_many(EXISTS, &numbers, |place, row| {
-        found[places[place]] = Some(id(row, 0)?);
+        found[places[place]] = Some((id(row, 0)?, row.int(1)? == 1));
         Ok(())
     })?;
     Ok(found)
@@ -91,8 +102,8 @@ pub fn list(tx: &mut Tx<'_>, store: i64, limit: i64) -> Result<Vec<LocationRecor
 const INSERT: &str = "
     INSERT INTO locations (store, id, external_id, name, active, address, created_ms, updated_ms)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
-const BY_EXTERNAL_ID: &str = "SELECT id FROM locations WHERE store = ?1 AND external_id = ?2";
-const EXISTS: &str = "SELECT id FROM locations WHERE store = ?1 AND id = ?2";
+const BY_EXTERNAL_ID: &str = "SELECT id, active FROM locations WHERE store = ?1 AND external_id = ?2";
+const EXISTS: &str = "SELECT id, active FROM locations WHERE store = ?1 AND id = ?2";
 const SELECT: &str = "
     SELECT id, external_id, name, active, address, created_ms, updated_ms FROM locations WHERE store = ?1";
 

@@ -10,6 +10,15 @@ use crate::{Row, StoreError, Tx, Value, number};
 
 /// Adds transactions.
 pub fn insert(tx: &mut Tx<'_>, store: i64, rows: &[Transaction]) -> Result<(), StoreError> {
+    write(tx, INSERT, store, rows)
+}
+
+/// Rewrites transactions.
+pub fn update(tx: &mut Tx<'_>, store: i64, rows: &[Transaction]) -> Result<(), StoreError> {
+    write(tx, UPDATE, store, rows)
+}
+
+fn write(tx: &mut Tx<'_>, sql: &str, store: i64, rows: &[Transaction]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 10]> = Vec::with_capacity(rows.len());
     for row in rows {
         params.push([
@@ -25,7 +34,7 @@ pub fn insert(tx: &mut Tx<'_>, store: i64, rows: &[Transaction]) -> Result<(), S
             codec::pack_transaction(row).into(),
         ]);
     }
-    tx.write_many(INSERT, &params)
+    tx.write_many(sql, &params)
 }
 
 /// The transactions of an order, oldest first.
@@ -56,7 +65,8 @@ fn transaction(order: Id, row: &Row<'_>) -> Result<Transaction, StoreError> {
         Some(_) => Some(id(row, 1)?),
         None => None,
     };
-    let (texts, test, card) = codec::read_transaction(&row.text(7)?)?;
+    let (texts, test, card, updated_ms) = codec::read_transaction(&row.text(7)?)?;
+    let created_ms = row.int(6)?;
     let [channel, name, trade_id, message, error_code] = texts;
     Ok(Transaction {
         id: id(row, 0)?,
@@ -73,13 +83,18 @@ fn transaction(order: Id, row: &Row<'_>) -> Result<Transaction, StoreError> {
         error_code,
         test,
         card,
-        created_ms: row.int(6)?,
+        created_ms,
+        updated_ms: updated_ms.unwrap_or(created_ms),
     })
 }
 
 const INSERT: &str = "
     INSERT INTO transactions (store, order_id, id, payment_id, kind, state, amount, currency, created_ms, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const UPDATE: &str = "
+    UPDATE transactions
+    SET payment_id = ?4, kind = ?5, state = ?6, amount = ?7, currency = ?8, created_ms = ?9, body = ?10
+    WHERE store = ?1 AND order_id = ?2 AND id = ?3";
 const OF_ORDER: &str = "
     SELECT id, payment_id, kind, state, amount, currency, created_ms, body FROM transactions
     WHERE store = ?1 AND order_id = ?2 ORDER BY id";

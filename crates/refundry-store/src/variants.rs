@@ -1,5 +1,7 @@
 //! Goods that can be sold, known from the order lines that named them.
 
+use std::collections::BTreeMap;
+
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Id, Reference};
 
@@ -92,6 +94,20 @@ pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
     tx.lock_many(HOLD, &params.collect::<Result<Vec<[Value<'_>; 2]>, StoreError>>()?)
 }
 
+/// The platform's id of each variant, or what stands for it, by our numbers; without those that nobody knows.
+pub fn external_ids(tx: &mut Tx<'_>, store: i64, ids: &[Id]) -> Result<BTreeMap<Id, String>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(ids.len());
+    for id in ids {
+        params.push([store.into(), number(*id)?]);
+    }
+    let mut found = BTreeMap::new();
+    tx.each_many(EXTERNAL_ID, &params, |_, row| {
+        found.insert(id(row, 0)?, row.string(1)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// A variant by its number.
 pub fn get(tx: &mut Tx<'_>, store: i64, id: Id) -> Result<Option<VariantRecord>, StoreError> {
     let mut filter = Filter::new(SELECT, store);
@@ -104,6 +120,7 @@ const INSERT: &str = "
         (store, id, external_id, product_id, sku, title, price_minor, currency, tracked, created_ms, updated_ms)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (store, external_id) DO NOTHING";
 const BY_EXTERNAL_ID: &str = "SELECT id FROM variants WHERE store = ?1 AND external_id = ?2";
+const EXTERNAL_ID: &str = "SELECT id, external_id FROM variants WHERE store = ?1 AND id = ?2";
 const GET_BY_EXTERNAL_ID: &str = "
     SELECT id, external_id, product_id, sku, title, price_minor, currency, tracked, created_ms, updated_ms
     FROM variants WHERE store = ?1 AND external_id = ?2";

@@ -41,6 +41,8 @@ mod payouts;
 mod returns;
 mod shop;
 mod stock;
+mod told;
+mod trial;
 
 /// Orders of one import that wait for the writer together.
 const IMPORT_WINDOW: usize = 512;
@@ -136,6 +138,8 @@ impl App {
                     Err(rejection) => Err(Refusal::Rejected(Box::new(rejection))),
                 }
             }
+            Call::Trial { order, ask } => self.trial(caller, order, ask).await,
+            Call::Told(told) => self.told(caller, told).await,
             Call::GetRefund { refund } => {
                 let text = refund.text.clone();
                 let found = self.read(caller, move |e| read::refund(e.store(), store, &refund)).await?;

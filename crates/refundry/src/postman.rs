@@ -287,15 +287,14 @@ fn about(dialect: Dialect, due: &Due) -> Option<About> {
     let Due { event, beside, .. } = due;
     if let Some(Detail::Level(level)) = &event.detail {
         let (variant, place) = beside.goods.as_ref()?;
-        let variant = variant.external_id.clone();
-        let level = LevelView {
+        return Some(About::Level(LevelView {
             variant: level.variant,
+            variant_external_id: variant.external_id.clone(),
             location: level.location,
             location_external_id: place.external_id.clone(),
             units: level.quantity,
             updated_ms: level.updated_ms,
-        };
-        return Some(About::Level { level, variant });
+        }));
     }
     let (facts, document, parcels) = (event.facts.clone()?, beside.document.clone(), beside.parcels.clone());
     // Shoplazza's are told of parcels as these are when it is posted.

@@ -11,7 +11,7 @@ use crate::command::{
     Ask, CurrencyAsk, ItemAsk, ItemMoney, ItemName, LegAsk, PartAsk, PartMoney, Parts, Plan, RefundRequest, Target,
     Total, UnitAsk, UnitMode,
 };
-use crate::decide::decide;
+use crate::decide::{decide, decide_at};
 use crate::money::Amount;
 use crate::order::{ComponentKind, Reference};
 use crate::payouts::{GatewayLimits, Payouts, Terms};
@@ -22,6 +22,8 @@ use crate::rejection::Rejection;
 struct Case {
     facts: Facts,
     request: RefundRequest,
+    /// A place that the request names and the store does not have.
+    lost: Option<&'static str>,
 }
 
 type Sin = (&'static str, fn(&mut Case));
@@ -75,7 +77,7 @@ fn leg(payment: Option<&str>, amount: &str) -> LegAsk {
 
 impl Case {
     fn of(ask: Ask) -> Self {
-        Self { facts: facts(), request: RefundRequest::of(ask) }
+        Self { facts: facts(), request: RefundRequest::of(ask), lost: None }
     }
 
     fn parts(&mut self) -> &mut Parts {
@@ -97,7 +99,7 @@ impl Case {
 
     #[track_caller]
     fn check(&self, expected: &str, what: &str) {
-        let refused = decide(&self.facts, &self.request).map(|quote| quote.amount);
+        let refused = decide_at(&self.facts, &self.request, self.lost).map(|quote| quote.amount);
         assert_eq!(refused.as_ref().map_err(Rejection::code), Err(expected), "{what}: {refused:?}");
     }
 }
@@ -148,7 +150,7 @@ const PLANS: [Sin; 4] = [
 ];
 
 fn parts_family() -> Vec<Sin> {
-    let own: [Sin; 15] = [
+    let own: [Sin; 16] = [
         ("line_unknown", |case| case.parts().units.push(unit("nowhere", 1))),
         ("line_unknown", |case| {
             case.parts().parts.push(gross(Target::Goods(Reference::plain("nowhere")), "1.00"));
@@ -164,6 +166,7 @@ fn parts_family() -> Vec<Sin> {
         }),
         ("quantity_invalid", |case| case.parts().units.push(unit("c", 0))),
         ("quantity_exceeded", |case| case.parts().units.push(unit("d", 3))),
+        ("location_unknown", |case| case.lost = Some("moon")),
         ("charge_unknown", |case| {
             case.parts().parts.push(gross(Target::Additional("none".to_owned()), "1.00"));
         }),

@@ -28,6 +28,8 @@ pub(super) fn reply(reply: &Reply) -> Option<Response> {
             Some(Response::json(status, &order::order(order)))
         }
         Reply::Quoted { .. }
+        | Reply::Tried { .. }
+        | Reply::Heard
         | Reply::Counted(_)
         | Reply::OrderWithRefunds { .. }
         | Reply::Orders { .. }

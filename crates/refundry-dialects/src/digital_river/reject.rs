@@ -137,7 +137,8 @@ pub(super) fn refuse(request: &Request<'_>, refusal: &Refusal) -> Response {
             let message = format!("The refund of charge entry {leg} cannot be settled by hand.");
             answer(409, &[Problem::coded("invalid_state", message)])
         }
-        Refusal::Payouts(_)
+        Refusal::Told(_)
+        | Refusal::Payouts(_)
         | Refusal::Shop(_)
         | Refusal::Parcels(_)
         | Refusal::Returns(_)
@@ -230,6 +231,7 @@ fn rejected(request: &Request<'_>, rejection: &Rejection) -> Response {
         }
         Rejection::ModesMixed { .. }
         | Rejection::RestockDiffers { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::PartsDoNotAddUp { .. }
         | Rejection::PaymentUnknown { .. }

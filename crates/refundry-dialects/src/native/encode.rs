@@ -58,6 +58,8 @@ pub(super) fn reply(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -
         // No endpoint of this API asks for these.
         Reply::Counted(_)
         | Reply::OrderWithRefunds { .. }
+        | Reply::Tried { .. }
+        | Reply::Heard
         | Reply::Shop(_)
         | Reply::Parcels(_)
         | Reply::Returns(_)

@@ -244,6 +244,7 @@ pub(super) fn rejections() -> Vec<Rejection> {
         Rejection::RestockDiffers { line: text("shirt") },
         Rejection::QuantityInvalid { entry: 0, line: text("shirt"), quantity: 0 },
         Rejection::QuantityExceeded { entry: 0, line: text("shirt"), asked: 3, available: 2 },
+        Rejection::LocationUnknown { location: text("attic") },
         Rejection::ChargeUnknown { name: text("Engraving") },
         Rejection::AmountInvalid {
             field: text("amount"),

@@ -36,6 +36,7 @@ pub(super) const PROBLEMS: &[(&str, u16, &str)] = &[
     ("restock_differs", 422, "Entries of one line disagree on the stock"),
     ("quantity_invalid", 422, "A quantity is at least one"),
     ("quantity_exceeded", 422, "There are fewer units than asked for"),
+    ("location_unknown", 422, "The store has no such location"),
     ("charge_unknown", 422, "The order has no such additional charge"),
     ("amount_invalid", 422, "This is no amount that can be refunded"),
     ("percent_invalid", 422, "This is no percentage that can be refunded"),
@@ -184,7 +185,8 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, refusal: &Refusal) -> Response
             No::new("outcome_unknown", detail).response().with("retry-after", "1")
         }
         // No endpoint of this API asks for the others.
-        Refusal::Shop(_)
+        Refusal::Told(_)
+        | Refusal::Shop(_)
         | Refusal::Parcels(_)
         | Refusal::Returns(_)
         | Refusal::Cases(_)
@@ -314,6 +316,11 @@ fn restock_differs(rejection: &Rejection, line: &str) -> No {
     No::new(rejection.code(), format!("all entries of \"{line}\" must have the same restock")).with("line", line)
 }
 
+fn location_unknown(rejection: &Rejection, location: &str) -> No {
+    let detail = format!("the store has no location \"{location}\" that takes goods");
+    No::new(rejection.code(), detail).with("location", location)
+}
+
 fn rejected(rejection: &Rejection) -> No {
     let no = |detail: String| No::new(rejection.code(), detail);
     match rejection {
@@ -337,9 +344,8 @@ fn rejected(rejection: &Rejection) -> No {
             no(format!("the order has no line \"{line}\"")).entry(*entry).with("line", &**line)
         }
         Rejection::LineAmbiguous { entry, sku } => {
-            no(format!("the SKU \"{sku}\" stands on several lines; name the line by its id"))
-                .entry(*entry)
-                .with("sku", &**sku)
+            let no = no(format!("the SKU \"{sku}\" stands on several lines; name the line by its id"));
+            no.entry(*entry).with("sku", &**sku)
         }
         Rejection::ModesMixed { line } => {
             no(format!("take units of \"{line}\" automatically or from named buckets, not both")).with("line", &**line)
@@ -353,6 +359,7 @@ fn rejected(rejection: &Rejection) -> No {
             let no = no(format!("asked for {asked} of \"{line}\", there are {available}"));
             no.entry(*entry).with("line", &**line).with("asked", *asked).with("available", *available)
         }
+        Rejection::LocationUnknown { location } => location_unknown(rejection, location),
         Rejection::ChargeUnknown { name } => {
             no(format!("the order has no additional charge \"{name}\"")).with("name", &**name)
         }

@@ -64,7 +64,9 @@ pub(super) fn refuse(endpoint: Option<&Endpoint>, path: &str, refusal: &Refusal)
         Refusal::CursorUnknown { cursor, .. } => {
             say(modern, Kind::Invalid, &format!("cursor {cursor} does not belong to this list"))
         }
-        Refusal::LegNotSettleable(_) | Refusal::Payouts(_) | Refusal::Returns(_) => not_in_this_state(modern),
+        Refusal::LegNotSettleable(_) | Refusal::Told(_) | Refusal::Payouts(_) | Refusal::Returns(_) => {
+            not_in_this_state(modern)
+        }
         Refusal::Shop(fault) => orders::refuse(modern, fault),
         Refusal::Parcels(fault) => parcels::refuse(modern, fault),
         Refusal::Cases(fault) => cases::refuse(modern, fault),
@@ -180,6 +182,7 @@ fn kind_of(rejection: &Rejection) -> Kind {
         | Rejection::RestockDiffers { .. }
         | Rejection::QuantityInvalid { .. }
         | Rejection::QuantityExceeded { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::AmountInvalid { .. }
         | Rejection::PercentInvalid { .. }
@@ -232,6 +235,7 @@ fn sentence(rejection: &Rejection, keys: &Keys) -> String {
         Rejection::QuantityExceeded { entry, line, asked, available } => {
             format!("{items}[{entry}].quantity of line item {line} must be at most {available}, not {asked}")
         }
+        Rejection::LocationUnknown { location } => format!("there is no location {location}"),
         Rejection::ChargeUnknown { name } => format!("the order has no additional price named {name}"),
         Rejection::PercentInvalid { percent } => format!("{percent} is not a percentage that can be refunded"),
         Rejection::TaxOnlyWhole { .. } => "taxes are refunded whole or not at all".to_owned(),

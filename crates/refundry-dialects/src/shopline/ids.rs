@@ -1,6 +1,7 @@
 //! Ids in SHOPLINE's shapes: printing ours, and reading both ours and the platform's.
 
 use refundry_core::order::{Dialect, Id, Line, Order, Payment, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Leg, Refund};
 
 use crate::text::{padded_id, read_padded_id};
@@ -55,6 +56,11 @@ pub(super) fn location_reference(text: &str) -> Reference {
     reference(text, Some(LOCATION))
 }
 
+/// Goods as a caller names them: by the platform's id of the variant, or by that of the inventory item.
+pub(super) fn variant_reference(text: &str) -> Reference {
+    reference(text, None)
+}
+
 /// A line as a caller names it: the platform's small number, or ours in plain digits.
 pub(super) fn line_reference(text: &str) -> Reference {
     reference(text, None)
@@ -83,6 +89,18 @@ pub(super) fn payment_id(order: &Order, payment: &Payment) -> String {
     platform(order, payment.external_id.as_deref()).unwrap_or_else(|| shaped(PAYMENT, payment.id))
 }
 
+/// How a transaction is named to callers that is not the first of its payment: that one is named as the payment.
+pub(super) fn transaction_id(id: Id) -> String {
+    shaped(PAYMENT, id)
+}
+
+/// How a payment slip is named to callers that a refusal names: as the caller did, or by our number.
+pub(super) fn payment_name(named: &str) -> String {
+    let is_plain = named.len() == OURS_DIGITS && named.bytes().all(|b| b.is_ascii_digit());
+    let ours = named.parse().ok().filter(|_| is_plain);
+    ours.map_or_else(|| named.to_owned(), |id| shaped(PAYMENT, id))
+}
+
 /// How a refund is named to callers.
 pub(super) fn refund_id(order: &Order, refund: &Refund) -> String {
     platform(order, refund.external_id.as_deref()).unwrap_or_else(|| minted_refund_id(refund))
@@ -98,8 +116,13 @@ pub(super) fn leg_id(leg: &Leg) -> String {
     shaped(REFUND_TRANSACTION, leg.id)
 }
 
-/// How a parcel is named to callers, by our number.
-pub(super) fn parcel_id(id: Id) -> String {
+/// How a parcel is named to callers.
+pub(super) fn parcel_id(order: &Order, parcel: &Parcel) -> String {
+    platform(order, parcel.external_id.as_deref()).unwrap_or_else(|| minted_parcel_id(parcel.id))
+}
+
+/// A parcel by our number alone, whatever its platform calls it.
+pub(super) fn minted_parcel_id(id: Id) -> String {
     shaped(PARCEL, id)
 }
 
@@ -108,9 +131,15 @@ pub(super) fn return_id(id: Id) -> String {
     shaped(RETURN, id)
 }
 
-/// How a location is named to callers: as its platform does, else by our number.
+/// How a location is named to callers: as its platform does, where that is digits as here; else by our number.
 pub(super) fn location_id(id: Id, external_id: Option<&str>) -> String {
-    external_id.map_or_else(|| shaped(LOCATION, id), str::to_owned)
+    let digits = external_id.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    digits.map_or_else(|| shaped(LOCATION, id), str::to_owned)
+}
+
+/// How an inventory item is named to callers: by our number, plain.
+pub(super) fn variant_id(id: Id) -> String {
+    shaped(("", OURS_DIGITS), id)
 }
 
 /// How a line is named to callers: always a number that fits a signed 64-bit integer.

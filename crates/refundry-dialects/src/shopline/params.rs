@@ -156,6 +156,13 @@ impl Query {
         found.filter(|text| !text.is_empty())
     }
 
+    /// The entries of a list: with commas between them, or one parameter each, or both.
+    pub(super) fn list(&self, key: &str) -> Vec<&str> {
+        let named = self.0.iter().filter(|(name, _)| name == key || name.strip_suffix("[]") == Some(key));
+        let entries = named.flat_map(|(_, value)| value.split(',')).map(str::trim);
+        entries.filter(|entry| !entry.is_empty()).collect()
+    }
+
     /// A whole number.
     pub(super) fn whole(&self, key: &str) -> Result<Option<i64>, Response> {
         let number = self.text(key).map(str::parse::<i64>).transpose();

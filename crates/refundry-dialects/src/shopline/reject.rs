@@ -10,13 +10,13 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
-use super::{hooks, returns};
+use super::{hooks, ids, parcels, returns, stock, told};
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
 
 const ORDER_UNKNOWN: &str = "The order does not exist.";
-const REFUND_UNKNOWN: &str = "The refund does not exist.";
+pub(super) const REFUND_UNKNOWN: &str = "The refund does not exist.";
 const NOT_REFUNDABLE: &str = "the order payment status does not support refund";
 const AMOUNT_EXCEEDED: &str = "refund amount exceeds the maximum refundable amount";
 
@@ -79,9 +79,12 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::OrderUnknown(_) => errors(404, ORDER_UNKNOWN),
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
+        Refusal::Told(fault) => told::refuse(*fault),
+        Refusal::Parcels(fault) => parcels::refuse(fault),
         Refusal::Returns(fault) => returns::refuse(fault),
+        Refusal::Stock(fault) => stock::refuse(fault),
         Refusal::Hooks(fault) => hooks::refuse(fault),
-        Refusal::Payouts(_) | Refusal::Shop(_) | Refusal::Parcels(_) | Refusal::Cases(_) | Refusal::Stock(_) => {
+        Refusal::Payouts(_) | Refusal::Shop(_) | Refusal::Cases(_) => {
             unprocessable("this cannot be done with the payment as it is")
         }
         Refusal::Intake(fault) => unprocessable(intake(fault)),
@@ -117,6 +120,7 @@ fn rejected(rejection: &Rejection) -> Response {
         | Rejection::RestockDiffers { .. }
         | Rejection::QuantityInvalid { .. }
         | Rejection::QuantityExceeded { .. }
+        | Rejection::LocationUnknown { .. }
         | Rejection::ChargeUnknown { .. }
         | Rejection::AmountInvalid { .. }
         | Rejection::PercentInvalid { .. }
@@ -155,6 +159,7 @@ fn text(rejection: &Rejection) -> String {
         Rejection::RestockDiffers { line } => format!("line_item_id {line} is listed with different restock_type"),
         Rejection::QuantityInvalid { .. } => "quantity is invalid".to_owned(),
         Rejection::QuantityExceeded { .. } => "refund quantity exceeds the refundable quantity".to_owned(),
+        Rejection::LocationUnknown { .. } => "location_id is invalid".to_owned(),
         Rejection::ChargeUnknown { name } => format!("additional charge {name} does not exist in the order"),
         Rejection::AmountInvalid { .. } => "amount is invalid".to_owned(),
         Rejection::PercentInvalid { .. } => "percent is invalid".to_owned(),
@@ -181,7 +186,7 @@ fn payment_limited(payment: &str, limit: PaymentLimit, currency: Currency) -> St
         }
         PaymentLimit::WithinDays(days) => format!("within {days} days of the order"),
     };
-    format!("transaction {payment} can only be refunded {what}")
+    format!("transaction {} can only be refunded {what}", ids::payment_name(payment))
 }
 
 fn intake(fault: &IntakeFault) -> String {
@@ -189,18 +194,23 @@ fn intake(fault: &IntakeFault) -> String {
         IntakeFault::Unreadable { field, reason } | IntakeFault::Contradictory { field, reason } => {
             format!("{field} is invalid: {reason}")
         }
-        IntakeFault::Fault(fault) => match fault {
-            OrderFault::TooMany(what, max) => format!("the order has more than {max} {what}"),
-            OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
-            OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
-            OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
-            OrderFault::BadId(id) => format!("id {id} is invalid"),
-            OrderFault::ComponentsOutOfPlace => "the parts of the order do not fit its lines".to_owned(),
-            OrderFault::CapturedPairDiffers(payment) => {
-                format!("payment_details[{payment}] has two amounts in one currency that differ")
-            }
-        },
+        IntakeFault::Fault(fault) => order_fault(fault),
         IntakeFault::Clash { .. } => "id belongs to another order".to_owned(),
         IntakeFault::ChangesRefunded { what } => format!("{what} was refunded and cannot change"),
+    }
+}
+
+/// Why facts cannot be an order.
+pub(super) fn order_fault(fault: &OrderFault) -> String {
+    match fault {
+        OrderFault::TooMany(what, max) => format!("the order has more than {max} {what}"),
+        OrderFault::AmountOutOfRange(what) => format!("{what} is out of range"),
+        OrderFault::UnitsOutOfRange(line) => format!("line_items[{line}].quantity is out of range"),
+        OrderFault::DuplicateId(id) => format!("id {id} is there twice"),
+        OrderFault::BadId(id) => format!("id {id} is invalid"),
+        OrderFault::ComponentsOutOfPlace => "the parts of the order do not fit its lines".to_owned(),
+        OrderFault::CapturedPairDiffers(payment) => {
+            format!("payment_details[{payment}] has two amounts in one currency that differ")
+        }
     }
 }

@@ -135,7 +135,7 @@ fn entry(order: &Order, entry: &ReturnLine) -> Value {
     let line = order.lines.iter().find(|line| line.id == entry.line);
     json!({
         "id": entry.id.to_string(),
-        "fulfillment_id": entry.parcel.map(ids::parcel_id).unwrap_or_default(),
+        "fulfillment_id": entry.parcel.map(ids::minted_parcel_id).unwrap_or_default(),
         "line_item_id": line.map_or_else(|| entry.line.to_string(), |line| ids::line_id(order, line).to_string()),
         "quantity": entry.quantity,
         "return_reason": entry.reason.map_or("", reason_word),

@@ -7,11 +7,11 @@ mod cases;
 
 use std::sync::Arc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
-use refundry_core::decide::{News, accept, decide, settle};
+use refundry_core::decide::{News, accept, decide, decide_at, settle};
 use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
@@ -38,6 +38,8 @@ mod hooks;
 mod returns;
 mod shop;
 mod stock;
+mod told;
+mod trial;
 
 /// 2026-03-01T10:00:00Z: the time of the first request. Each request or settlement takes one second.
 const START_MS: i64 = 1_772_359_200_000;
@@ -63,12 +65,14 @@ pub(crate) struct Engine {
     pub(crate) till: Till,
     yard: parcels::Yard,
     returns: Vec<Return>,
-    shelves: stock::Shelves,
+    pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
     /// What each of them wants to hear, of all that there ever were.
     hooks_made: Vec<Option<EventKind>>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
+    /// Legs that a payment app has called paid.
+    paid_by_app: BTreeSet<Id>,
 }
 
 /// What became of a request.
@@ -100,11 +104,13 @@ impl Engine {
             hooks: Vec::new(),
             hooks_made: Vec::new(),
             told: BTreeMap::new(),
+            paid_by_app: BTreeSet::new(),
         }
     }
 
     /// Adds an order that has its numbers already.
     pub(crate) fn hold(&mut self, order: Order) {
+        self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
     }
 
@@ -166,6 +172,8 @@ impl Engine {
         match call {
             Call::CreateRefund { command, wait } => self.create_once(&command, wait, request),
             Call::Quote { order, request } => self.quote(&order, &request),
+            Call::Trial { order, ask } => self.trial(&order, &ask),
+            Call::Told(told) => self.told_of(&told),
             Call::GetRefund { refund } => Ok(self.refund_reply(self.find_refund(&refund)?)),
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
             Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
@@ -248,7 +256,8 @@ impl Engine {
     pub(crate) fn create(&mut self, command: &CreateRefund) -> Result<usize, Refusal> {
         let order = self.known_order(&command.order)?;
         let facts = self.facts_now(order);
-        let quote = decide(&facts, &command.request).map_err(rejected)?;
+        let lost = self.shelves.lost(command);
+        let quote = decide_at(&facts, &command.request, lost.as_deref()).map_err(rejected)?;
         let now_ms = self.now_ms;
         let decision = accept(&facts, command, quote, now_ms, &mut || self.next_id());
         self.orders[order].facts.balances = decision.balances;

@@ -28,9 +28,11 @@ pub(crate) const ALL: &[(&str, Build)] = &[
     ("disputed", disputed),
     ("cash_on_delivery", cash_on_delivery),
     ("worked_shopline", worked_shopline),
+    ("placed", placed),
     ("river", river),
     ("held", held),
     ("cash_to_come", cash_to_come),
+    ("own_gateway", own_gateway),
 ];
 
 /// The order of this name.
@@ -172,9 +174,19 @@ fn cash_to_come() -> Order {
 fn worked_shopline() -> Order {
     let mut order = order(1014, "USD");
     line(&mut order, "tee", (2, 0), 2000, 160);
+    "5409714787218633772".clone_into(&mut order.lines[0].location_id);
     part(&mut order, ComponentKind::Shipping, "", 500, 0);
     pay(&mut order, "card-1", 2660);
     from(Dialect::Shopline, order, "21057520029298437725452511", &["601"], &["23057520029306658561302511"])
+}
+
+/// `two_lines` as it came from SHOPLINE, sold from two places, of which the second takes nothing any more.
+fn placed() -> Order {
+    let mut order = two_lines_numbered(1021);
+    "5409714787218633772".clone_into(&mut order.lines[0].location_id);
+    "5409714787218630000".clone_into(&mut order.lines[1].location_id);
+    let slips = ["23057520029306658561302516"];
+    from(Dialect::Shopline, order, "21057520029298437725452516", &["601", "602"], &slips)
 }
 
 /// 27.01 USD from Digital River, captured and shipped: two units for 20.00 + 1.61 tax, their shipping 5.00 + 0.40.
@@ -184,6 +196,13 @@ fn river() -> Order {
     part(&mut order, ComponentKind::Shipping, "", 500, 40).line = Some(0);
     pay(&mut order, "card-1", 2701);
     from(Dialect::DigitalRiver, order, "ord_1000046", &["10000"], &["ch_2"])
+}
+
+/// 90.00 USD, paid through a gateway that the store configured.
+fn own_gateway() -> Order {
+    let mut order = two_lines_numbered(1031);
+    "eu".clone_into(&mut order.payments[0].gateway);
+    order
 }
 
 fn two_lines_numbered(number: u64) -> Order {

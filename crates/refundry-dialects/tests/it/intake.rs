@@ -46,6 +46,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
         refunds_added = true;
     }
 
+    engine.shelves.learn(&facts.order);
     engine.told.insert(facts.order.id, terms);
     let view = OrderView { document, ..OrderView::bare(facts) };
     match known {

@@ -9,7 +9,10 @@ use refundry_core::payouts::Strategy;
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{Allocation, CapKind, LegState, Refund, Route, UnitMove};
 use refundry_core::returns::ReturnReason;
+use refundry_core::slips::Slip;
+use refundry_core::trial::{Trial, TrialShipping};
 use refundry_dialects::cases::{CaseReply, CaseView};
+use refundry_dialects::parcels::ParcelReply;
 use refundry_dialects::payouts::{LegView, PayoutReply};
 use refundry_dialects::returns::{ReturnReply, ReturnView};
 use refundry_dialects::shop::ShopReply;
@@ -80,6 +83,7 @@ fn reply(reply: &Reply) -> String {
         Reply::Refund(view) => format!("reply refund: {}", refund(view)),
         Reply::Refunds(page) => format!("reply refunds: {}", refunds(page)),
         Reply::Quoted { facts, quote, plans } => format!("reply quoted: {}", quoted(facts, quote, plans)),
+        Reply::Tried { facts, trial } => format!("reply tried: {}", tried(facts, trial)),
         Reply::Order { order: view, created } => {
             format!("reply order{}: {}", if *created { ", new" } else { "" }, order(&view.facts))
         }
@@ -101,6 +105,7 @@ fn reply(reply: &Reply) -> String {
                 format!("reply returns: {}\n{}", views.len(), views.iter().map(goods_back).collect::<String>())
             }
         },
+        Reply::Parcels(reply) => parcels(reply),
         other => format!("reply {}", debug(other)),
     }
 }
@@ -120,6 +125,29 @@ fn payouts(reply: &PayoutReply) -> String {
         PayoutReply::Leg { leg: view, evidence } => format!("reply {}{}", standing_of(view), debug(evidence)),
         other => format!("reply {}", debug(other)),
     }
+}
+
+fn parcels(reply: &ParcelReply) -> String {
+    match reply {
+        ParcelReply::Money { order, slips, transactions, refunds } => {
+            let (transactions, refunds) = (transactions.len(), refunds.len());
+            let slips: String = slips.iter().map(|slip| self::slip(order, slip)).collect();
+            format!("reply money of order {}: {transactions} transactions, {refunds} refunds\n{slips}", order.number)
+        }
+        ParcelReply::Slips(views) => {
+            let slips: String = views.iter().map(|view| slip(&view.order, &view.slip)).collect();
+            format!("reply slips: {}\n{slips}", views.len())
+        }
+        other => format!("reply {}", debug(&Reply::Parcels(Box::new(other.clone())))),
+    }
+}
+
+fn slip(order: &Order, slip: &Slip) -> String {
+    let payment = &order.payments[slip.payment];
+    let (amount, captured) = (decimal(slip.amount, order.currency), decimal(payment.captured, order.currency));
+    let held = if slip.held { ", held" } else { "" };
+    let number = &order.number;
+    format!("payment {} of order {number}: {:?}{held}, {amount}, captured {captured}\n", payment.id, slip.state)
 }
 
 fn cases(reply: &CaseReply) -> String {
@@ -188,6 +216,23 @@ fn quoted(facts: &Facts, quote: &Quote, plans: &[Alternative]) -> String {
         }
     }
     text + &cap(order, quote.nearest_cap.by, quote.nearest_cap.left)
+}
+
+fn tried(facts: &Facts, trial: &Trial) -> String {
+    let order = &facts.order;
+    let plain = |amount| decimal(amount, order.currency);
+    let mut text = format!("order {}\ntotal {} {}\n", order.number, plain(trial.total), order.currency);
+    for units in &trial.units {
+        let (sku, net, tax) = (&order.lines[units.line].sku, plain(units.net), plain(units.tax));
+        let _ = writeln!(text, "units {} {sku}: {:?}, {net} + {tax} tax", units.quantity, units.mode);
+    }
+    let TrialShipping { net, tax, left } = trial.shipping;
+    let (net, tax, left) = (plain(net), plain(tax), (plain(left.0), plain(left.1)));
+    let _ = writeln!(text, "shipping {net} + {tax} tax of {} + {} tax", left.0, left.1);
+    for leg in &trial.legs {
+        let _ = writeln!(text, "leg {}", self::leg(order, leg.payment, leg.amount, leg.own_amount, leg.route));
+    }
+    text
 }
 
 fn figures(

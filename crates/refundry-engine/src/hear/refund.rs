@@ -17,6 +17,7 @@ use crate::execute::{record, same_figures};
 use crate::intake::{fits, take_past};
 use crate::twins;
 
+use super::app::{self, failed_by_app};
 use super::{BY_HAND, Effect, Hearing, Verdict, payment_names, refund_of};
 
 /// What an event says of a refund.
@@ -52,11 +53,11 @@ impl Hearing<'_, '_> {
             return Ok((Effect::Waiting, why, None));
         }
         if found.state.is_failed() && self.figures_differ(said, &known, found)?.is_none() {
-            // The money was given back to the order. If a person said so and it was paid after all, or a person took it
-            // for paid since, it is money that went out by another way.
+            // The money was given back to the order. If a person or a payment app said so and it was paid after all, or
+            // a person took it for paid since, it is money that went out by another way.
             let all = self.world.refunds_of(self.tx, self.store, known.order)?;
             let is_booked = self.called(&all, &order).is_some_and(|(_, named)| !named.state.is_failed());
-            if is_booked || failed_by_hand(found) {
+            if is_booked || self.failed_by_others(found) {
                 return self.made_there(said, (&order, found.payment), &all);
             }
         }
@@ -260,8 +261,8 @@ impl Hearing<'_, '_> {
     /// The leg that the provider calls so, one that did not fail rather than one that did.
     ///
     /// Never one through another gateway, whose names are its own, save one that a person settled. Never one that
-    /// failed by a person's word, or that the order's platform has told of again: what is said then is news of other
-    /// money.
+    /// failed by the word of somebody else, or that the order's platform has told of again: what is said then is news
+    /// of other money.
     fn called<'r>(&self, known: &'r [Refund], order: &Order) -> Option<(&'r Refund, &'r Leg)> {
         let name = name_of(self.notice);
         let legs = known.iter().flat_map(|refund| refund.legs.iter().map(move |leg| (refund, leg)));
@@ -273,8 +274,13 @@ impl Hearing<'_, '_> {
             Route::Outside if leg.reference.is_empty() => refund.external_id.as_ref() == Some(&name),
             Route::Outside => leg.reference == name,
         });
-        let counted = named.filter(|(_, leg)| !failed_by_hand(leg) && !twins::is_replaced(leg));
+        let counted = named.filter(|(_, leg)| !self.failed_by_others(leg) && !twins::is_replaced(leg));
         counted.min_by_key(|(_, leg)| leg.state.is_failed())
+    }
+
+    /// Whether a leg failed by the word of somebody who is not its gateway, nor the one that speaks.
+    fn failed_by_others(&self, leg: &Leg) -> bool {
+        failed_by_hand(leg) || (failed_by_app(leg) && self.notice.kind != app::KIND)
     }
 
     /// Whether the event is about the payment of a leg.
@@ -284,8 +290,13 @@ impl Hearing<'_, '_> {
     }
 }
 
+/// Whether a leg failed by a person's word, or a payment app's, who are not its gateway.
+pub(crate) fn failed_by_word(leg: &Leg) -> bool {
+    failed_by_hand(leg) || failed_by_app(leg)
+}
+
 /// Whether a leg failed by a person's word.
-pub(crate) fn failed_by_hand(leg: &Leg) -> bool {
+fn failed_by_hand(leg: &Leg) -> bool {
     matches!(&leg.state, LegState::Failed { code, .. } if code == BY_HAND)
 }
 

@@ -135,7 +135,10 @@ fn beside(
         _ => parcel,
     });
     let had = |told: &Transaction| told.payment.is_none_or(|id| facts.order.payments.iter().any(|p| p.id == id));
-    let transactions = transactions::of_order(tx, store, of)?.into_iter();
+    let transactions = transactions::of_order(tx, store, of)?.into_iter().map(|told| match &event.detail {
+        Some(Detail::Transaction(then)) if then.id == told.id => then.clone(),
+        _ => told,
+    });
     Ok(Beside {
         document,
         parcels: parcels.collect(),

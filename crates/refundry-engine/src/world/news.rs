@@ -196,10 +196,12 @@ fn may_change_orders(job: &Job) -> bool {
         | Job::Retry { .. }
         | Job::Hear { .. }
         | Job::HearAgain { .. }
+        | Job::Told { .. }
         | Job::Rule { .. }
         | Job::Shop { .. }
         | Job::Parcels { .. }
         | Job::Returns { .. }
+        | Job::Slips { .. }
         | Job::Cases { .. }
         | Job::Stock { .. } => true,
         Job::Lease { .. }

@@ -27,7 +27,7 @@ on_both!(
     a_start_takes_over_what_was_leased_and_not_what_was_put_off,
 );
 
-fn cancel(shop: &Shop, refund: Id) -> Result<RefundState, CancelFault> {
+pub(crate) fn cancel(shop: &Shop, refund: Id) -> Result<RefundState, CancelFault> {
     match shop.call(Job::Cancel { store: shop.tenant, refund: ours(refund), text: "typing error".to_owned() }) {
         Outcome::Cancelled(cancelled) => cancelled.map(|(refund, _)| refund.state()),
         other => panic!("{other:?}"),

@@ -28,7 +28,7 @@ on_both!(
 const SECOND_MS: i64 = 1_000;
 
 /// An order of 44.00, paid over the channel `bogus`.
-fn bogus(name: &str) -> Order {
+pub(crate) fn bogus(name: &str) -> Order {
     let mut order = plain(name);
     for payment in &mut order.payments {
         "bogus".clone_into(&mut payment.channel);

@@ -172,11 +172,11 @@ fn money_that_a_person_pays_is_settled_by_hand(on: Backend) {
     shop.assert_clean();
 }
 
-fn success() -> News {
+pub(crate) fn success() -> News {
     News::Succeeded { reference: "slip".to_owned() }
 }
 
-fn settle(shop: &Shop, refund: u64, leg: u64, news: News) -> Result<RefundState, HandFault> {
+pub(crate) fn settle(shop: &Shop, refund: u64, leg: u64, news: News) -> Result<RefundState, HandFault> {
     match shop.call(Job::SettleByHand { store: shop.tenant, refund: ours(refund), leg, news }) {
         Outcome::Settled(settled) => settled.map(|(refund, _)| refund.state()),
         other => panic!("{other:?}"),

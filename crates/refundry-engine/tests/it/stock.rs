@@ -1,10 +1,13 @@
 //! Stock: what refunds put back, once and together with them, and what people count.
 
-use refundry_core::intake::PastUnits;
-use refundry_core::order::{Id, Order, Reference};
+use refundry_core::command::{Ask, CreateRefund, Plan};
+use refundry_core::intake::{Intake, PastUnits};
+use refundry_core::order::{Dialect, Id, Order, Reference};
 use refundry_core::refund::{Bucket, RefundState, Restock};
+use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::stock::{self, StockAsk, StockDone, StockFault};
+use refundry_engine::store::locations::{self, LocationRecord};
 use refundry_engine::store::stock::Level;
 use refundry_engine::store::{LaneError, StoreError, Tx};
 
@@ -18,6 +21,10 @@ on_both!(
     a_refund_that_fails_takes_its_units_back,
     a_refund_that_is_tried_again_puts_them_back_again,
     units_go_where_the_refund_then_the_line_then_the_order_says,
+    shopline_puts_units_only_where_a_place_is,
+    what_was_accepted_is_tried_again_wherever_its_units_went,
+    a_place_that_an_order_of_the_same_batch_brings_is_there,
+    our_own_number_makes_no_new_place,
     refunds_made_elsewhere_move_nothing,
     variants_are_born_with_the_first_order_that_names_them,
     what_people_count_is_added_or_set,
@@ -31,7 +38,7 @@ on_both!(
 
 fn levels(shop: &Shop, variant: &str) -> Vec<(String, i64)> {
     let found = stock::levels(shop.engine.store(), shop.tenant, &[named(variant)], &[]).unwrap();
-    found.into_iter().map(|(level, place)| (place.external_id.unwrap_or_default(), level.quantity)).collect()
+    found.into_iter().map(|shelf| (shelf.place.external_id.unwrap_or_default(), shelf.level.quantity)).collect()
 }
 
 fn total(shop: &Shop, variant: &str) -> i64 {
@@ -51,7 +58,7 @@ fn job(shop: &Shop, ask: StockAsk) -> Job {
 
 fn level(done: StockDone) -> Level {
     match done {
-        StockDone::Level(shelf) => shelf.0,
+        StockDone::Level(shelf) => shelf.level,
         other => panic!("{other:?}"),
     }
 }
@@ -197,6 +204,145 @@ fn units_go_where_the_refund_then_the_line_then_the_order_says(on: Backend) {
     let names: Vec<_> = stock::locations(shop.engine.store(), shop.tenant).unwrap();
     assert_eq!(names.len(), 3);
     assert_eq!(names[0].id, stock::default_location(shop.tenant).unwrap(), "the default one comes first");
+    shop.assert_clean();
+}
+
+/// A refund of one unit of the hat through SHOPLINE's API, to a place.
+fn by_shopline(shop: &Shop, order: Id, place: &str) -> Job {
+    let order = Reference::plain(&order.to_string());
+    let command = Box::new(CreateRefund::new(order, Dialect::Shopline, to_place("hat", place)));
+    Job::Create { store: shop.tenant, command, key: None }
+}
+
+fn lost(outcome: Outcome) -> String {
+    match created(outcome) {
+        Err(Rejection::LocationUnknown { location }) => location,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Makes a place; goods may go there or not.
+fn make_place(shop: &Shop, id: Id, name: &str, active: bool) {
+    let record = LocationRecord {
+        store: shop.tenant,
+        id,
+        external_id: Some(name.to_owned()),
+        name: name.to_owned(),
+        active,
+        address: String::new(),
+        created_ms: NOW_MS,
+        updated_ms: NOW_MS,
+    };
+    shop.engine.store().write(|tx| locations::insert(tx, std::slice::from_ref(&record))).unwrap();
+}
+
+fn shopline_puts_units_only_where_a_place_is(on: Backend) {
+    let shop = Shop::new(on);
+    let mut sold = order("a", "USD").line("hat", 12, 12_000, 0).pay("card", "simulated", 12_000);
+    "5409714787218633772".clone_into(&mut sold.lines[0].location_id);
+    let order = shop.put(sold);
+    make_place(&shop, 7, "closed", false);
+    for place in ["moon", "5409714787218633773", "409714787218633772", "closed", "a\0b", &"x".repeat(300)] {
+        assert_eq!(lost(shop.call(by_shopline(&shop, order, place))), place);
+    }
+    assert_eq!(total(&shop, "sku-hat"), 0, "a refusal stores nothing");
+    assert_eq!(stock::locations(shop.engine.store(), shop.tenant).unwrap().len(), 2, "and makes no place");
+    // Lines rank before places, payments behind them.
+    let both = |quantity, payment: &str| {
+        let mut request = to_place("hat", "moon");
+        if let Ask::Parts(parts) = &mut request.ask {
+            parts.units[0].quantity = Some(quantity);
+        }
+        request.plan = Plan::InOrder(vec![named(payment)]);
+        let command = CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request);
+        shop.call(Job::Create { store: shop.tenant, command: Box::new(command), key: None })
+    };
+    assert_eq!(created(both(13, "card")).map(|_| ()).map_err(|no| no.code()), Err("quantity_exceeded"));
+    assert_eq!(lost(both(1, "nobody")), "moon");
+    // By the platform's name, by our number, and as SHOPLINE's callers see that; else to the line's own place.
+    ask(&shop, StockAsk::Open);
+    let line = stock::location(shop.engine.store(), shop.tenant, &named("5409714787218633772")).unwrap().unwrap().id;
+    let default = stock::default_location(shop.tenant).unwrap();
+    for place in
+        ["5409714787218633772", "", &format!("{line:018}"), &format!("5{line:018}"), &format!("5{default:018}")]
+    {
+        created(shop.call(by_shopline(&shop, order, place))).unwrap();
+    }
+    let mut found = levels(&shop, "sku-hat");
+    found.sort();
+    assert_eq!(found, [(String::new(), 1), ("5409714787218633772".to_owned(), 4)]);
+    assert_eq!(stock::locations(shop.engine.store(), shop.tenant).unwrap().len(), 3);
+    // Where nothing is put back, no place is looked at; and other APIs make places as they name them.
+    let mut request = to_place("hat", "moon");
+    if let Ask::Parts(parts) = &mut request.ask {
+        parts.units[0].restock = Restock::No;
+    }
+    let command = CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request);
+    created(shop.call(Job::Create { store: shop.tenant, command: Box::new(command), key: None })).unwrap();
+    shop.create(order, to_place("hat", "attic")).unwrap();
+    created(shop.call(by_shopline(&shop, order, "attic"))).unwrap();
+    assert_eq!(total(&shop, "sku-hat"), 7);
+    shop.assert_clean();
+}
+
+fn what_was_accepted_is_tried_again_wherever_its_units_went(on: Backend) {
+    let shop = Shop::new(on);
+    let mut sold = order("a", "USD").line("hat", 4, 4_000, 0).pay("card", "simulated", 4_000);
+    "cellar".clone_into(&mut sold.lines[0].location_id);
+    let order = shop.put(sold);
+    let refund = created(shop.call(by_shopline(&shop, order, "cellar"))).unwrap().refund;
+    let closed = shop.engine.store().write(|tx| tx.execute("UPDATE locations SET active = 0", &[])).unwrap();
+    assert_eq!(closed, 1);
+    shop.record(&shop.calls().remove(0), declined()).unwrap();
+    assert_eq!(lost(shop.call(by_shopline(&shop, order, "cellar"))), "cellar");
+    let retry = refundry_engine::by_hand::RetryAsk {
+        refund: Reference { text: refund.id.to_string(), ours: Some(refund.id) },
+        to: refundry_core::retry::Destination::Same,
+    };
+    created(shop.call(Job::Retry { store: shop.tenant, ask: retry, key: None })).unwrap();
+    assert_eq!(levels(&shop, "sku-hat"), [("cellar".to_owned(), 1)]);
+    shop.assert_clean();
+}
+
+fn a_place_that_an_order_of_the_same_batch_brings_is_there(on: Backend) {
+    let shop = Shop::new(on);
+    let mut sold = order("a", "USD").line("hat", 4, 4_000, 0).pay("card", "simulated", 4_000);
+    let first = shop.put(sold.clone());
+    sold.external_id = Some("b".to_owned());
+    "cellar".clone_into(&mut sold.lines[0].location_id);
+    let intake = Box::new(Intake { order: sold, refunds: Vec::new(), document: "{}".to_owned(), terms: Vec::new() });
+    let outcomes = shop.together(&[
+        by_shopline(&shop, first, "moon"),
+        Job::PutOrder { store: shop.tenant, intake },
+        by_shopline(&shop, first, "cellar"),
+        by_shopline(&shop, first, "cellar"),
+    ]);
+    let codes: Vec<Result<(), &str>> = outcomes
+        .into_iter()
+        .filter_map(|outcome| match outcome {
+            Ok(Outcome::Created(made)) => Some(made.map(|_| ()).map_err(|no| no.code())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(codes, [Err("location_unknown"), Ok(()), Ok(())]);
+    assert_eq!(levels(&shop, "sku-hat"), [("cellar".to_owned(), 2)]);
+    shop.assert_clean();
+}
+
+fn our_own_number_makes_no_new_place(on: Backend) {
+    let shop = Shop::new(on);
+    ask(&shop, StockAsk::Open);
+    let id = stock::default_location(shop.tenant).unwrap();
+    let mut sold = order("a", "USD").line("hat", 2, 2_000, 0).line("cap", 2, 2_000, 0).pay("card", "simulated", 4_000);
+    sold.lines[0].location_id = format!("5{id:018}");
+    sold.lines[1].location_id = format!("{id:018}");
+    let order = shop.put(sold);
+    shop.create(order, units("hat", 1)).unwrap();
+    created(shop.call(by_shopline(&shop, order, ""))).unwrap();
+    shop.create(order, units("cap", 1)).unwrap();
+    assert_eq!(levels(&shop, "sku-hat"), [(String::new(), 2)]);
+    assert_eq!(levels(&shop, "sku-cap"), [(String::new(), 1)]);
+    assert_eq!(stock::locations(shop.engine.store(), shop.tenant).unwrap().len(), 1);
     shop.assert_clean();
 }
 

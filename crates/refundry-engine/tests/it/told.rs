@@ -1,466 +1,464 @@
-//! What subscribers hear of refunds, goods, parcels and payments: when, in which order, and as it was right then.
+//! What a payment app tells of a refund: whom it is believed about, and that no money goes out twice by its word.
 
-use refundry_core::amend::Amendment;
-use refundry_core::event::EventKind::{
-    self, OrderCancelled, OrderCreated, OrderEdited, OrderFulfilled, OrderPaid, OrderPartlyFulfilled, OrderUpdated,
-    ParcelCreated, ParcelUpdated, RefundCreated, RefundUpdated, ReturnCreated, ReturnUpdated, StockChanged,
-    TransactionCreated,
-};
-use refundry_core::money::Amount;
-use refundry_core::order::{Id, PaymentKind, Reference};
-use refundry_core::parcels::{ParcelState, Shipment, TrackingChange};
-use refundry_core::paying::{Card, PayLine, TransactionKind, TransactionState};
-use refundry_core::refund::{Refund, RefundState};
-use refundry_core::returns::{ReturnDraft, ReturnState, ReturnUnits};
+use std::sync::mpsc;
+
+use refundry_core::decide::News;
+use refundry_core::limits::LEASE_MS;
+use refundry_core::money::Currency;
+use refundry_core::order::{Id, Order};
+use refundry_core::refund::{LegState, PAYMENT_APP_ERROR, PAYMENT_APP_FAILURE, Refund, RefundState};
+use refundry_core::told::{Difference, Told, ToldFault, Word};
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::hooks::{self as engine, Due, HookAsk, HookDone, HookName, NewSubscription};
-use refundry_engine::parcels::{ParcelAsk, Step};
-use refundry_engine::returns::ReturnAsk;
-use refundry_engine::shop::ShopAsk;
-use refundry_engine::stock::StockAsk;
+use refundry_engine::by_hand::CancelFault;
+use refundry_engine::hear::{BY_HAND, Effect};
 use refundry_gateways::Answer;
-use refundry_store::events::Detail;
-use refundry_store::stock::Level;
+use refundry_store::gateways::GatewayRecord;
+use refundry_store::outbox;
 
-use crate::books::{ours, past, plain};
-use crate::hooks::{ask, due, facts, kinds, new, post_all, subscribe, subscribed};
-use crate::shop::{Backend, Build, Shop, amount, declined, done, everything, named, order, units};
+use crate::books::plain;
+use crate::by_hand::cancel;
+use crate::cases::{ask, bogus, finish, hold};
+use crate::deliveries::{left, waiting};
+use crate::payouts::{settle, success};
+use crate::shop::{Backend, Build, NOW_MS, Place, Shop, amount, dec, done, order, units, unknown};
 
 on_both!(
-    a_refund_is_told_before_its_order_and_its_goods_and_again_when_its_money_is_over,
-    refunds_that_an_order_brings_are_history_and_later_ones_are_news,
-    however_late_it_is_posted_each_shows_what_was_right_after_it,
-    goods_are_told_with_what_is_there_now,
-    goods_at_two_places_are_counted_as_one_variant,
-    parcels_are_told_with_each_change,
-    returns_are_told_when_they_begin_and_when_they_end,
-    what_is_told_of_payments_is_told_on,
-    an_order_that_is_edited_is_told_as_that,
-    subscriptions_count_from_one_in_each_store,
-    an_event_from_before_details_were_kept_still_names_its_parcel,
+    a_leg_over_a_held_channel_is_settled_by_the_word_of_its_app,
+    what_an_app_has_is_not_called_off_and_a_person_may_still_say_how_it_ended,
+    a_failure_frees_money_and_units_once,
+    an_error_is_kept_as_one,
+    a_success_after_a_failure_waits_for_a_person,
+    a_failure_after_the_apps_own_success_is_the_end,
+    other_figures_are_refused_and_nothing_is_kept_of_them,
+    figures_are_those_of_the_payments_own_currency,
+    a_leg_that_a_worker_may_be_sending_does_not_fail,
+    an_answer_that_a_leg_was_paid_which_an_app_called_failed_is_booked,
+    a_leg_that_a_worker_takes_meanwhile_does_not_fail,
+    a_leg_that_surely_was_not_sent_fails_and_is_sent_no_more,
+    a_leg_in_a_workers_hands_is_never_called_sent,
+    a_success_overtakes_the_worker,
+    a_configured_gateway_settles_its_legs_itself,
+    a_gateway_that_is_gone_answers_no_more,
+    what_somebody_else_called_paid_does_not_fail,
+    what_a_person_called_failed_and_an_app_paid_is_booked,
+    a_leg_that_nobody_knows_is_refused,
 );
 
-/// Subscribes to events as an API does that shows refunds.
-fn listen(shop: &Shop, kinds: &[EventKind]) {
-    for kind in kinds {
-        let new = NewSubscription { dialect: "shopline", ..new(*kind, "https://a.example/") };
-        subscribed(ask(shop, HookAsk::Subscribe(new))).unwrap();
+/// Beyond this a request that was sent never arrives.
+const ARRIVED_MS: i64 = 4 * 30_000;
+
+/// What an app says of a leg of 10.00 US dollars.
+fn word(leg: Id, word: Word) -> Told {
+    Told {
+        leg,
+        word,
+        amount: dec("10.00"),
+        currency: "USD".to_owned(),
+        reference: "app-1".to_owned(),
+        payment_reference: "pay-1".to_owned(),
     }
 }
 
-/// What was told since, in the order in which it happened.
-fn told(shop: &Shop) -> Vec<Due> {
-    let mut posted = post_all(shop);
-    posted.sort_by_key(|due| due.event.id);
-    posted
-}
-
-fn refund_of(due: &Due) -> &Refund {
-    match &due.event.detail {
-        Some(Detail::Refund(refund)) => refund,
+fn tell_in(shop: &Shop, store: i64, told: Told) -> Result<Effect, ToldFault> {
+    match shop.call(Job::Told { store, told: Box::new(told) }) {
+        Outcome::Told(told) => told.map(|heard| heard.effect),
         other => panic!("{other:?}"),
     }
 }
 
-fn level_of(due: &Due) -> &Level {
-    match &due.event.detail {
-        Some(Detail::Level(level)) => level,
-        other => panic!("{other:?}"),
-    }
+fn tell(shop: &Shop, told: Told) -> Result<Effect, ToldFault> {
+    tell_in(shop, shop.tenant, told)
 }
 
-fn a_refund_is_told_before_its_order_and_its_goods_and_again_when_its_money_is_over(on: Backend) {
+/// A shop with an order of 44.00 and a refund of 10.00 of it: over a held channel, so that it waits for an app.
+fn held(on: Backend) -> (Shop, Id, Refund) {
     let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    listen(&shop, &[RefundCreated, RefundUpdated, OrderUpdated, StockChanged]);
-    let made = shop.create(order, units("hat", 1)).unwrap().refund;
-    let call = shop.calls().remove(0);
-    let first = told(&shop);
-    assert_eq!(kinds(&first), [RefundCreated, OrderUpdated, StockChanged]);
-    assert_eq!((first[0].event.subject, refund_of(&first[0])), (Some(made.id), &*made));
-    assert_eq!(facts(&first[0]).balances.pending().get(), 1_100, "the order right after it");
-
-    // That it is on its way is no news, neither of it nor of the order.
-    shop.tick(1_000);
-    shop.record(&call, Answer::Pending { reference: "p".to_owned() }).unwrap();
-    assert!(told(&shop).is_empty());
-    shop.record(&call, done(&call)).unwrap();
-    let arrived = told(&shop);
-    assert_eq!(kinds(&arrived), [RefundUpdated, OrderUpdated]);
-    assert_eq!(refund_of(&arrived[0]).state(), RefundState::Succeeded);
-    // Said again, it is nothing new.
-    shop.record(&call, done(&call));
-    assert!(told(&shop).is_empty());
-
-    // One that fails as a whole takes its units back from where it had put them.
-    shop.create(order, units("hat", 2)).unwrap();
-    let call = shop.calls().remove(0);
-    shop.record(&call, declined()).unwrap();
-    let failed = told(&shop);
-    let expected = [RefundCreated, OrderUpdated, StockChanged, RefundUpdated, OrderUpdated, StockChanged];
-    assert_eq!(kinds(&failed), expected);
-    assert_eq!(refund_of(&failed[3]).state(), RefundState::Failed);
-    let there: Vec<i64> = [&first[2], &failed[2], &failed[5]].map(|due| level_of(due).quantity).into();
-    assert_eq!(there, [1, 3, 1]);
-    shop.assert_clean();
+    hold(&shop, "bogus", true);
+    let (order, made) = refunded(&shop, bogus("a"));
+    (shop, order, made)
 }
 
-fn refunds_that_an_order_brings_are_history_and_later_ones_are_news(on: Backend) {
+/// The same through the simulated provider, so that a worker has it.
+fn simulated(on: Backend) -> (Shop, Id, Refund) {
     let shop = Shop::new(on);
-    listen(&shop, &[OrderCreated, OrderUpdated, RefundCreated, RefundUpdated, TransactionCreated]);
-    shop.put_with(plain("a"), vec![past("r1", 1_000, 100, 1)]).unwrap();
-    let came = told(&shop);
-    assert_eq!(kinds(&came), [OrderCreated]);
-    assert_eq!(came[0].beside.refunds.len(), 1);
-    shop.tick(1_000);
-    shop.put_with(plain("a"), vec![past("r1", 1_000, 100, 1), past("r2", 1_000, 100, 1)]).unwrap();
-    let news = told(&shop);
-    assert_eq!(kinds(&news), [OrderUpdated, RefundCreated, OrderUpdated]);
-    let refund = refund_of(&news[1]);
-    assert_eq!((refund.external_id.as_deref(), refund.state()), (Some("r2"), RefundState::Succeeded));
-    // In one batch with the order that it belongs to, a refund made here is news all the same.
-    let put = refundry_core::intake::Intake {
-        order: plain("b"),
-        refunds: Vec::new(),
-        document: String::new(),
-        terms: Vec::new(),
-    };
-    let put = Job::PutOrder { store: shop.tenant, intake: Box::new(put) };
-    let mut refund = shop.job(1, everything(), None);
-    if let Job::Create { command, .. } = &mut refund {
-        command.order = named("b");
-    }
-    assert!(shop.together(&[put, refund]).iter().all(Result::is_ok));
-    let mut news = told(&shop);
-    // An order that only keeps the two together.
-    news.retain(|due| facts(due).order.number == "b");
-    assert_eq!(kinds(&news), [OrderCreated, RefundCreated, OrderUpdated]);
+    let (order, made) = refunded(&shop, plain("a"));
+    (shop, order, made)
 }
 
-fn however_late_it_is_posted_each_shows_what_was_right_after_it(on: Backend) {
-    let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    listen(&shop, &[RefundCreated, RefundUpdated, OrderUpdated, TransactionCreated]);
-    for quantity in [1, 2] {
-        shop.create(order, units("hat", quantity)).unwrap();
-        let call = shop.calls().remove(0);
-        shop.tick(1_000);
-        shop.record(&call, if quantity == 1 { done(&call) } else { declined() }).unwrap();
-        shop.tick(1_000);
-    }
-    shop.call(Job::Fulfil { store: shop.tenant, order: ours(order), units: Vec::new() });
-    let all = told(&shop);
-    let (pending, succeeded, failed) = (RefundState::Pending, RefundState::Succeeded, RefundState::Failed);
-    let expected: [(EventKind, &[RefundState]); 9] = [
-        (RefundCreated, &[pending]),
-        (OrderUpdated, &[pending]),
-        (RefundUpdated, &[succeeded]),
-        (OrderUpdated, &[succeeded]),
-        (RefundCreated, &[succeeded, pending]),
-        (OrderUpdated, &[succeeded, pending]),
-        (RefundUpdated, &[succeeded, failed]),
-        (OrderUpdated, &[succeeded, failed]),
-        (OrderUpdated, &[succeeded, failed]),
-    ];
-    assert_eq!(all.len(), expected.len());
-    for (due, (kind, states)) in all.iter().zip(expected) {
-        let shown: Vec<RefundState> = due.beside.refunds.iter().map(Refund::state).collect();
-        assert_eq!((due.event.kind, &*shown), (kind, states));
-        if matches!(kind, RefundCreated | RefundUpdated) {
-            assert_eq!(Some(&refund_of(due).state()), states.last());
-            assert_eq!(Some(refund_of(due).id), due.beside.refunds.last().map(|refund| refund.id));
+fn refunded(shop: &Shop, order: Order) -> (Id, Refund) {
+    let order = shop.put(order);
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    (order, Refund::clone(&made))
+}
+
+fn leg_of(shop: &Shop, refund: Id) -> LegState {
+    shop.refund(refund).legs[0].state.clone()
+}
+
+/// How many events of a gateway were kept.
+fn kept(shop: &Shop) -> usize {
+    let (store, is) = (shop.tenant, |word: Word, leg: Id| format!("{} of leg {leg} as app-1", word.code()));
+    let words = [Word::Pending, Word::Success, Word::Failure, Word::Error];
+    let known = shop.engine.store().read(|tx| {
+        let mut known = 0;
+        let all = refundry_store::refunds::list(tx, store, &refundry_core::query::RefundQuery::default())?;
+        let legs: Vec<Id> = all.unwrap().0.iter().flat_map(|refund| &refund.legs).map(|leg| leg.id).collect();
+        for gateway in ["manual", "simulated", "eu"] {
+            for (leg, word) in legs.iter().flat_map(|leg| words.map(|word| (*leg, word))) {
+                known += usize::from(refundry_store::inbox::is_known(tx, store, gateway, &is(word, leg))?);
+            }
         }
-        let open: Amount =
-            due.beside.refunds.iter().map(|refund| refund.amount - refund.refunded() - refund.failed()).sum();
-        assert_eq!(open, facts(due).balances.pending());
+        Ok(known)
+    });
+    known.unwrap()
+}
+
+fn a_leg_over_a_held_channel_is_settled_by_the_word_of_its_app(on: Backend) {
+    let (shop, order, made) = held(on);
+    let leg = made.legs[0].id;
+    assert_eq!(tell(&shop, word(leg, Word::Pending)), Ok(Effect::Settled));
+    assert_eq!((leg_of(&shop, made.id), left(&shop, order)), (LegState::Sent, 3_400));
+    assert_eq!(tell(&shop, word(leg, Word::Pending)), Ok(Effect::Stale));
+    shop.tick(5);
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Settled));
+    let paid = shop.refund(made.id);
+    assert_eq!(paid.legs[0].state, LegState::Succeeded { at_ms: NOW_MS + 5 });
+    assert_eq!(paid.legs[0].reference, "app-1");
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Known), "each word once");
+    assert_eq!(tell(&shop, word(leg, Word::Pending)), Ok(Effect::Stale), "that comes too late");
+    assert_eq!(shop.refund(made.id), paid);
+    assert_eq!((left(&shop, order), shop.facts(order).balances.succeeded().get()), (3_400, 1_000));
+    assert_eq!(waiting(&shop), Vec::new());
+    shop.assert_clean();
+}
+
+fn what_an_app_has_is_not_called_off_and_a_person_may_still_say_how_it_ended(on: Backend) {
+    let (shop, order, made) = held(on);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Pending)), Ok(Effect::Settled));
+    assert_eq!(cancel(&shop, made.id), Err(CancelFault::MayBeSent), "the app may pay it at this moment");
+    assert_eq!(settle(&shop, made.id, made.legs[0].id, success()), Ok(RefundState::Succeeded));
+    let other = shop.create(order, amount("10.00")).unwrap().refund;
+    assert_eq!(tell(&shop, word(other.legs[0].id, Word::Pending)), Ok(Effect::Settled));
+    assert_eq!(finish(&shop, ask(order, other.id)).map(|refund| refund.state()), Ok(RefundState::Succeeded));
+    assert_eq!(left(&shop, order), 2_400);
+    shop.assert_clean();
+}
+
+fn a_failure_frees_money_and_units_once(on: Backend) {
+    let shop = Shop::new(on);
+    hold(&shop, "bogus", true);
+    let order = shop.put(bogus("a"));
+    let made = shop.create(order, units("hat", 2)).unwrap().refund;
+    let failed = Told { amount: dec("22.00"), ..word(made.legs[0].id, Word::Failure) };
+    assert_eq!(tell(&shop, failed.clone()), Ok(Effect::Settled));
+    let after = shop.refund(made.id);
+    assert_eq!((after.state(), after.failure()), (RefundState::Failed, Some((PAYMENT_APP_FAILURE, ""))));
+    let facts = shop.facts(order);
+    assert_eq!((facts.payments_left().get(), facts.units_refunded(0).all()), (4_400, 0));
+    // The same word again, under the same name and another one, as a word of the same kind.
+    for reference in ["app-1", "app-2", ""] {
+        for again in [Word::Failure, Word::Error, Word::Pending] {
+            let told = Told { word: again, reference: reference.to_owned(), ..failed.clone() };
+            assert_eq!(tell(&shop, told), Ok(Effect::Stale));
+        }
+    }
+    assert_eq!((shop.refund(made.id), left(&shop, order)), (after, 4_400));
+    assert_eq!(waiting(&shop), Vec::new());
+    shop.assert_clean();
+}
+
+fn an_error_is_kept_as_one(on: Backend) {
+    let (shop, order, made) = held(on);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Error)), Ok(Effect::Settled));
+    assert_eq!(shop.refund(made.id).failure(), Some((PAYMENT_APP_ERROR, "")));
+    assert_eq!(left(&shop, order), 4_400);
+    shop.assert_clean();
+}
+
+fn a_success_after_a_failure_waits_for_a_person(on: Backend) {
+    let (shop, order, made) = held(on);
+    let leg = made.legs[0].id;
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Settled));
+    // Within the same millisecond, and once more.
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Waiting));
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Known));
+    let detail = format!("leg {leg} failed with {PAYMENT_APP_FAILURE}, and is said to be paid now");
+    assert_eq!(waiting(&shop).into_iter().map(|(_, detail)| detail).collect::<Vec<_>>(), [detail]);
+    assert_eq!((shop.refund(made.id).state(), left(&shop, order)), (RefundState::Failed, 4_400));
+    shop.assert_clean();
+}
+
+fn a_failure_after_the_apps_own_success_is_the_end(on: Backend) {
+    for first in ["app-1", ""] {
+        let (shop, order, made) = held(on);
+        let leg = made.legs[0].id;
+        assert_eq!(tell(&shop, word(leg, Word::Pending)), Ok(Effect::Settled));
+        let paid = Told { reference: first.to_owned(), ..word(leg, Word::Success) };
+        assert_eq!(tell(&shop, paid), Ok(Effect::Settled));
+        shop.tick(86_400_000);
+        assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Settled), "it came home again");
+        assert_eq!((shop.refund(made.id).state(), left(&shop, order)), (RefundState::Failed, 4_400));
+        shop.assert_clean();
     }
 }
 
-fn stock(shop: &Shop, ask: StockAsk) -> Job {
-    Job::Stock { store: shop.tenant, ask: Box::new(ask) }
-}
-
-fn goods_are_told_with_what_is_there_now(on: Backend) {
-    let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    let set = |units| stock(&shop, StockAsk::Set { variant: named("sku-hat"), location: None, units });
-    shop.call(set(7));
-    assert!(told(&shop).is_empty(), "nobody listened");
-    listen(&shop, &[StockChanged]);
-    shop.call(set(7));
-    assert!(told(&shop).is_empty(), "nothing changed");
-    shop.tick(1_000);
-    shop.call(set(5));
-    // What several jobs of a batch put back is told once, with what is there after all of them.
-    let jobs = [shop.job(order, units("hat", 1), None), set(9), shop.job(order, units("hat", 2), None)];
-    assert!(shop.together(&jobs).iter().all(Result::is_ok));
-    let all = told(&shop);
-    assert_eq!(kinds(&all), [StockChanged; 4]);
-    assert_eq!(all.iter().map(|due| level_of(due).quantity).collect::<Vec<_>>(), [5, 6, 9, 11]);
-    for due in &all {
-        let (variant, place) = due.beside.goods.as_ref().unwrap();
-        let level = level_of(due);
-        assert_eq!((&*variant.external_id, variant.id, place.id), ("sku-hat", level.variant, level.location));
-        assert_eq!((due.event.facts.is_none(), level.updated_ms), (true, shop.now_ms()));
+fn other_figures_are_refused_and_nothing_is_kept_of_them(on: Backend) {
+    let (shop, order, made) = held(on);
+    let leg = made.legs[0].id;
+    let usd = Currency::parse("USD").unwrap();
+    for said in [Word::Pending, Word::Success, Word::Failure, Word::Error] {
+        for amount in ["9.99", "10.01", "10.001", "0", "-10.00", "1000"] {
+            let told = Told { amount: dec(amount), ..word(leg, said) };
+            assert_eq!(tell(&shop, told), Err(ToldFault::Differs(Difference::Amount)), "{amount}");
+        }
+        for currency in ["EUR", "usd", ""] {
+            let told = Told { currency: currency.to_owned(), ..word(leg, said) };
+            assert_eq!(tell(&shop, told), Err(ToldFault::Differs(Difference::Currency(usd))), "{currency}");
+        }
     }
-    // A variant that is taken off a place leaves none there.
-    let location = Reference { text: String::new(), ours: Some(level_of(&all[0]).location) };
-    shop.call(stock(&shop, StockAsk::Disconnect { variant: named("sku-hat"), location }));
-    assert_eq!(told(&shop).iter().map(|due| level_of(due).quantity).collect::<Vec<_>>(), [0]);
+    assert_eq!((leg_of(&shop, made.id), kept(&shop), waiting(&shop)), (LegState::Waiting, 0, Vec::new()));
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Settled), "the right ones are not known yet");
+    assert_eq!((left(&shop, order), kept(&shop)), (3_400, 1));
     shop.assert_clean();
 }
 
-fn goods_at_two_places_are_counted_as_one_variant(on: Backend) {
+fn figures_are_those_of_the_payments_own_currency(on: Backend) {
     let shop = Shop::new(on);
-    let mut there =
-        order("a", "USD").line("hat", 4, 4_000, 400).line("cap", 4, 4_000, 400).pay("card", "simulated", 8_800);
-    there.lines[0].variant_id = "v1".to_owned();
-    there.lines[1].variant_id = "v1".to_owned();
-    there.lines[1].location_id = "attic".to_owned();
-    let order = shop.put(there);
-    listen(&shop, &[StockChanged]);
-    let jobs = ["hat", "cap", "hat"].map(|line| shop.job(order, units(line, 1), None));
-    assert!(shop.together(&jobs).iter().all(Result::is_ok));
-    shop.create(order, units("cap", 1)).unwrap();
-    let all = told(&shop);
-    let seen: Vec<(i64, Option<String>, i64)> = all
-        .iter()
-        .map(|due| {
-            let place = due.beside.goods.as_ref().unwrap().1.external_id.clone();
-            (due.delivery.key.seq, place, level_of(due).quantity)
-        })
-        .collect();
-    assert_eq!(seen, [(1, None, 2), (2, Some("attic".to_owned()), 1), (3, Some("attic".to_owned()), 2)]);
+    hold(&shop, "bogus", true);
+    let foreign = order("a", "USD").line("hat", 4, 4_000, 0).pay_in("bogus", "JPY", 6_000, 4_000);
+    let (_, made) = refunded(&shop, foreign);
+    let leg = &made.legs[0];
+    assert_eq!((leg.amount.get(), leg.own_amount.get()), (1_000, 1_500));
+    let jpy = Currency::parse("JPY").unwrap();
+    assert_eq!(tell(&shop, word(leg.id, Word::Success)), Err(ToldFault::Differs(Difference::Currency(jpy))));
+    let yen = |amount: &str| {
+        let (amount, currency) = (dec(amount), "JPY".to_owned());
+        Told { amount, currency, ..word(leg.id, Word::Success) }
+    };
+    assert_eq!(tell(&shop, yen("10.00")), Err(ToldFault::Differs(Difference::Amount)));
+    assert_eq!(tell(&shop, yen("1500.00")), Ok(Effect::Settled));
     shop.assert_clean();
 }
 
-fn parcels_are_told_with_each_change(on: Backend) {
-    let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    listen(&shop, &[ParcelCreated, ParcelUpdated, OrderPartlyFulfilled, OrderFulfilled]);
-    let step =
-        |step| shop.call(Job::Parcels { store: shop.tenant, ask: Box::new(ParcelAsk { order: ours(order), step }) });
-    let parcel = |outcome: Outcome| match outcome {
-        Outcome::Parcels(Ok(stepped)) => stepped.parcel.unwrap(),
+fn a_leg_that_a_worker_may_be_sending_does_not_fail(on: Backend) {
+    let (shop, order, made) = simulated(on);
+    let leg = made.legs[0].id;
+    let call = shop.calls().remove(0);
+    for said in [Word::Failure, Word::Error] {
+        assert_eq!(tell(&shop, word(leg, said)), Err(ToldFault::MayStillArrive), "it is being sent");
+    }
+    shop.record(&call, Answer::Pending { reference: "re_1".to_owned() }).unwrap();
+    shop.tick(ARRIVED_MS - 1);
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Err(ToldFault::MayStillArrive));
+    assert_eq!((leg_of(&shop, made.id), left(&shop, order), kept(&shop)), (LegState::Sent, 3_400, 0));
+    // Somebody looks it up at this moment: that may be followed by sending it.
+    shop.tick(1);
+    shop.lease();
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Err(ToldFault::MayStillArrive));
+    shop.tick(ARRIVED_MS);
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Settled));
+    assert_eq!((shop.refund(made.id).state(), left(&shop, order)), (RefundState::Failed, 4_400));
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty(), "nobody sends it any more");
+    shop.assert_clean();
+}
+
+fn an_answer_that_a_leg_was_paid_which_an_app_called_failed_is_booked(on: Backend) {
+    let (shop, order, made) = simulated(on);
+    let leg = made.legs[0].id;
+    let call = shop.calls().remove(0);
+    shop.record(&call, unknown()).unwrap();
+    shop.tick(LEASE_MS);
+    let late = shop.lease().remove(0);
+    shop.tick(ARRIVED_MS);
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Settled));
+    assert_eq!(left(&shop, order), 4_400);
+    // A process that stood still for minutes comes with its answer.
+    shop.record(&late, done(&late));
+    assert_eq!(shop.refund(made.id).state(), RefundState::Failed);
+    assert_eq!(left(&shop, order), 3_400, "what went out is not there any more");
+    shop.assert_clean();
+}
+
+fn a_leg_that_a_worker_takes_meanwhile_does_not_fail(on: Backend) {
+    let shop = Shop::open(Place::new(on), NOW_MS, false);
+    let (order, made) = refunded(&shop, plain("a"));
+    let told = Job::Told { store: shop.tenant, told: Box::new(word(made.legs[0].id, Word::Failure)) };
+    let ((enter, entered), (open, opened)) = (mpsc::channel(), mpsc::channel());
+    let (sender, answer) = mpsc::channel();
+    let held = &shop;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let leased = held.engine.store().write(|tx| {
+                let leased = outbox::lease(tx, held.tenant, "another", NOW_MS, NOW_MS + LEASE_MS, 10)?;
+                enter.send(()).unwrap();
+                opened.recv().unwrap();
+                Ok(leased)
+            });
+            assert_eq!(leased.unwrap().len(), 1);
+        });
+        entered.recv().unwrap();
+        shop.engine.submit(told, Box::new(move |outcome| sender.send(outcome).unwrap())).unwrap();
+        let stats = shop.engine.lane_stats();
+        while stats.iter().any(|lane| lane.queued.load(std::sync::atomic::Ordering::Relaxed) > 0) {
+            std::thread::yield_now();
+        }
+        open.send(()).unwrap();
+    });
+    match answer.recv().unwrap().unwrap() {
+        Outcome::Told(told) => assert_eq!(told.map(|heard| heard.effect), Err(ToldFault::MayStillArrive)),
         other => panic!("{other:?}"),
-    };
-    let ship = |units| Step::Ship(Shipment { units: vec![(named("hat"), Some(units))], ..Shipment::default() });
-    let first = parcel(step(ship(1)));
-    let follow = |number: &str| Step::Track {
-        parcel: ours(first.id),
-        tracking: TrackingChange { number: Some(number.to_owned()), ..TrackingChange::default() },
-    };
-    step(follow("T1"));
-    step(follow("T1"));
-    let second = parcel(step(ship(3)));
-    step(Step::Deliver { parcel: ours(first.id) });
-    step(Step::Deliver { parcel: ours(first.id) });
-    step(Step::Unship { parcel: ours(second.id) });
-    shop.tick(1_000);
-    let all = told(&shop);
-    let seen: Vec<(EventKind, Id, String, ParcelState)> = all
-        .iter()
-        .filter_map(|due| match &due.event.detail {
-            Some(Detail::Parcel(parcel)) => {
-                let number = parcel.tracking.main().number;
-                Some((due.event.kind, parcel.id, number, parcel.state))
-            }
-            _ => None,
-        })
-        .collect();
-    let (shipped, t1) = (ParcelState::Shipped, "T1".to_owned());
-    assert_eq!(
-        seen,
-        [
-            (ParcelCreated, first.id, String::new(), shipped),
-            (ParcelUpdated, first.id, t1.clone(), shipped),
-            (ParcelCreated, second.id, String::new(), shipped),
-            (ParcelUpdated, first.id, t1, ParcelState::Finished),
-            (ParcelUpdated, second.id, String::new(), ParcelState::Cancelled),
-        ]
-    );
-    assert_eq!(kinds(&all)[..2], [OrderPartlyFulfilled, ParcelCreated], "what it means for the order comes first");
-}
-
-fn returns_are_told_when_they_begin_and_when_they_end(on: Backend) {
-    let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    listen(&shop, &[ReturnCreated, ReturnUpdated, ParcelUpdated]);
-    let parcels = |step| match shop
-        .call(Job::Parcels { store: shop.tenant, ask: Box::new(ParcelAsk { order: ours(order), step }) })
-    {
-        Outcome::Parcels(Ok(stepped)) => stepped.parcel.unwrap(),
-        other => panic!("{other:?}"),
-    };
-    let parcel = parcels(Step::Ship(Shipment::default()));
-    let returns = |ask| match shop.call(Job::Returns { store: shop.tenant, ask: Box::new(ask) }) {
-        Outcome::Returns(done) => done.map(|returned| returned.back),
-        other => panic!("{other:?}"),
-    };
-    let hats = |quantity| {
-        let unit = ReturnUnits {
-            parcel: Some(ours(parcel.id)),
-            line: named("hat"),
-            quantity,
-            reason: None,
-            note: String::new(),
-        };
-        let draft = ReturnDraft { units: vec![unit], ..ReturnDraft::default() };
-        ReturnAsk::Open { order: ours(order), draft }
-    };
-    let first = returns(hats(1)).unwrap();
-    returns(hats(2)).unwrap();
-    assert!(returns(hats(2)).is_err(), "there is one left");
-    let close = || ReturnAsk::Close { back: ours(first.id), notify: false };
-    returns(close()).unwrap();
-    returns(close()).unwrap();
-    parcels(Step::Unship { parcel: ours(parcel.id) });
-    let all = told(&shop);
-    assert_eq!(kinds(&all), [ReturnCreated, ReturnCreated, ReturnUpdated, ParcelUpdated, ReturnUpdated]);
-    let states: Vec<ReturnState> = all
-        .iter()
-        .filter_map(|due| match &due.event.detail {
-            Some(Detail::Return(back)) => Some(back.state),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(states, [ReturnState::Open, ReturnState::Open, ReturnState::Closed, ReturnState::Cancelled]);
-    assert_eq!(all[0].event.detail, Some(Detail::Return(first)));
+    }
+    assert_eq!((leg_of(&shop, made.id), left(&shop, order), kept(&shop)), (LegState::Waiting, 3_400, 0));
     shop.assert_clean();
 }
 
-fn what_is_told_of_payments_is_told_on(on: Backend) {
-    let shop = Shop::new(on);
-    listen(&shop, &[OrderPaid, TransactionCreated]);
-    let pay = |channel: &str, amount: Option<&str>| PayLine {
-        channel: channel.to_owned(),
-        method: String::new(),
-        kind: PaymentKind::Online,
-        gateway: "simulated".to_owned(),
-        name: String::new(),
-        reference: format!("ref-{channel}"),
-        account: String::new(),
-        amount: amount.map(crate::shop::dec),
-        test: false,
-        card: Card::default(),
-    };
-    let open = |name: &str| order(name, "USD").line("hat", 4, 4_000, 400);
-    let step = |order, step| {
-        let done =
-            shop.call(Job::Parcels { store: shop.tenant, ask: Box::new(ParcelAsk { order: ours(order), step }) });
-        assert!(matches!(done, Outcome::Parcels(Ok(_))), "{done:?}");
-    };
-    let seen = |what: &str| {
-        let all = told(&shop);
-        let about = |due: &Due| match &due.event.detail {
-            Some(Detail::Transaction(t)) => {
-                assert_eq!(due.event.subject, Some(t.id), "{what}");
-                let payment = t.payment.and_then(|id| facts(due).order.payments.iter().find(|p| p.id == id));
-                let captured = payment.map(|payment| payment.captured.get());
-                Some((t.kind, t.state, t.amount.get(), captured))
-            }
-            _ => None,
-        };
-        all.iter().map(|due| (due.event.kind, about(due))).collect::<Vec<_>>()
-    };
-    let (sale, capture, success) = (TransactionKind::Sale, TransactionKind::Capture, TransactionState::Success);
-    let transaction = |kind, state, amount, captured| (TransactionCreated, Some((kind, state, amount, Some(captured))));
-
-    let split = shop.put(open("split"));
-    step(split, Step::Pay { lines: vec![pay("stripe", Some("10.00")), pay("paypal", None)], patch: None });
-    let both = [transaction(sale, success, 1_000, 1_000), transaction(sale, success, 3_400, 3_400)];
-    assert_eq!(seen("paid by two"), [&[(OrderPaid, None)][..], &both].concat());
-
-    let held = shop.put(open("held").pay("stripe", "simulated", 0));
-    step(held, Step::Capture { channel: "stripe".to_owned(), void: false });
-    assert_eq!(seen("captured"), [(OrderPaid, None), transaction(capture, success, 4_400, 4_400)]);
-
-    let given_up = shop.put(open("given up").pay("stripe", "simulated", 0));
-    step(given_up, Step::Capture { channel: "stripe".to_owned(), void: true });
-    let void = transaction(TransactionKind::Void, TransactionState::Void, 4_400, 0);
-    assert_eq!(seen("given up"), [void]);
-
-    let mut cash = open("cash").pay("cod", "manual", 0);
-    cash.payments[0].kind = PaymentKind::CashOnDelivery;
-    let cash = shop.put(cash);
-    step(cash, Step::Ship(Shipment::default()));
-    let parcels = shop.engine.store().read(|tx| refundry_store::parcels::all(tx, shop.tenant, cash)).unwrap();
-    step(cash, Step::Deliver { parcel: ours(parcels[0].id) });
-    assert_eq!(seen("cash"), [(OrderPaid, None), transaction(capture, success, 4_400, 4_400)]);
-
-    // Payments that nobody told of as transactions: one that is added, and one that the platform brings later.
-    let later = shop.put(open("later"));
-    let mut payment = open("x").pay("bank", "manual", 4_400).payments.remove(0);
-    payment.external_id = None;
-    let currency = plain("x").currency;
-    let added = Job::AddPayment { store: shop.tenant, order: ours(later), currency, payment: Box::new(payment) };
-    shop.call(added);
-    assert_eq!(seen("added"), [(OrderPaid, None), transaction(sale, success, 4_400, 4_400)]);
-    shop.put(open("brought"));
-    assert!(seen("an order without payment").is_empty());
-    shop.put(open("brought").pay("card", "simulated", 4_400));
-    assert_eq!(seen("brought"), [(OrderPaid, None), transaction(sale, success, 4_400, 4_400)]);
-    shop.put(open("brought").pay("card", "simulated", 4_400));
-    assert!(seen("the same again").is_empty());
+fn a_leg_that_surely_was_not_sent_fails_and_is_sent_no_more(on: Backend) {
+    let shop = Shop::open(Place::new(on), NOW_MS, false);
+    let (order, made) = refunded(&shop, plain("a"));
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Failure)), Ok(Effect::Settled));
+    assert_eq!(left(&shop, order), 4_400);
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty());
     shop.assert_clean();
 }
 
-fn an_order_that_is_edited_is_told_as_that(on: Backend) {
-    let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    listen(&shop, &[OrderEdited, OrderUpdated, OrderCancelled]);
-    let ask = |ask| match shop.call(Job::Shop { store: shop.tenant, ask: Box::new(ask) }) {
-        Outcome::Shop(done) => done,
+fn a_leg_in_a_workers_hands_is_never_called_sent(on: Backend) {
+    let (shop, _, made) = simulated(on);
+    let call = shop.calls().remove(0);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Pending)), Ok(Effect::Stale));
+    assert_eq!((leg_of(&shop, made.id), kept(&shop)), (LegState::Waiting, 0), "or it would never be sent");
+    shop.record(&call, Answer::NotTaken { reason: "too many requests".to_owned() });
+    shop.tick(LEASE_MS);
+    let call = shop.lease().remove(0);
+    assert!(!call.may_have_been_sent());
+    shop.record(&call, done(&call)).unwrap();
+    assert_eq!(shop.refund(made.id).state(), RefundState::Succeeded);
+    shop.assert_clean();
+}
+
+fn a_success_overtakes_the_worker(on: Backend) {
+    let (shop, order, made) = simulated(on);
+    let call = shop.calls().remove(0);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Success)), Ok(Effect::Settled));
+    assert!(shop.record(&call, done(&call)).is_none(), "that is known");
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty());
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+}
+
+fn configure(shop: &Shop, name: &str) {
+    let record = GatewayRecord {
+        store: shop.tenant,
+        name: name.to_owned(),
+        driver: "stripe".to_owned(),
+        settings: "{}".to_owned(),
+        secrets: String::new(),
+        created_ms: NOW_MS,
+        updated_ms: NOW_MS,
+    };
+    match shop.call(Job::PutGateway(record)) {
+        Outcome::Configured(true) => {}
         other => panic!("{other:?}"),
-    };
-    let document = r#"{"note":"x"}"#.to_owned();
-    let amendment = Box::new(Amendment { document, ..Amendment::default() });
-    ask(ShopAsk::Amend { order: ours(order), amendment }).unwrap();
-    assert_eq!(kinds(&told(&shop)), [OrderUpdated, OrderEdited]);
-    let amendment = Box::new(Amendment { shipping: Some(crate::shop::dec("-1")), ..Amendment::default() });
-    assert!(ask(ShopAsk::Amend { order: ours(order), amendment }).is_err());
-    assert!(told(&shop).is_empty());
-    ask(ShopAsk::Cancel { order: ours(order), reason: String::new() }).unwrap();
-    assert_eq!(kinds(&told(&shop)), [OrderCancelled, OrderUpdated]);
+    }
 }
 
-fn subscriptions_count_from_one_in_each_store(on: Backend) {
+/// An order that goes back through a gateway of the store's own.
+fn abroad(name: &str) -> Order {
+    order(name, "USD").line("hat", 4, 4_000, 400).pay("card", "eu", 4_400)
+}
+
+fn a_configured_gateway_settles_its_legs_itself(on: Backend) {
     let shop = Shop::new(on);
-    let dialect = "shopline";
-    listen(&shop, &[OrderCreated, OrderPaid]);
-    let first = subscribe(&shop, OrderUpdated);
-    assert_eq!(first.number, 3, "counted whatever API made it");
-    let elsewhere = shop.add_store("elsewhere");
-    let ask_there = HookAsk::Subscribe(NewSubscription { dialect, ..new(OrderPaid, "https://a.example/") });
-    let Outcome::Hooks(done) = shop.call(Job::Hooks { store: elsewhere, ask: Box::new(ask_there) }) else {
-        panic!("it is about subscriptions")
+    configure(&shop, "eu");
+    let (order, made) = refunded(&shop, abroad("a"));
+    let leg = made.legs[0].id;
+    let call = shop.calls().remove(0);
+    let all = [Word::Pending, Word::Success, Word::Failure, Word::Error];
+    let refused = |shop: &Shop, why: &str| {
+        for said in all {
+            assert_eq!(tell(shop, word(leg, said)), Err(ToldFault::ByGateway), "{why}");
+        }
     };
-    assert_eq!(subscribed(done).unwrap().number, 1);
-    let find = |store, hook| engine::subscription(shop.engine.store(), store, dialect, HookName::Place(hook)).unwrap();
-    assert_eq!(find(shop.tenant, 2).and_then(|found| found.kind), Some(OrderPaid));
-    assert_eq!((find(shop.tenant, 3), find(shop.tenant, 0), find(elsewhere, 2)), (None, None, None));
-    let address = Some("https://b.example/".to_owned());
-    let change = HookAsk::Change { dialect, hook: HookName::Place(2), topic: None, address };
-    assert_eq!(subscribed(ask(&shop, change)).unwrap().address, "https://b.example/");
-    let end = || ask(&shop, HookAsk::Unsubscribe { dialect, hook: HookName::Place(2) });
-    assert!(matches!(end(), HookDone::Unsubscribed(true)));
-    assert!(matches!(end(), HookDone::Unsubscribed(false)));
-    // A number is never given twice.
-    listen(&shop, &[OrderPaid]);
-    assert!(find(shop.tenant, 2).is_none() && find(shop.tenant, 4).is_some());
+    refused(&shop, "its worker is sending it");
+    shop.record(&call, Answer::Pending { reference: "re_1".to_owned() }).unwrap();
+    shop.tick(10 * ARRIVED_MS);
+    refused(&shop, "its gateway will say");
+    assert_eq!((leg_of(&shop, made.id), left(&shop, order), kept(&shop)), (LegState::Sent, 3_400, 0));
+    let call = shop.lease().remove(0);
+    shop.record(&call, done(&call)).unwrap();
+    refused(&shop, "its gateway has said");
+    assert_eq!((shop.refund(made.id).state(), left(&shop, order)), (RefundState::Succeeded, 3_400));
     shop.assert_clean();
 }
 
-fn an_event_from_before_details_were_kept_still_names_its_parcel(on: Backend) {
+fn a_gateway_that_is_gone_answers_no_more(on: Backend) {
     let shop = Shop::new(on);
-    let order = shop.put(plain("a"));
-    subscribe(&shop, ParcelCreated);
-    let ask = ParcelAsk { order: ours(order), step: Step::Ship(Shipment::default()) };
-    shop.call(Job::Parcels { store: shop.tenant, ask: Box::new(ask) });
-    let older = "UPDATE events SET detail = ''";
-    shop.engine.store().write(|tx| tx.execute(older, &[]).map(|_| ())).unwrap();
-    let due = due(&shop).remove(0);
-    assert_eq!(due.event.detail, None);
-    assert_eq!(due.event.subject, due.beside.parcels.first().map(|parcel| parcel.id));
-    assert!(shop.create(order, amount("1.00")).is_ok());
+    let (order, made) = refunded(&shop, abroad("a"));
+    let leg = made.legs[0].id;
+    let call = shop.calls().remove(0);
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Err(ToldFault::MayStillArrive));
+    shop.record(&call, unknown()).unwrap();
+    shop.tick(ARRIVED_MS);
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Settled));
+    assert_eq!(left(&shop, order), 4_400);
+    shop.tick(1_000_000);
+    assert!(shop.lease().is_empty());
+    shop.assert_clean();
+}
+
+fn what_somebody_else_called_paid_does_not_fail(on: Backend) {
+    // A person paid it by another way.
+    let (shop, order, made) = held(on);
+    assert_eq!(settle(&shop, made.id, made.legs[0].id, success()), Ok(RefundState::Succeeded));
+    for said in [Word::Failure, Word::Error] {
+        assert_eq!(tell(&shop, word(made.legs[0].id, said)), Err(ToldFault::PaidOtherwise));
+    }
+    assert_eq!((left(&shop, order), kept(&shop)), (3_400, 0));
+    shop.assert_clean();
+    // The simulated provider paid it.
+    let (shop, order, made) = simulated(on);
+    let call = shop.calls().remove(0);
+    shop.record(&call, done(&call)).unwrap();
+    shop.tick(10 * ARRIVED_MS);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Failure)), Err(ToldFault::PaidOtherwise));
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+    // It was settled outside of anything that an app knows of, whatever it has said before.
+    let shop = Shop::new(on);
+    let mut cash = plain("a");
+    cash.payments[0].kind = refundry_core::order::PaymentKind::Custom;
+    let (order, made) = refunded(&shop, cash);
+    assert_eq!(made.state(), RefundState::Succeeded);
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Success)), Ok(Effect::Stale));
+    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Failure)), Err(ToldFault::PaidOtherwise));
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+}
+
+fn what_a_person_called_failed_and_an_app_paid_is_booked(on: Backend) {
+    let (shop, order, made) = held(on);
+    let leg = made.legs[0].id;
+    let lost = News::Failed { code: BY_HAND.to_owned(), message: "lost".to_owned() };
+    assert_eq!(settle(&shop, made.id, leg, lost), Ok(RefundState::Failed));
+    assert_eq!(tell(&shop, word(leg, Word::Failure)), Ok(Effect::Stale), "as it was said");
+    assert_eq!(left(&shop, order), 4_400);
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::External));
+    assert_eq!(left(&shop, order), 3_400, "what went out is not there any more");
+    assert_eq!(tell(&shop, word(leg, Word::Success)), Ok(Effect::Known));
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
+}
+
+fn a_leg_that_nobody_knows_is_refused(on: Backend) {
+    let (shop, order, made) = held(on);
+    let leg = made.legs[0].id;
+    for unknown in [0, 7, made.id, leg + 1, order, u64::MAX] {
+        assert_eq!(tell(&shop, word(unknown, Word::Success)), Err(ToldFault::LegUnknown));
+    }
+    let other = shop.add_store("other");
+    assert_eq!(tell_in(&shop, other, word(leg, Word::Success)), Err(ToldFault::LegUnknown), "of another store");
+    assert_eq!((leg_of(&shop, made.id), kept(&shop)), (LegState::Waiting, 0));
+    shop.assert_clean();
 }

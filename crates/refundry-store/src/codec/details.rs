@@ -106,7 +106,7 @@ fn refund(order_id: Id, packed: &str) -> Result<Refund, StoreError> {
 
 fn transaction(order: Id, packed: &str) -> Result<Transaction, StoreError> {
     let (id, payment, kind, state, amount, code, created_ms, body): PackedTransaction = read(COLUMN, packed)?;
-    let (texts, test, card) = super::read_transaction(&body)?;
+    let (texts, test, card, updated_ms) = super::read_transaction(&body)?;
     let [channel, name, trade_id, message, error_code] = texts;
     Ok(Transaction {
         id,
@@ -124,6 +124,7 @@ fn transaction(order: Id, packed: &str) -> Result<Transaction, StoreError> {
         test,
         card,
         created_ms,
+        updated_ms: updated_ms.unwrap_or(created_ms),
     })
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use refundry_core::order::Reference;
 use refundry_core::parcels::{Fault, ParcelQuery};
 use refundry_core::query::Beside;
-use refundry_dialects::parcels::{ParcelCall, ParcelReply};
+use refundry_dialects::parcels::{ParcelCall, ParcelReply, SlipView};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::parcels::{self, ParcelAsk, Refused, Seen, Step, Stepped};
+use refundry_engine::parcels::{self, Money, ParcelAsk, Refused, Seen, Step, Stepped};
+use refundry_engine::slips::{SlipAsk, SlipNo, Slipped};
 use refundry_engine::tenants::Caller;
 
 use super::{App, by_number, mismatch, order_view, written};
@@ -55,6 +56,14 @@ impl App {
                 });
                 Ok(ParcelReply::Transactions { order: order.facts.order, transactions: matching.collect() })
             }
+            ParcelCall::Money { order, refunds } => {
+                let (store, named) = (caller.store.id, order.text.clone());
+                let seen = self.read(caller, move |e| parcels::money(e.store(), store, &order, refunds)).await?;
+                let Seen { order, found: Money { slips, transactions, refunds } } = known(seen, named)?;
+                Ok(ParcelReply::Money { order: order.facts.order, slips, transactions, refunds })
+            }
+            ParcelCall::PutSlips(slips) => self.book_slips(caller, SlipAsk::Make(slips)).await,
+            ParcelCall::ChangeSlips(changes) => self.book_slips(caller, SlipAsk::Change(changes)).await,
         }
     }
 
@@ -68,6 +77,18 @@ impl App {
         let seen = self.read(caller, move |e| parcels::list(e.store(), store, &order, &query)).await?;
         let Seen { order, found: (parcels, has_more) } = known(seen, named)?;
         Ok(ParcelReply::Parcels { order: Box::new(order_view(order)), parcels, has_more })
+    }
+
+    async fn book_slips(&self, caller: &Caller, ask: SlipAsk) -> Result<ParcelReply, Refusal> {
+        match self.write(caller, Job::Slips { store: caller.store.id, ask: Box::new(ask) }).await? {
+            Outcome::Slips(Ok(slips)) => {
+                let views = slips.into_iter().map(|Slipped { order, slip }| SlipView { order, slip });
+                Ok(ParcelReply::Slips(views.collect()))
+            }
+            Outcome::Slips(Err(SlipNo::OrderUnknown(order))) => Err(Refusal::OrderUnknown(order)),
+            Outcome::Slips(Err(SlipNo::Fault(fault))) => Err(refused(fault)),
+            _ => Err(mismatch()),
+        }
     }
 
     /// Has a step done.

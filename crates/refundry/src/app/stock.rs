@@ -1,15 +1,21 @@
 //! Calls about what a refund client reads of goods: locations, variants, their stock, the shop.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use refundry_core::order::{Id, Reference};
+use refundry_core::payouts::{ANY_CHANNEL, MANUAL};
 use refundry_dialects::Refusal;
-use refundry_dialects::stock::{LevelView, LocationView, StockCall, StockFault, StockReply, VariantView};
+use refundry_dialects::stock::{
+    ChannelView, LevelView, LocationView, ProfileView, StockCall, StockFault, StockReply, VariantView,
+};
+use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
+use refundry_engine::settings::StoreSettings;
 use refundry_engine::stock::{self, Shelf, StockAsk, StockDone};
 use refundry_engine::store::locations::LocationRecord;
-use refundry_engine::store::stores;
 use refundry_engine::store::variants::VariantRecord;
+use refundry_engine::store::{gateways, stores};
 use refundry_engine::tenants::Caller;
 
 use super::{App, mismatch, store_view};
@@ -33,6 +39,15 @@ impl App {
                 let default = all.into_iter().map(location_view).find(|location| location.is_default);
                 default.map(StockReply::Location).ok_or_else(mismatch)
             }
+            StockCall::Location(named) => {
+                self.open(caller).await?;
+                let place = named.clone();
+                let found = self.read(caller, move |e| stock::location(e.store(), store, &place)).await?;
+                let found = found.ok_or_else(|| refused(StockFault::LocationUnknown(named.text)))?;
+                Ok(StockReply::Location(location_view(found)))
+            }
+            StockCall::Profile => self.profile(caller).await,
+            StockCall::Channels => self.channels(caller).await,
             StockCall::LevelsAt(named) => {
                 self.open(caller).await?;
                 let place = named.clone();
@@ -74,6 +89,48 @@ impl App {
                 self.moved(caller, StockAsk::Disconnect { variant, location }, names).await
             }
         }
+    }
+
+    /// The store with what SHOPLINE's API says of it.
+    async fn profile(&self, caller: &Arc<Caller>) -> Result<StockReply, Refusal> {
+        let store = caller.store.id;
+        let read = move |e: &Engine| {
+            let record = e.store().read(|tx| stores::by_id(tx, store))?;
+            record.map(|record| StoreSettings::read(&record.settings).map(|says| (record, says.shopline))).transpose()
+        };
+        let (record, says) = self.read(caller, read).await?.ok_or_else(mismatch)?;
+        Ok(StockReply::Profile(ProfileView {
+            domain: says.domain(&record.handle),
+            merchant_id: says.merchant_id(record.id),
+            zone: says.zone().to_owned(),
+            email: says.email().to_owned(),
+            store: store_view(record),
+        }))
+    }
+
+    /// The payment channels that the store chose something for, and the gateways that it configured beside them.
+    async fn channels(&self, caller: &Arc<Caller>) -> Result<StockReply, Refusal> {
+        let store = caller.store.id;
+        let read = move |e: &Engine| {
+            e.store().read(|tx| {
+                let record = stores::by_id(tx, store)?;
+                let settings = record.map(|record| StoreSettings::read(&record.settings)).transpose()?;
+                Ok((settings.unwrap_or_default(), gateways::list(tx, store)?))
+            })
+        };
+        let (settings, known) = self.read(caller, read).await?;
+        let StoreSettings { routes, held, .. } = settings;
+        let mut channels: BTreeMap<String, String> = routes;
+        channels.remove(ANY_CHANNEL);
+        for gateway in known {
+            if !channels.values().any(|name| *name == gateway.name) {
+                channels.entry(gateway.name.to_lowercase()).or_insert(gateway.name);
+            }
+        }
+        // What is held waits for a person, whatever it leads to.
+        channels.extend(held.into_iter().map(|channel| (channel, MANUAL.to_owned())));
+        let channels = channels.into_iter().map(|(name, gateway)| ChannelView { name, gateway });
+        Ok(StockReply::Channels(channels.collect()))
     }
 
     /// Has the default location made, the first time anybody asks about places.
@@ -136,9 +193,10 @@ fn variant_view(record: VariantRecord) -> VariantView {
     VariantView { id, external_id, product_id, sku, title, price, currency, tracked }
 }
 
-fn level_view((level, place): &Shelf) -> LevelView {
+fn level_view(Shelf { level, place, variant }: &Shelf) -> LevelView {
     LevelView {
         variant: level.variant,
+        variant_external_id: variant.clone(),
         location: level.location,
         location_external_id: place.external_id.clone(),
         units: level.quantity,

@@ -219,6 +219,7 @@ pub(super) fn refuse(modern: bool, fault: &ParcelFault) -> Response {
             "line_items[{entry}].ship_quantity of line item {line} must be at most {waiting}, not {asked}"
         )),
         ParcelFault::NothingToShip => invalid("line_items: none of them waits to be shipped"),
+        ParcelFault::Slip(_) => not_now("the payment stays as it is"),
         ParcelFault::Order(fault) => invalid(&super::reject::order_fault(fault)),
     }
 }

@@ -18,7 +18,7 @@ use crate::wire::OrderView;
 pub fn body(event: &HookEvent) -> Option<String> {
     let version = Version::parse(&event.version)?;
     let body = match &event.about {
-        About::Level { level: view, variant } => level(view, variant),
+        About::Level(view) => level(view),
         About::Order(told) => of_order(version, event.kind, told)?,
     };
     Some(body.to_string())
@@ -90,17 +90,17 @@ fn line_back(view: &OrderView, line: &ReturnLine) -> Option<Value> {
     let index = view.facts.order.lines.iter().position(|known| known.id == line.line)?;
     Some(json!({
         "refund_detail_seq": line.id.to_string(),
-        "order_package_seq": line.parcel.map(ids::parcel_id).unwrap_or_default(),
+        "order_package_seq": line.parcel.map(ids::minted_parcel_id).unwrap_or_default(),
         "quantity": line.quantity,
         "line_item": orders::told::sold_line(view, index),
     }))
 }
 
 /// Units at a place. All that are there can be sold: none are set apart for orders.
-fn level(view: &LevelView, variant: &str) -> Value {
+fn level(view: &LevelView) -> Value {
     json!({
-        "inventory_item_id": format!("{:018}", view.variant),
-        "variant_id": variant,
+        "inventory_item_id": ids::variant_id(view.variant),
+        "variant_id": view.variant_external_id,
         "location_id": ids::location_id(view.location, view.location_external_id.as_deref()),
         "available": view.units,
         "onhand": view.units,

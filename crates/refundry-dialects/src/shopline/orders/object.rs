@@ -231,7 +231,7 @@ pub(super) fn parcel(version: Version, view: &OrderView, kept: Kept<'_>, parcel:
         Some(row)
     });
     let mut shown = json!({
-        "id": ids::parcel_id(parcel.id),
+        "id": ids::parcel_id(order, parcel),
         "order_id": ids::order_id(order),
         "name": format!("{}-F{}", order.number, parcel.number),
         "status": if parcel.state == ParcelState::Cancelled { "cancelled" } else { "success" },

@@ -94,7 +94,8 @@ pub(super) fn get_refund(refund: &str) -> Call {
     Call::GetRefund { refund: ids::refund_reference(refund) }
 }
 
-fn unit_mode(item: &Fields<'_>) -> Result<UnitMode, Response> {
+/// The pool that units come from.
+pub(in crate::shopline) fn unit_mode(item: &Fields<'_>) -> Result<UnitMode, Response> {
     let mode = word(item, "type", "refund_line_items.type", |text| match text {
         "Unshipped" => Some(UnitMode::Waiting),
         "Shipped" => Some(UnitMode::Shipped),
@@ -118,7 +119,7 @@ fn unit_ask(item: &Fields<'_>, mode: UnitMode) -> Result<UnitAsk, Response> {
 }
 
 /// A positive amount wins over `full_refund`; zero is what a typed client leaves out.
-fn shipping(fields: &Fields<'_>) -> Result<Option<PartAsk>, Response> {
+pub(in crate::shopline) fn shipping(fields: &Fields<'_>) -> Result<Option<PartAsk>, Response> {
     let Some(policy) = fields.object("shipping").map_err(|m| reject::malformed(&m))? else { return Ok(None) };
     let full = flag(&policy, "full_refund")?;
     let stated = amount(&policy, "amount")?.filter(|amount| *amount != Decimal::ZERO);
@@ -140,7 +141,7 @@ fn leg_ask(version: Version, transaction: &Fields<'_>) -> Result<LegAsk, Respons
 }
 
 /// Versions before the field ignore it; later ones take its absence for the store's currency.
-fn currency(version: Version, fields: &Fields<'_>) -> Result<CurrencyAsk, Response> {
+pub(in crate::shopline) fn currency(version: Version, fields: &Fields<'_>) -> Result<CurrencyAsk, Response> {
     if version < Version::WITH_CURRENCIES {
         return Ok(CurrencyAsk::Unsaid);
     }

@@ -5,7 +5,7 @@
 
 use refundry_core::money::Amount;
 use refundry_core::order::{ComponentKind, Line, Order};
-use refundry_core::refund::{Bucket, Leg, LegState, Refund, UnitMove};
+use refundry_core::refund::{Bucket, Leg, LegState, PAYMENT_APP_ERROR, Refund, UnitMove};
 use serde_json::{Map, Value, json};
 
 use crate::shopline::money::{Money, decimal, hundredths, number};
@@ -297,6 +297,7 @@ fn status(leg: &Leg) -> &'static str {
     match leg.state {
         LegState::Waiting | LegState::Sent | LegState::InDoubt { .. } | LegState::Parked { .. } => "pending",
         LegState::Succeeded { .. } => "success",
+        LegState::Failed { ref code, .. } if code == PAYMENT_APP_ERROR => "error",
         LegState::Failed { .. } => "failure",
     }
 }

@@ -107,10 +107,7 @@ impl Engine {
 
     fn about(&self, kind: EventKind) -> Option<About> {
         let (order, subject) = match kind {
-            EventKind::StockChanged => {
-                let level = self.shelves.first();
-                return Some(About::Level { level, variant: "v-shirt".to_owned() });
-            }
+            EventKind::StockChanged => return Some(About::Level(self.shelves.first())),
             EventKind::RefundCreated | EventKind::RefundUpdated => {
                 let refund = self.refunds.last()?;
                 let shown = if kind == EventKind::RefundCreated { refund.as_accepted() } else { refund.clone() };

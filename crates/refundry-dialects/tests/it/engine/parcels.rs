@@ -1,5 +1,6 @@
 //! Payments, transactions and parcels of orders in memory, by the real rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use refundry_core::order::{Id, Order, Reference};
@@ -7,7 +8,8 @@ use refundry_core::parcels::{self as rules, Parcel, ParcelQuery};
 use refundry_core::paying::{self, Transaction};
 use refundry_core::query::{Beside, Page, TimeRange};
 use refundry_core::refund::Refund;
-use refundry_dialects::parcels::{ParcelCall, ParcelFault, ParcelReply};
+use refundry_core::slips::{self, SlipBook};
+use refundry_dialects::parcels::{ParcelCall, ParcelFault, ParcelReply, SlipView};
 use refundry_dialects::{OrderView, Refusal};
 
 use super::Engine;
@@ -36,18 +38,63 @@ impl Yard {
 
 impl Engine {
     pub(crate) fn parcels(&mut self, call: ParcelCall) -> Result<ParcelReply, Refusal> {
-        let (ParcelCall::Pay { order, .. }
-        | ParcelCall::Capture { order, .. }
-        | ParcelCall::Ship { order, .. }
-        | ParcelCall::Track { order, .. }
-        | ParcelCall::Deliver { order, .. }
-        | ParcelCall::Unship { order, .. }
-        | ParcelCall::List { order, .. }
-        | ParcelCall::Count { order, .. }
-        | ParcelCall::Get { order, .. }
-        | ParcelCall::Transactions { order, .. }) = &call;
-        let index = self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))?;
+        let order = match &call {
+            ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => return self.slips(&call),
+            ParcelCall::Pay { order, .. }
+            | ParcelCall::Capture { order, .. }
+            | ParcelCall::Ship { order, .. }
+            | ParcelCall::Track { order, .. }
+            | ParcelCall::Deliver { order, .. }
+            | ParcelCall::Unship { order, .. }
+            | ParcelCall::List { order, .. }
+            | ParcelCall::Count { order, .. }
+            | ParcelCall::Get { order, .. }
+            | ParcelCall::Transactions { order, .. }
+            | ParcelCall::Money { order, .. } => order,
+        };
+        let index = self.index_of(order)?;
         self.parcels_of(index, call).map_err(|fault| Refusal::Parcels(Box::new(fault)))
+    }
+
+    fn index_of(&self, order: &Reference) -> Result<usize, Refusal> {
+        self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))
+    }
+
+    /// Slips of several orders, all or nothing.
+    fn slips(&mut self, call: &ParcelCall) -> Result<ParcelReply, Refusal> {
+        let orders: Vec<&Reference> = match call {
+            ParcelCall::PutSlips(drafts) => drafts.iter().map(|draft| &draft.order).collect(),
+            ParcelCall::ChangeSlips(changes) => changes.iter().map(|change| &change.order).collect(),
+            other => unreachable!("{other:?}"),
+        };
+        let indices = orders.into_iter().map(|order| self.index_of(order)).collect::<Result<Vec<usize>, Refusal>>()?;
+        let mut books: BTreeMap<usize, SlipBook> =
+            indices.iter().map(|i| (*i, SlipBook::open(&self.orders[*i].facts, self.told(*i)))).collect();
+        let mut slipped = Vec::new();
+        for (entry, index) in indices.into_iter().enumerate() {
+            let (book, now_ms) = (books.get_mut(&index).expect("it was opened"), self.now_ms);
+            let payment = match call {
+                ParcelCall::PutSlips(drafts) => book.make(entry, &drafts[entry], now_ms, &mut || self.next_id()),
+                ParcelCall::ChangeSlips(changes) => book.change(entry, &changes[entry], now_ms, &mut || self.next_id()),
+                other => unreachable!("{other:?}"),
+            };
+            slipped.push((index, payment.map_err(|fault| Refusal::Parcels(Box::new(fault)))?));
+        }
+        let views = slipped.into_iter().map(|(index, payment)| SlipView {
+            order: Arc::clone(books[&index].order()),
+            slip: books[&index].slip(payment).expect("it was made"),
+        });
+        let views = views.collect();
+        for (index, book) in books {
+            let booked = book.close();
+            self.yard.transactions.retain(|known| booked.changed.iter().all(|changed| changed.id != known.id));
+            self.yard.transactions.extend(booked.made.into_iter().chain(booked.changed));
+            self.yard.transactions.sort_by_key(|transaction| transaction.id);
+            if let Some(order) = booked.order {
+                self.put_again(index, order);
+            }
+        }
+        Ok(ParcelReply::Slips(views))
     }
 
     fn parcels_of(&mut self, index: usize, call: ParcelCall) -> Result<ParcelReply, ParcelFault> {
@@ -116,6 +163,14 @@ impl Engine {
                 transactions.retain(|t| channel.as_ref().is_none_or(|c| t.channel.eq_ignore_ascii_case(c)));
                 Ok(ParcelReply::Transactions { order: facts.order, transactions })
             }
+            ParcelCall::Money { refunds, .. } => {
+                let told = self.told(index);
+                let (slips, transactions) = (slips::slips(&facts, &told), paying::shown(&facts, &told));
+                let of_order = self.refunds.iter().filter(|refund| refunds && refund.order == facts.order.id);
+                let refunds = of_order.cloned().collect();
+                Ok(ParcelReply::Money { order: facts.order, slips, transactions, refunds })
+            }
+            ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => unreachable!("they are of several orders"),
         }
     }
 

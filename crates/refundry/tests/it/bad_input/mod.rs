@@ -7,6 +7,7 @@ mod digital_river;
 mod native;
 mod shoplazza;
 mod shopline;
+mod shopline_parcels;
 mod transport;
 
 use serde_json::{Value, json};

@@ -17,11 +17,11 @@ pub(super) fn message(body: &Value) -> Option<String> {
     map.get("errors")?.as_str().map(str::to_owned)
 }
 
-fn errors(text: &str) -> Value {
+pub(super) fn errors(text: &str) -> Value {
     json!({"errors": text})
 }
 
-fn basics(good: Row, allowed: &str, methods: &'static [&'static str], writes: bool) -> Vec<Row> {
+pub(super) fn basics(good: Row, allowed: &str, methods: &'static [&'static str], writes: bool) -> Vec<Row> {
     let malformed = |row: Row| row.names(400, &["Bad Request: the body is not valid JSON: "]);
     let not_allowed = format!("Method Not Allowed: use {allowed}");
     let basics = Basics {
@@ -255,7 +255,7 @@ fn later(world: &World) -> Vec<Row> {
         own("wants XML", "accept", "application/xml").says(406, accept()),
         own("wants no JSON", "accept", "*/*, application/json;q=0").says(406, accept()),
         Row::get("wants XML", list(&world.bad.shopline_order())).header("accept", "text/xml").says(406, accept()),
-        own("no body", "x-nothing", "").body("").names(400, &["Bad Request: the body is not valid JSON: "]),
+        own("no body", "x-nothing", "").body("").says(422, errors("order_id is required")),
         own("another shop's host", "x-nothing", "")
             .header("authorization", "Basic c2s6")
             .token("")
