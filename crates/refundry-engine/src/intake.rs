@@ -83,9 +83,11 @@ pub(crate) fn put(
         Some(reference) => world.resolve(tx, store, &reference)?,
         None => None,
     };
-    // Under our number of another order it would be found in place of that one.
+    // Under our number of another order it would be found in place of that one; and an order made here that comes back
+    // would be sold, and refunded, twice.
+    let printed = Some(intake.order.id).filter(|id| *id != 0);
     if known.is_none()
-        && let Some(ours) = intake.order.external_id.as_deref().and_then(our_number)
+        && let Some(ours) = printed.or_else(|| intake.order.external_id.as_deref().and_then(our_number))
         && let Some(order) = orders::resolve(tx, store, &Reference { text: String::new(), ours: Some(ours) })?
     {
         return Ok(Err(IntakeFault::Clash { order }));
@@ -186,7 +188,7 @@ fn update(
 }
 
 /// Gives numbers to the order, its lines and payments; what was known keeps its own.
-fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
+pub(crate) fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
     order.id = before.map_or_else(|| ids.next(now_ms), |b| b.id);
     if let Some(before) = before {
         // It may have been found by our number, which is no id of the caller's.

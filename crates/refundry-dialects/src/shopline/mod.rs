@@ -29,6 +29,7 @@ mod reject;
 pub mod returns;
 mod sold;
 pub mod stock;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod till;

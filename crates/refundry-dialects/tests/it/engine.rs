@@ -16,7 +16,7 @@ use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
-use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
@@ -26,7 +26,7 @@ use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
-    TokenView, Wait, rate, refuse, route, token,
+    TokenView, Wait, rate, read_order, refuse, route, token,
 };
 
 mod parcels;
@@ -112,6 +112,15 @@ impl Engine {
     pub(crate) fn hold(&mut self, order: Order) {
         self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
+    }
+
+    /// Takes in an example order of SHOPLINE, with the document that it is read from.
+    pub(crate) fn import_example(&mut self, name: &str) -> Result<(), String> {
+        let path = format!("{}/../../examples/orders/shopline/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let document = serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?;
+        let taken = read_order(Dialect::Shopline, &document, self.now_ms);
+        taken.and_then(|intake| intake::take_in(self, intake)).map(|_| ()).map_err(|fault| format!("{fault:?}"))
     }
 
     pub(crate) fn next_id(&mut self) -> Id {

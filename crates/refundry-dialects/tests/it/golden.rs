@@ -2,7 +2,8 @@
 //!
 //! A file opens with `# Title` and comment lines. Then come sections, each begun by a line `=== word …`:
 //!
-//! - `orders two_lines, foreign`: fixture orders that exist from here on;
+//! - `orders two_lines, foreign`: fixture orders that exist from here on; `two-refunds-already.json` is an example order
+//!   of the dialect, taken in as `refundry import` does;
 //! - `token write_orders`: scopes of the caller from here on, `none` for a token that does not work;
 //!   before the first such section: `read_orders, write_orders`;
 //! - `request`, perhaps with a few words on it: method and target, headers, a blank line, the body;
@@ -136,6 +137,10 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
     match step {
         Step::Orders(names) => {
             for name in words_of(names) {
+                if name.ends_with(".json") {
+                    engine.import_example(name)?;
+                    continue;
+                }
                 let unknown = || {
                     let known: Vec<&str> = fixtures::ALL.iter().map(|(name, _)| *name).collect();
                     format!("there is no order `{name}`; there are {}", known.join(", "))

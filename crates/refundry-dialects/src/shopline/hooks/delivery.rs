@@ -8,8 +8,8 @@ use refundry_core::returns::{Return, ReturnLine, ReturnState};
 use serde_json::{Value, json};
 
 use crate::hooks::{About, Envelope, HookEvent, OrderTold, Subject};
-use crate::shopline::orders::{self, Form};
-use crate::shopline::{Version, ids};
+use crate::shopline::orders::{self, Document, Form};
+use crate::shopline::{Version, ids, parcels};
 use crate::stock::LevelView;
 use crate::text::rfc3339_offset;
 use crate::wire::OrderView;
@@ -50,7 +50,7 @@ fn of_order(version: Version, kind: EventKind, told: &OrderTold) -> Option<Value
             orders::told::refund(version, view, refund)
         }
         (EventKind::ParcelCreated | EventKind::ParcelUpdated, Subject::Parcel(parcel)) => {
-            orders::told::parcel(version, view, parcel)
+            parcels::object(version, view, parcel)
         }
         (EventKind::TransactionCreated, Subject::Transaction(told)) => orders::told::slip(view, told.payment?)?,
         (EventKind::ReturnCreated | EventKind::ReturnUpdated, Subject::Return(back)) => goods_back(view, back),
@@ -71,6 +71,7 @@ fn of_order(version: Version, kind: EventKind, told: &OrderTold) -> Option<Value
 
 /// A return, in other words than where it is read.
 fn goods_back(view: &OrderView, back: &Return) -> Value {
+    let document = Document::of(view);
     json!({
         "after_sale_order_seq": ids::return_id(back.id),
         "order_seq": ids::order_id(&view.facts.order),
@@ -81,18 +82,18 @@ fn goods_back(view: &OrderView, back: &Return) -> Value {
         },
         "return_reason": back.reason,
         "created_at": rfc3339_offset(back.created_ms),
-        "return_line_items": back.lines.iter().filter_map(|line| line_back(view, line)).collect::<Value>(),
+        "return_line_items": back.lines.iter().filter_map(|line| line_back(view, &document, line)).collect::<Value>(),
     })
 }
 
 /// An order keeps its lines, so the line is there.
-fn line_back(view: &OrderView, line: &ReturnLine) -> Option<Value> {
+fn line_back(view: &OrderView, document: &Document, line: &ReturnLine) -> Option<Value> {
     let index = view.facts.order.lines.iter().position(|known| known.id == line.line)?;
     Some(json!({
         "refund_detail_seq": line.id.to_string(),
         "order_package_seq": line.parcel.map(ids::minted_parcel_id).unwrap_or_default(),
         "quantity": line.quantity,
-        "line_item": orders::told::sold_line(view, index),
+        "line_item": Value::Object(orders::sold_line(view, document.order(), index)),
     }))
 }
 

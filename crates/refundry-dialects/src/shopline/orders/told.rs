@@ -3,26 +3,16 @@
 use std::sync::Arc;
 
 use refundry_core::order::Id;
-use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Leg, LegState, Refund};
 use serde_json::{Map, Value, json};
 
 use super::kept::Document;
-use super::{lines, object, slips};
+use super::lines::sold_line;
+use super::slips;
 use crate::shopline::money::decimal;
 use crate::shopline::{Version, ids, refunds};
 use crate::text::rfc3339_offset;
 use crate::wire::{OrderView, RefundView};
-
-/// A parcel.
-pub(in crate::shopline) fn parcel(version: Version, view: &OrderView, parcel: &Parcel) -> Value {
-    object::parcel(version, view, Document::of(view).order(), parcel)
-}
-
-/// A line as a return of it shows it.
-pub(in crate::shopline) fn sold_line(view: &OrderView, index: usize) -> Value {
-    lines::sold_item(view, Document::of(view).order(), index)
-}
 
 /// What is told of a payment slip; `None` for one that the order does not have.
 pub(in crate::shopline) fn slip(view: &OrderView, payment: Id) -> Option<Value> {
@@ -42,9 +32,10 @@ pub(in crate::shopline) fn refund(version: Version, view: &OrderView, refund: &R
     let mut shown = refunds::object(version, &alone, refunds::Form::Delivered);
     let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, units) in rows.zip(&refund.units) {
-        let mut line = lines::sold_item(view, document.order(), units.line);
-        line["fulfillment_quantity"] = view.facts.order.lines.get(units.line).map_or(0, |line| line.shipped).into();
-        row["line_item"] = line;
+        let mut line = sold_line(view, document.order(), units.line);
+        let shipped = view.facts.order.lines.get(units.line).map_or(0, |line| line.shipped);
+        line.insert("fulfillment_quantity".to_owned(), shipped.into());
+        row["line_item"] = line.into();
     }
     if version >= Version::WITH_TRANSACTION_QUERY {
         let legs = refund.legs.iter().filter_map(|leg| transaction(view, refund, leg));
