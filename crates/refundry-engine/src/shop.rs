@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use refundry_core::amend::{AmendFault, Amendment, amended};
 use refundry_core::balances::Facts;
+use refundry_core::command::CreateRefund;
 use refundry_core::draft::{self, Draft, DraftFault, DraftLine, Made, StockRule};
 use refundry_core::event::EventKind;
 use refundry_core::intake::IntakeFault;
 use refundry_core::journal::{Happening, opening};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Id, Order, Reference, Status};
+use refundry_core::rejection::Rejection;
 use refundry_core::terms::{Term, TermChange};
 use refundry_store::{StoreError, Tx, orders, parcels, series, stores, transactions, variants};
 use serde_json::Value;
@@ -49,6 +51,17 @@ pub enum ShopAsk {
         /// Why, may be empty.
         reason: String,
     },
+    /// Call an order off with what goes back of its money. Done by the writer itself, because it makes a refund.
+    CallOff {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+        /// The units that wait go back into stock.
+        restock: bool,
+        /// The money, without units: those that wait are added to it. `None` moves none.
+        refund: Option<Box<CreateRefund>>,
+    },
     /// Put an order away, or take it back.
     Archive {
         /// Which.
@@ -81,6 +94,7 @@ impl ShopAsk {
             Self::Create { .. } => Named::Nothing,
             Self::Amend { order, .. }
             | Self::Cancel { order, .. }
+            | Self::CallOff { order, .. }
             | Self::Archive { order, .. }
             | Self::Delete { order } => Named::Order(order),
         }
@@ -110,6 +124,10 @@ pub enum ShopNo {
     Amend(AmendFault),
     /// It breaks what every order must keep.
     Intake(IntakeFault),
+    /// It was called off before.
+    CalledOff,
+    /// The rules refuse the refund.
+    Rejected(Box<Rejection>),
 }
 
 pub(crate) fn run(
@@ -128,11 +146,10 @@ pub(crate) fn run(
         ShopAsk::Amend { order, amendment } => amend(tx, world, (store, order), amendment, means),
         ShopAsk::Cancel { order, reason } => alter(tx, world, (store, order), means, |order| {
             if order.status != Status::Cancelled {
-                order.status = Status::Cancelled;
-                order.life.cancelled_ms = Some(now_ms);
-                order.life.cancel_reason.clone_from(reason);
+                call_off(order, reason, now_ms);
             }
         }),
+        ShopAsk::CallOff { .. } => Err(StoreError::defect("an order is called off by the writer itself")),
         ShopAsk::Archive { order, closed } => alter(tx, world, (store, order), means, |order| {
             order.life.closed_ms = closed.then(|| order.life.closed_ms.unwrap_or(now_ms));
         }),
@@ -140,6 +157,13 @@ pub(crate) fn run(
             alter(tx, world, (store, order), means, |order| order.life.deleted_ms = Some(now_ms))
         }
     }
+}
+
+/// Calls an open order off.
+pub(crate) fn call_off(order: &mut Order, reason: &str, now_ms: i64) {
+    order.status = Status::Cancelled;
+    order.life.cancelled_ms = Some(now_ms);
+    reason.clone_into(&mut order.life.cancel_reason);
 }
 
 /// Everything is decided before anything is written, so that a refusal leaves nothing behind and uses up no number.
@@ -276,7 +300,7 @@ fn amend(
     })
 }
 
-fn alter(
+pub(crate) fn alter(
     tx: &mut Tx<'_>,
     world: &mut World,
     named: (i64, &Reference),

@@ -4,14 +4,14 @@
 
 use refundry_core::order::Reference;
 use refundry_core::parcels::{Parcel, ParcelQuery, ParcelState, Shipment, Track, TrackingChange};
-use refundry_core::refund::Bucket;
 use refundry_core::slips::SlipFault;
 use serde_json::{Value, json};
 
 use super::money::Money;
+use super::orders::{Document, Kept, sold_line};
 use super::params::{self, flag, missing, objects};
 use super::reject::{self, unprocessable};
-use super::{Version, ids, lines};
+use super::{Version, ids};
 use crate::body::{Fault, Fields};
 use crate::parcels::{ParcelCall, ParcelFault, ParcelReply};
 use crate::text::{percent_decode, rfc3339_offset};
@@ -228,12 +228,17 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, _: &Request<'_>, rep
     Some(Response::json(200, &written))
 }
 
-/// A parcel as it is read, by itself and in its order. A unit whose line the order has no more is left out.
+/// A parcel by itself.
 pub(in crate::shopline) fn object(version: Version, view: &OrderView, parcel: &Parcel) -> Value {
+    of_order(version, view, Document::of(view).order(), parcel)
+}
+
+/// A parcel of an order whose document was read. A unit whose line the order has no more is left out.
+pub(in crate::shopline) fn of_order(version: Version, view: &OrderView, kept: Kept<'_>, parcel: &Parcel) -> Value {
     let order = &*view.facts.order;
     let items = parcel.units.iter().filter_map(|units| {
         let index = order.lines.iter().position(|line| line.id == units.line)?;
-        let mut item = lines::sold(order, index, view.facts.units_left(index, Bucket::Waiting));
+        let mut item = sold_line(view, kept, index);
         let discount = order.lines.get(index).map(|line| Money::converted(order, line.discount));
         item.insert("fulfillment_quantity".to_owned(), units.quantity.into());
         item.insert("total_discount".to_owned(), discount?.plain().into());

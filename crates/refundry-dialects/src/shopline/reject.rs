@@ -80,10 +80,10 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
         Refusal::Told(fault) => told::refuse(*fault),
+        Refusal::Shop(fault) => orders::refuse(fault),
         Refusal::Parcels(fault) => parcels::refuse(fault),
         Refusal::Returns(fault) => returns::refuse(fault),
         Refusal::Stock(fault) => stock::refuse(fault),
-        Refusal::Shop(fault) => orders::refuse(fault),
         Refusal::Payouts(_) | Refusal::Cases(_) | Refusal::Hooks(_) => {
             unprocessable("this cannot be done with the payment as it is")
         }

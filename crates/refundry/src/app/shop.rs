@@ -38,16 +38,17 @@ impl App {
             }
             ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
             ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
+            ShopCall::CallOff { order, reason, restock, refund } => ShopAsk::CallOff { order, reason, restock, refund },
             ShopCall::Archive { order, closed } => ShopAsk::Archive { order, closed },
             ShopCall::Delete { order } => ShopAsk::Delete { order },
         };
         let deletes = matches!(ask, ShopAsk::Delete { .. });
         match self.write(caller, Job::Shop { store, ask: Box::new(ask) }).await? {
             Outcome::Shop(Ok(_)) if deletes => Ok(ShopReply::Deleted),
-            Outcome::Shop(Ok(order)) => {
+            Outcome::Shop(Ok(order)) | Outcome::CalledOff(Ok((order, _))) => {
                 Ok(ShopReply::Order(self.order(store, by_number(order), Beside::ALL).await.map_err(written)?))
             }
-            Outcome::Shop(Err(no)) => Err(refused(no)),
+            Outcome::Shop(Err(no)) | Outcome::CalledOff(Err(no)) => Err(refused(no)),
             _ => Err(mismatch()),
         }
     }
@@ -70,6 +71,8 @@ fn shown(view: Box<OrderView>, named: String) -> Result<Box<OrderView>, Refusal>
 fn refused(no: ShopNo) -> Refusal {
     let fault = match no {
         ShopNo::OrderUnknown(order) => return Refusal::OrderUnknown(order),
+        ShopNo::Rejected(rejection) => return Refusal::Rejected(rejection),
+        ShopNo::CalledOff => ShopFault::CalledOff,
         ShopNo::Intake(fault) => return Refusal::Intake(Box::new(fault)),
         ShopNo::Draft(fault) => ShopFault::Draft(fault),
         ShopNo::Currency { given, wanted } => ShopFault::Currency { given, wanted },

@@ -39,6 +39,7 @@ mod schemathesis;
 mod shoplazza_day;
 mod shoplazza_keys;
 mod shoplazza_worked;
+mod shopline_client;
 mod shopline_stock;
 mod stock;
 mod together;

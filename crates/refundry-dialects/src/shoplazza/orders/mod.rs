@@ -191,6 +191,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
             | DraftFault::Payment(_)
             | DraftFault::Shipment(_) => format!("{inside}line_items cannot be sold so"),
         },
+        ShopFault::CalledOff => "the order was cancelled before".to_owned(),
         ShopFault::OutOfStock(line) => format!("{inside}line_items[{line}] is out of stock"),
         ShopFault::Amend(fault) => match fault {
             AmendFault::Amount { what, amount, why } => {
@@ -206,6 +207,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
                     }
                 }
             }
+            AmendFault::LineUnknown(line) => format!("{inside}line_items names {line}, which is no line of the order"),
             AmendFault::ChargeName(name) => format!("{inside}additional_prices names \"{name}\" twice"),
         },
     }

@@ -449,7 +449,7 @@ pub(super) fn refusal(fault: &ShopFault) -> Option<String> {
         ShopFault::Currency { .. } => return Some("exchange_rate is required".to_owned()),
         ShopFault::OutOfStock(line) => return Some(format!("line_item {} is out of stock", number_of(*line))),
         ShopFault::Draft(fault) => fault,
-        ShopFault::Amend(_) => return None,
+        ShopFault::Amend(_) | ShopFault::CalledOff => return None,
     };
     Some(match fault {
         DraftFault::NoLines => "order.line_items is required".to_owned(),

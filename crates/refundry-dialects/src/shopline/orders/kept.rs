@@ -14,16 +14,16 @@ use crate::text::{parse_time, rfc3339_offset};
 use crate::wire::OrderView;
 
 /// The document of an order; that of another platform says nothing here.
-pub(super) struct Document(Value);
+pub(in crate::shopline) struct Document(Value);
 
 impl Document {
-    pub(super) fn of(view: &OrderView) -> Self {
+    pub(in crate::shopline) fn of(view: &OrderView) -> Self {
         let is_ours = view.facts.order.origin == Dialect::Shopline;
         Self(if is_ours { serde_json::from_str(&view.document).unwrap_or_default() } else { Value::Null })
     }
 
     /// The order in it.
-    pub(super) fn order(&self) -> Kept<'_> {
+    pub(in crate::shopline) fn order(&self) -> Kept<'_> {
         Kept::order(&self.0)
     }
 }

@@ -1,5 +1,7 @@
 //! Endpoints about orders themselves: make, read, change, call off, delete.
 
+mod cancel;
+mod change;
 mod create;
 mod kept;
 mod lines;
@@ -8,9 +10,11 @@ mod object;
 mod slips;
 mod totals;
 
+use refundry_core::amend::AmendFault;
 use serde_json::json;
 
-pub(super) use kept::Kept;
+pub(super) use kept::{Document, Kept};
+pub(super) use lines::sold_line;
 pub(super) use object::{Form, object};
 
 use super::{Version, ids, only, reject};
@@ -32,6 +36,21 @@ pub enum Endpoint {
         /// As in the path.
         order: String,
     },
+    /// `PUT orders/{id}.json`
+    Update {
+        /// As in the path.
+        order: String,
+    },
+    /// `DELETE orders/{id}.json`
+    Delete {
+        /// As in the path.
+        order: String,
+    },
+    /// `POST orders/{id}/cancel.json`
+    Cancel {
+        /// As in the path.
+        order: String,
+    },
 }
 
 /// The endpoint of a method and the names of a path; `None` where the path is none of these.
@@ -45,7 +64,16 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
         ["orders", "count"] => only(method, "GET", Endpoint::Count),
         // Names of other things are no ids, and where they lead to something, that was found before.
         ["orders", "pay_channels" | "transactions" | "update_transactions"] => return None,
-        ["orders", order] => only(method, "GET", Endpoint::Get { order: percent_decode(order) }),
+        ["orders", order] => {
+            let order = percent_decode(order);
+            match method {
+                "GET" => Routed::To(Endpoint::Get { order }),
+                "PUT" => Routed::To(Endpoint::Update { order }),
+                "DELETE" => Routed::To(Endpoint::Delete { order }),
+                _ => Routed::MethodNotAllowed("GET, PUT, DELETE"),
+            }
+        }
+        ["orders", order, "cancel"] => only(method, "POST", Endpoint::Cancel { order: percent_decode(order) }),
         _ => return None,
     })
 }
@@ -54,17 +82,22 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
 pub(super) const fn scope(endpoint: &Endpoint) -> (Scope, &'static str) {
     match endpoint {
         Endpoint::List | Endpoint::Count | Endpoint::Get { .. } => (Scope::ReadOrders, "read_orders"),
-        Endpoint::Create => (Scope::WriteOrders, "write_orders"),
+        Endpoint::Create | Endpoint::Update { .. } | Endpoint::Delete { .. } | Endpoint::Cancel { .. } => {
+            (Scope::WriteOrders, "write_orders")
+        }
     }
 }
 
 /// Makes a call of a request, or the finished refusal.
-pub(super) fn decode(endpoint: &Endpoint, _: Version, request: &Request<'_>) -> Result<Call, Response> {
+pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_>) -> Result<Call, Response> {
     let call = match endpoint {
         Endpoint::List => ShopCall::List(Box::new(list::query(request)?)),
         Endpoint::Create => create::decode(request)?,
         Endpoint::Count => ShopCall::Count(Box::new(list::count(request)?)),
         Endpoint::Get { order } => ShopCall::Get { order: ids::order_reference(order) },
+        Endpoint::Update { order } => change::decode(request, ids::order_reference(order))?,
+        Endpoint::Delete { order } => ShopCall::Delete { order: ids::order_reference(order) },
+        Endpoint::Cancel { order } => cancel::decode(version, request, ids::order_reference(order))?,
     };
     Ok(Call::Shop(Box::new(call)))
 }
@@ -78,7 +111,8 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_
         (Endpoint::Create, ShopReply::Order(view)) => {
             Response::json(200, &json!({ "order": object(version, view, Form::Made) }))
         }
-        (Endpoint::Get { .. }, ShopReply::Order(view)) => {
+        (Endpoint::Delete { .. }, ShopReply::Deleted) => Response::json(200, &json!({})),
+        (Endpoint::Get { .. } | Endpoint::Update { .. } | Endpoint::Cancel { .. }, ShopReply::Order(view)) => {
             Response::json(200, &json!({ "order": object(version, view, Form::Listed) }))
         }
         (_, _) => return None,
@@ -92,5 +126,9 @@ pub(super) fn cursor_unknown() -> Response {
 
 /// Why an order cannot be made or changed.
 pub(super) fn refuse(fault: &ShopFault) -> Response {
-    reject::unprocessable(create::refusal(fault).unwrap_or_else(|| "the order cannot change so".to_owned()))
+    reject::unprocessable(match fault {
+        ShopFault::CalledOff => "the order is already canceled".to_owned(),
+        ShopFault::Amend(AmendFault::LineUnknown(line)) => format!("line_item_id {line} does not exist in the order"),
+        other => create::refusal(other).unwrap_or_else(|| "the order cannot change so".to_owned()),
+    })
 }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use refundry_core::order::{Order, Status};
-use refundry_core::parcels::{Parcel, ParcelState, Track};
 use refundry_core::standing::{Sent, Tally, placed_ms, sent, tally};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +13,7 @@ use super::kept::{Document, Kept};
 use super::totals::Totals;
 use super::{lines, slips};
 use crate::shopline::money::Money;
-use crate::shopline::{Version, ids, refunds};
+use crate::shopline::{Version, ids, parcels, refunds};
 use crate::text::rfc3339_offset;
 use crate::wire::{OrderView, RefundView};
 
@@ -174,7 +173,7 @@ fn parts(version: Version, view: &OrderView, kept: Kept<'_>, form: Form) -> Map<
         "discount_applications": applied.collect::<Vec<Value>>(),
         "payment_details": slips::all(view, kept, made),
         "payment_gateway_names": slips::ways(order),
-        "fulfillments": view.parcels.iter().rev().map(|p| parcel(version, view, kept, p)).collect::<Vec<Value>>(),
+        "fulfillments": view.parcels.iter().rev().map(|p| parcels::of_order(version, view, kept, p)).collect::<Vec<Value>>(),
         "refunds": view.refunds.iter().map(|refund| refunded(version, view, kept, refund)).collect::<Vec<Value>>(),
         "locations": locations(order, kept),
     }))
@@ -211,52 +210,9 @@ fn refunded(version: Version, view: &OrderView, kept: Kept<'_>, refund: &refundr
         refunds::object(version, &RefundView { refund: refund.clone(), order, live: false }, refunds::Form::InOrder);
     let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, units) in rows.zip(&refund.units) {
-        row["line_item"] = lines::sold_item(view, kept, units.line);
+        row["line_item"] = lines::sold_line(view, kept, units.line).into();
     }
     shown
-}
-
-/// A parcel.
-fn parcel(version: Version, view: &OrderView, kept: Kept<'_>, parcel: &Parcel) -> Value {
-    let order = &*view.facts.order;
-    let tracks = &parcel.tracking.tracks;
-    let first = tracks.first().cloned().unwrap_or_default();
-    let texts = |text: fn(&Track) -> &str| tracks.iter().map(text).collect::<Vec<&str>>();
-    let units = parcel.units.iter().filter_map(|units| {
-        let index = order.lines.iter().position(|line| line.id == units.line)?;
-        let mut row = lines::sold_item(view, kept, index);
-        let off = Money::converted(order, order.discount_share(index, 0, units.quantity));
-        row["fulfillment_quantity"] = units.quantity.into();
-        row["total_discount"] = off.plain().into();
-        Some(row)
-    });
-    let mut shown = json!({
-        "id": ids::parcel_id(order, parcel),
-        "order_id": ids::order_id(order),
-        "name": format!("{}-F{}", order.number, parcel.number),
-        "status": if parcel.state == ParcelState::Cancelled { "cancelled" } else { "success" },
-        "shipment_status": if parcel.state == ParcelState::Finished { "delivered" } else { "" },
-        "created_at": rfc3339_offset(parcel.created_ms),
-        "updated_at": rfc3339_offset(parcel.updated_ms),
-        "tracking_company": first.company,
-        "tracking_number": first.number,
-        "tracking_url": first.url,
-        "tracking_numbers": texts(|track| &track.number),
-        "tracking_urls": texts(|track| &track.url),
-        "line_items": units.collect::<Vec<Value>>(),
-    });
-    if version >= Version::WITH_TRACKING_LIST {
-        shown["tracking_info_list"] = tracks.iter().map(track).collect::<Vec<Value>>().into();
-    }
-    shown
-}
-
-fn track(track: &Track) -> Value {
-    json!({
-        "tracking_company": track.company,
-        "tracking_number": track.number,
-        "tracking_url": track.url,
-    })
 }
 
 /// Places that the document names, or else those that the lines come from.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use refundry_core::amend::amended;
 use refundry_core::balances::Facts;
+use refundry_core::call_off::with_waiting_units;
+use refundry_core::command::CreateRefund;
 use refundry_core::draft::{self, Draft, DraftFault, DraftLine, Made, StockRule};
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Order, Reference, Status};
 use refundry_core::query::Beside;
+use refundry_core::refund::Restock;
 use refundry_core::terms::Term;
 use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal, Reply};
@@ -43,6 +46,7 @@ impl Engine {
                 order.life.cancelled_ms = Some(now_ms);
                 order.life.cancel_reason = reason;
             }),
+            ShopCall::CallOff { order, reason, restock, refund } => self.call_off(&order, reason, restock, refund),
             ShopCall::Archive { order, closed } => {
                 self.alter(&order, |order| order.life.closed_ms = closed.then_some(now_ms))
             }
@@ -55,6 +59,31 @@ impl Engine {
             },
             ShopCall::Count(query) => Ok(ShopReply::Counted(lists::count_orders(self, &query))),
         }
+    }
+
+    fn call_off(
+        &mut self,
+        order: &Reference,
+        reason: String,
+        restock: bool,
+        refund: Option<Box<CreateRefund>>,
+    ) -> Result<ShopReply, Refusal> {
+        let index = self.living(order)?;
+        let facts = &self.orders[index].facts;
+        if facts.order.status == Status::Cancelled {
+            return Err(refused(ShopFault::CalledOff));
+        }
+        if let Some(refund) = refund {
+            let restock = if restock { Restock::Cancel } else { Restock::No };
+            let request = with_waiting_units(facts, &refund.request, restock);
+            self.create(&CreateRefund { request, ..*refund })?;
+        }
+        let now_ms = self.now_ms;
+        self.alter(order, |order| {
+            order.status = Status::Cancelled;
+            order.life.cancelled_ms = Some(now_ms);
+            order.life.cancel_reason = reason;
+        })
     }
 
     fn make(
