@@ -174,6 +174,7 @@ fn update(
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;
+    world.tell_payments((store, id), &before.order);
     world.goods().sold(store, id);
     for (past, twin) in news.iter().zip(twins) {
         match twin {
@@ -536,7 +537,9 @@ pub(crate) fn add_payment(
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     let id = ids.next(now_ms);
-    change(tx, world, (store, order), None, (ids, now_ms), |facts| {
+    let mut before = None;
+    let changed = change(tx, world, (store, order), None, (ids, now_ms), |facts| {
+        before = Some(Arc::clone(&facts.order));
         let mut order = Order::clone(&facts.order);
         if currency != order.currency {
             let reason = format!("{currency} is not {}, the order's currency", order.currency);
@@ -545,7 +548,11 @@ pub(crate) fn add_payment(
         }
         order.payments.push(Payment { id, ..payment.clone() });
         Ok(order)
-    })
+    })?;
+    if let (Ok(order), Some(before)) = (&changed, before) {
+        world.tell_payments((store, order.id), &before);
+    }
+    Ok(changed)
 }
 
 /// Folds a change of an order, and of the document that its dialect echoes (`None` leaves it), if the order keeps all

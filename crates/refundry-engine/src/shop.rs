@@ -225,7 +225,8 @@ fn put_made(
     let entry = (means.ids.next(now_ms), Happening::OrderChanged, opening(Some(&before.order), &order));
     world.put_order(store, Facts::new(Arc::new(order), before.balances), None, entry, now_ms)?;
     parcels::insert(tx, store, &parcel)?;
-    world.tell(tx, (store, id), EventKind::ParcelCreated, parcel.id)
+    world.tell_parcel(store, EventKind::ParcelCreated, &parcel);
+    Ok(())
 }
 
 fn no_draft(fault: DraftFault) -> ShopNo {
@@ -294,7 +295,10 @@ fn amend(
         })
     })?;
     Ok(match (changed, no) {
-        (Ok(order), _) => Ok(order.id),
+        (Ok(order), _) => {
+            world.tell_edited(store, order.id);
+            Ok(order.id)
+        }
         (Err(_), Some(fault)) => Err(ShopNo::Amend(fault)),
         (Err(fault), None) => Err(no_of(fault)),
     })

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refundry_core::command::RefundRequest;
+use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
 use refundry_core::refund::{Refund, Restock, Shape};
@@ -206,9 +207,7 @@ pub(crate) fn run(
         return Ok(StockDone::Presented(Box::new(settings::present(tx, store, ask)?)));
     }
     // What the jobs before this one moved comes first.
-    if let Some(moved) = settle(tx, world, ids, now_ms)? {
-        moved.write(tx)?;
-    }
+    settle(tx, world, ids, now_ms)?;
     open(tx, [store].into(), now_ms)?;
     let (variant, place) = match ask {
         StockAsk::Open | StockAsk::Present(_) => return Ok(StockDone::Done),
@@ -228,7 +227,7 @@ pub(crate) fn run(
     let shelf = (store, variant.id, location.id);
     let level = match ask {
         StockAsk::Disconnect { .. } => {
-            clear(tx, shelf, ids, now_ms)?;
+            clear(tx, world, shelf, ids, now_ms)?;
             return Ok(StockDone::Done);
         }
         _ => stock::hold(tx, store, variant.id, location.id, now_ms)?,
@@ -246,17 +245,23 @@ pub(crate) fn run(
         let shelf = Shelf { level, place: location, variant: variant.external_id };
         return Ok(StockDone::Level(Box::new(shelf)));
     }
-    Moved::one(shelf, by, why, ids, now_ms).write(tx)?;
+    Moved::one(shelf, by, why, ids, now_ms).write(tx, world)?;
     let level = Level { quantity, updated_ms: now_ms, ..level };
     Ok(StockDone::Level(Box::new(Shelf { level, place: location, variant: variant.external_id })))
 }
 
 /// Takes a variant off a location.
-fn clear(tx: &mut Tx<'_>, shelf: (i64, Id, Id), ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+fn clear(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    shelf: (i64, Id, Id),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let (store, variant, location) = shelf;
     let Some(level) = stock::hold_known(tx, store, variant, location)? else { return Ok(()) };
     if level.quantity != 0 {
-        Moved::one(shelf, level.quantity.saturating_neg(), MoveWhy::Set, ids, now_ms).write(tx)?;
+        Moved::one(shelf, level.quantity.saturating_neg(), MoveWhy::Set, ids, now_ms).write(tx, world)?;
     }
     stock::disconnect(tx, store, variant, location)
 }
@@ -304,7 +309,7 @@ impl Goods {
 }
 
 /// Moves that are worked out and not written yet.
-pub(crate) struct Moved {
+struct Moved {
     rows: Vec<MoveRow>,
     now_ms: i64,
 }
@@ -316,15 +321,23 @@ impl Moved {
         Self { rows: vec![row], now_ms: at_ms }
     }
 
-    /// Writes them, in the order of their keys, as everything that two writers may both want.
-    pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    /// Writes them, in the order of their keys, as everything that two writers may both want, and tells of them those
+    /// who want to hear it.
+    fn write(&self, tx: &mut Tx<'_>, world: &mut World) -> Result<(), StoreError> {
         let mut sums: BTreeMap<(i64, Id, Id), i64> = BTreeMap::new();
         for row in &self.rows {
             let sum = sums.entry((row.store, row.variant, row.location)).or_default();
             *sum = sum.saturating_add(row.moved);
         }
+        let told = sums.iter().filter(|((store, ..), by)| **by != 0 && world.wants(*store, EventKind::StockChanged));
+        let told: Vec<(i64, Id, Id)> = told.map(|(key, _)| *key).collect();
         let sums = sums.into_iter().map(|((store, variant, place), units)| (store, variant, place, units));
-        stock::write(tx, &self.rows, &sums.collect::<Vec<_>>(), self.now_ms)
+        stock::write(tx, &self.rows, &sums.collect::<Vec<_>>(), self.now_ms)?;
+        if !told.is_empty() {
+            // Read again, because only differences are written; nobody else can change it any more.
+            world.tell_levels(stock::get_many(tx, &told)?);
+        }
+        Ok(())
     }
 }
 
@@ -338,17 +351,11 @@ enum By {
 /// One kind of move of one refund or order, so that its units of one variant make one row.
 type Kind = (i64, Id, Id, By, MoveWhy);
 
-/// Works out what a batch did to goods, and makes variants and locations known that it named first. `None` where
-/// nothing moved.
-pub(crate) fn settle(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Option<Moved>, StoreError> {
+/// Works out what a batch did to goods, makes variants and locations known that it named first, and writes what moved.
+pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
     let goods = std::mem::take(world.goods());
     if goods.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let mut orders = Orders::new();
     let of_refunds = goods.put_back.iter().map(|(store, refund)| (*store, refund.order));
@@ -373,7 +380,7 @@ pub(crate) fn settle(
             MoveRow { store, id: ids.next(now_ms), variant, location, moved, why, refund, order, at_ms: now_ms }
         })
         .collect();
-    Ok((!rows.is_empty()).then_some(Moved { rows, now_ms }))
+    if rows.is_empty() { Ok(()) } else { Moved { rows, now_ms }.write(tx, world) }
 }
 
 /// What a line's goods are known by: the platform's id of the variant, else the stock keeping unit. Goods without
@@ -566,9 +573,7 @@ pub(crate) fn lost_place(
     let mut found = locations::find_active(tx, &named)?;
     // An order of this very batch may have brought the place.
     if found.contains(&None) && !world.goods().is_empty() {
-        if let Some(moved) = settle(tx, world, ids, now_ms)? {
-            moved.write(tx)?;
-        }
+        settle(tx, world, ids, now_ms)?;
         found = locations::find_active(tx, &named)?;
     }
     let lost = places.iter().zip(found).find(|(_, found)| found.is_none());
@@ -585,9 +590,7 @@ pub(crate) fn short_line(
     now_ms: i64,
 ) -> Result<Option<usize>, StoreError> {
     // What the jobs before this one moved comes first.
-    if let Some(moved) = settle(tx, world, ids, now_ms)? {
-        moved.write(tx)?;
-    }
+    settle(tx, world, ids, now_ms)?;
     let mut wanted: BTreeMap<(Id, Id), (i64, usize)> = BTreeMap::new();
     for (index, line) in order.lines.iter().enumerate() {
         let Some(key) = key_of(line) else { continue };

@@ -127,6 +127,17 @@ pub fn disconnect(tx: &mut Tx<'_>, store: i64, variant: Id, location: Id) -> Res
     tx.execute(DISCONNECT, &[store.into(), number(variant)?, number(location)?]).map(|_| ())
 }
 
+/// The stock of variants at locations (store, variant, location), as far as there are rows.
+pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, Id, Id)]) -> Result<Vec<(i64, Level)>, StoreError> {
+    let params = keys.iter().map(|(store, v, l)| Ok([(*store).into(), number(*v)?, number(*l)?]));
+    let mut found = Vec::with_capacity(keys.len());
+    tx.each_many(GET, &params.collect::<Result<Vec<[Value<'_>; 3]>, StoreError>>()?, |place, row| {
+        found.push((keys[place].0, level(row)?));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Stock of a store by variant and location, at most `limit` rows; empty lists leave nothing out. A variant that is
 /// nowhere is at the default location, which bears the number `default`, with none.
 pub fn list(
@@ -187,6 +198,9 @@ const SOLD_BY: &str = "
 const CONNECT: &str = "
     INSERT INTO stock (store, variant_id, location_id, quantity, updated_ms) VALUES (?1, ?2, ?3, 0, ?4)
     ON CONFLICT (store, variant_id, location_id) DO NOTHING";
+const GET: &str = "
+    SELECT variant_id, location_id, quantity, updated_ms FROM stock
+    WHERE store = ?1 AND variant_id = ?2 AND location_id = ?3";
 const HOLD: &str = "
     SELECT variant_id, location_id, quantity, updated_ms FROM stock
     WHERE store = ?1 AND variant_id = ?2 AND location_id = ?3 {lock}";

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::decide::{News, accept, decide, decide_at, settle};
+use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
@@ -66,6 +67,8 @@ pub(crate) struct Engine {
     returns: Vec<Return>,
     pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
+    /// What each of them wants to hear, of all that there ever were.
+    hooks_made: Vec<Option<EventKind>>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
     /// Legs that a payment app has called paid.
@@ -99,6 +102,7 @@ impl Engine {
             returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
+            hooks_made: Vec::new(),
             told: BTreeMap::new(),
             paid_by_app: BTreeSet::new(),
         }

@@ -33,6 +33,7 @@ mod imports;
 mod last_units;
 mod lists;
 mod made;
+mod news;
 mod order_lists;
 mod pairs;
 mod parcels;

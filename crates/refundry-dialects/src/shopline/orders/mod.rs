@@ -8,6 +8,7 @@ mod lines;
 mod list;
 mod object;
 mod slips;
+pub(in crate::shopline) mod told;
 mod totals;
 
 use refundry_core::amend::AmendFault;

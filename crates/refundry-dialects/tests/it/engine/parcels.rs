@@ -24,6 +24,18 @@ pub(crate) struct Yard {
     pub(super) transactions: Vec<Transaction>,
 }
 
+impl Yard {
+    /// The parcel that was made last.
+    pub(super) fn last_parcel(&self) -> Option<Parcel> {
+        self.parcels.last().cloned()
+    }
+
+    /// The transaction that was told of last.
+    pub(super) fn last_transaction(&self) -> Option<Transaction> {
+        self.transactions.last().cloned()
+    }
+}
+
 impl Engine {
     pub(crate) fn parcels(&mut self, call: ParcelCall) -> Result<ParcelReply, Refusal> {
         let order = match &call {
