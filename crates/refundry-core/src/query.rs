@@ -3,7 +3,7 @@
 use crate::money::Decimal;
 use crate::order::{Id, Reference};
 use crate::refund::{Progress, RefundState};
-use crate::standing::{Goods, Money, Stage};
+use crate::standing::{Goods, Money, Sent, Stage, Tally};
 use crate::terms::{Term, TermKind, folded};
 
 /// Which refunds, in which order, and which page of them. All filters combine with AND.
@@ -135,6 +135,12 @@ pub struct OrderQuery {
     pub money: Option<Vec<Money>>,
     /// Only with their goods in one of these states; an empty list matches nothing.
     pub goods: Option<Vec<Goods>>,
+    /// Only with one of these tallies of their money; an empty list matches nothing.
+    pub tally: Option<Vec<Tally>>,
+    /// Only with so much of their goods on its way or there; an empty list matches nothing.
+    pub sent: Option<Vec<Sent>>,
+    /// Only put away as done with, or only others.
+    pub closed: Option<bool>,
     /// When it was made.
     pub created: TimeRange,
     /// When it, a refund of it or a leg last changed.
@@ -157,8 +163,8 @@ pub struct OrderQuery {
     pub page: Page,
     /// At most this many, 1 to 250.
     pub limit: u32,
-    /// Whether each order of the page comes with the document that it was read from.
-    pub documents: bool,
+    /// What each order of the page comes with.
+    pub beside: Beside,
 }
 
 impl Default for OrderQuery {
@@ -169,6 +175,9 @@ impl Default for OrderQuery {
             stages: None,
             money: None,
             goods: None,
+            tally: None,
+            sent: None,
+            closed: None,
             created: TimeRange::default(),
             updated: TimeRange::default(),
             placed: TimeRange::default(),
@@ -180,9 +189,32 @@ impl Default for OrderQuery {
             descending: true,
             page: Page::Start,
             limit: 10,
-            documents: false,
+            beside: Beside::NOTHING,
         }
     }
+}
+
+/// What an order is read with, beside its facts: each costs a look of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
+pub struct Beside {
+    /// The document that it was read from.
+    pub document: bool,
+    /// Its parcels.
+    pub parcels: bool,
+    /// Its refunds.
+    pub refunds: bool,
+    /// What was told of its payments.
+    pub transactions: bool,
+}
+
+impl Beside {
+    /// Nothing.
+    pub const NOTHING: Self = Self { document: false, parcels: false, refunds: false, transactions: false };
+    /// The document and the parcels.
+    pub const PARCELS: Self = Self { document: true, parcels: true, ..Self::NOTHING };
+    /// Everything there is.
+    pub const ALL: Self = Self { document: true, parcels: true, refunds: true, transactions: true };
 }
 
 /// Words of which one must be among the terms of an order.

@@ -70,6 +70,42 @@ pub enum Goods {
     Cancelled,
 }
 
+/// The money of an order where money on its way back counts as gone back already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tally {
+    /// Nothing is paid.
+    Unpaid,
+    /// Less is paid than it costs.
+    PartlyPaid,
+    /// All is paid.
+    Paid,
+    /// Some went back.
+    PartlyBack,
+    /// All that was paid went back.
+    Back,
+}
+
+/// How much of an order, or of one line, left, whatever arrived. Units refunded before they were shipped do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sent {
+    /// Nothing.
+    Nothing,
+    /// Some units.
+    Some,
+    /// All there are to ship.
+    All,
+}
+
+impl Tally {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Unpaid, Self::PartlyPaid, Self::Paid, Self::PartlyBack, Self::Back];
+}
+
+impl Sent {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nothing, Self::Some, Self::All];
+}
+
 impl Stage {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Opened, Self::Placed, Self::Finished, Self::Cancelled];
@@ -111,6 +147,19 @@ impl Money {
             Self::Refunded => "refunded",
         }
     }
+
+    /// What the tally of an order with such money may be.
+    pub const fn tallies(self) -> &'static [Tally] {
+        match self {
+            Self::Waiting | Self::Cancelled => &[Tally::Unpaid],
+            Self::PartlyPaid => &[Tally::PartlyPaid],
+            Self::Paid => &[Tally::Paid],
+            Self::Refunding => &[Tally::PartlyBack, Tally::Back],
+            Self::RefundFailed => &[Tally::PartlyPaid, Tally::Paid],
+            Self::PartlyRefunded => &[Tally::PartlyBack],
+            Self::Refunded => &[Tally::Back],
+        }
+    }
 }
 
 impl Goods {
@@ -135,6 +184,16 @@ impl Goods {
             Self::PartlyFinished => "partly_finished",
             Self::Finished => "finished",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// How much may have left of an order with such goods.
+    pub const fn sent(self) -> &'static [Sent] {
+        match self {
+            Self::Initialled | Self::Waiting | Self::Cancelled => &[Sent::Nothing],
+            Self::PartlyShipped => &[Sent::Some],
+            Self::PartlyFinished => &[Sent::Some, Sent::All],
+            Self::Shipped | Self::Finished => &[Sent::All],
         }
     }
 }
@@ -170,6 +229,29 @@ pub fn settled(facts: &Facts) -> Money {
         () if captured < facts.order.charged() => Money::PartlyPaid,
         () => Money::Paid,
     }
+}
+
+/// The money, where money on its way back counts as gone back already.
+pub fn tally(facts: &Facts) -> Tally {
+    let captured = facts.order.captured();
+    let back = facts.balances.succeeded() + facts.balances.pending();
+    match () {
+        () if captured.is_zero() => Tally::Unpaid,
+        () if back >= captured => Tally::Back,
+        () if back.is_positive() => Tally::PartlyBack,
+        () if captured < facts.order.charged() => Tally::PartlyPaid,
+        () => Tally::Paid,
+    }
+}
+
+/// How much left.
+pub fn sent(facts: &Facts) -> Sent {
+    all_units(facts).sent()
+}
+
+/// How much left of one line.
+pub fn sent_of_line(facts: &Facts, line: usize) -> Sent {
+    units(facts, line).sent()
 }
 
 /// When an order was paid first, epoch milliseconds: where nobody knows, when it was made.
@@ -224,6 +306,14 @@ impl Units {
     /// Whether there are any to ship, and all of them are delivered.
     pub(crate) fn all_delivered(self) -> bool {
         self.shippable > 0 && self.delivered >= self.shippable
+    }
+
+    fn sent(self) -> Sent {
+        match () {
+            () if self.shipped == 0 => Sent::Nothing,
+            () if self.shipped < self.shippable => Sent::Some,
+            () => Sent::All,
+        }
     }
 
     fn goods(self, paid: bool) -> Goods {

@@ -10,6 +10,7 @@ use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::Currency;
 use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::parcels::Parcel;
+use refundry_core::paying::Transaction;
 use refundry_core::query::{OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote};
 use refundry_core::refund::{MetaValue, Refund};
@@ -445,12 +446,19 @@ pub struct OrderView {
     pub document: String,
     /// Its parcels, newest first; empty where nobody asked for them.
     pub parcels: Vec<Parcel>,
+    /// Its refunds, oldest first; empty where nobody asked for them.
+    pub refunds: Vec<Refund>,
+    /// What was told of its payments, oldest first; empty where nobody asked for it.
+    pub transactions: Vec<Transaction>,
+    /// Our number of its store.
+    pub store: Id,
 }
 
 impl OrderView {
     /// An order of which nothing but the facts is known.
     pub const fn bare(facts: Facts) -> Self {
-        Self { facts, document: String::new(), parcels: Vec::new() }
+        let document = String::new();
+        Self { facts, document, parcels: Vec::new(), refunds: Vec::new(), transactions: Vec::new(), store: 0 }
     }
 }
 

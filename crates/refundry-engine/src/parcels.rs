@@ -10,6 +10,7 @@ use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Fault, Parcel, ParcelQuery, Shipment, TrackingChange};
 use refundry_core::paying::{self, PayLine, Transaction};
+use refundry_core::query::Beside;
 use refundry_core::refund::Refund;
 use refundry_core::slips::{self, Slip};
 use refundry_core::terms::TermChange;
@@ -280,7 +281,7 @@ fn see<T>(
 ) -> Result<Option<Seen<T>>, StoreError> {
     store.read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, order)? else { return Ok(None) };
-        let Some(order) = read::shown(tx, tenant, id)? else { return Ok(None) };
+        let Some(order) = read::shown(tx, tenant, id, Beside::PARCELS)? else { return Ok(None) };
         if order.facts.order.life.deleted_ms.is_some() {
             return Ok(None);
         }

@@ -9,8 +9,9 @@ use refundry_core::decide::decide;
 use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::Parcel;
+use refundry_core::paying::Transaction;
 use refundry_core::payouts::Terms;
-use refundry_core::query::{OrderQuery, RefundQuery};
+use refundry_core::query::{Beside, OrderQuery, RefundQuery};
 use refundry_core::quote::{Alternative, Quote, alternatives};
 use refundry_core::refund::{Leg, Refund, Stage};
 use refundry_core::rejection::Rejection;
@@ -20,7 +21,7 @@ use refundry_store::evidence::{self, Evidence};
 use refundry_store::inbox::{self, InboxRow};
 use refundry_store::outbox::{self, OutboxRow};
 use refundry_store::refunds::CursorUnknown;
-use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds, stores};
+use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds, stores, transactions};
 
 use crate::hear::unpack;
 use crate::{Engine, settings};
@@ -63,29 +64,35 @@ pub fn count_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<
     store.read(|tx| refunds::count(tx, tenant, query))
 }
 
-/// An order with all that is shown of it.
+/// An order with all that is shown of it; what nobody asked for is empty.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// Its store.
+    pub store: i64,
     /// The order and its balances.
     pub facts: Facts,
     /// The document it was read from, empty where there is none.
     pub document: String,
     /// Its parcels, newest first.
     pub parcels: Vec<Parcel>,
+    /// Its refunds, oldest first, at most [`REFUNDS_LISTED_MAX`].
+    pub refunds: Vec<Refund>,
+    /// What was told of its payments, oldest first.
+    pub transactions: Vec<Transaction>,
 }
 
 /// One order.
-pub fn order(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Shown>, StoreError> {
+pub fn order(store: &Store, tenant: i64, reference: &Reference, beside: Beside) -> Result<Option<Shown>, StoreError> {
     store.read(|tx| match orders::resolve(tx, tenant, reference)? {
-        Some(id) => shown(tx, tenant, id),
+        Some(id) => shown(tx, tenant, id, beside),
         None => Ok(None),
     })
 }
 
 /// The newest order that people call so.
-pub fn order_by_number(store: &Store, tenant: i64, number: &str) -> Result<Option<Shown>, StoreError> {
+pub fn order_by_number(store: &Store, tenant: i64, number: &str, beside: Beside) -> Result<Option<Shown>, StoreError> {
     store.read(|tx| match orders::by_number(tx, tenant, number)? {
-        Some(id) => shown(tx, tenant, id),
+        Some(id) => shown(tx, tenant, id, beside),
         None => Ok(None),
     })
 }
@@ -94,7 +101,7 @@ pub fn order_by_number(store: &Store, tenant: i64, number: &str) -> Result<Optio
 pub fn order_with_refunds(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<Refunded>, StoreError> {
     store.read(|tx| {
         let Some(id) = orders::resolve(tx, tenant, reference)? else { return Ok(None) };
-        let Some(order) = shown(tx, tenant, id)? else { return Ok(None) };
+        let Some(order) = shown(tx, tenant, id, Beside::PARCELS)? else { return Ok(None) };
         let refunds = refunds::first_of_order(tx, tenant, id, i64::from(REFUNDS_LISTED_MAX))?;
         Ok(Some(Refunded { order, refunds }))
     })
@@ -109,24 +116,38 @@ pub struct Refunded {
     pub refunds: Vec<Refund>,
 }
 
-pub(crate) fn shown(tx: &mut Tx<'_>, tenant: i64, id: Id) -> Result<Option<Shown>, StoreError> {
+pub(crate) fn shown(tx: &mut Tx<'_>, tenant: i64, id: Id, beside: Beside) -> Result<Option<Shown>, StoreError> {
     let Some(facts) = orders::facts(tx, tenant, id)? else { return Ok(None) };
-    let document = orders::document(tx, tenant, id)?;
-    Ok(Some(Shown { facts, document, parcels: parcels::all(tx, tenant, id)? }))
+    Ok(with(tx, tenant, vec![facts], beside)?.pop())
 }
 
-/// Orders by their number, read together; those that are not there are left out.
+/// Orders by their number, read together, with documents and parcels; those that are not there are left out.
 pub(crate) fn shown_each(tx: &mut Tx<'_>, tenant: i64, ids: &[Id]) -> Result<BTreeMap<Id, Shown>, StoreError> {
-    let found = orders::facts_of(tx, tenant, ids)?;
-    let documents = orders::documents(tx, tenant, ids)?;
-    let parcels = parcels::of_orders(tx, tenant, ids)?;
-    let all = found.into_iter().zip(documents).zip(parcels);
-    let shown = all.filter_map(|((facts, document), parcels)| facts.map(|facts| Shown { facts, document, parcels }));
-    Ok(shown.map(|shown| (shown.facts.order.id, shown)).collect())
+    let found = orders::facts_of(tx, tenant, ids)?.into_iter().flatten().collect();
+    let shown = with(tx, tenant, found, Beside::PARCELS)?;
+    Ok(shown.into_iter().map(|shown| (shown.facts.order.id, shown)).collect())
 }
 
-/// A page of orders, each with its document and parcels where the query wants them, and whether more follow; or
-/// a cursor that names nothing.
+/// Orders with what is wanted beside.
+fn with(tx: &mut Tx<'_>, tenant: i64, found: Vec<Facts>, beside: Beside) -> Result<Vec<Shown>, StoreError> {
+    let ids: Vec<Id> = found.iter().map(|facts| facts.order.id).collect();
+    let wanted = |asked: bool| if asked { ids.as_slice() } else { &[] };
+    let mut documents = orders::documents(tx, tenant, wanted(beside.document))?.into_iter();
+    let mut parcels = parcels::of_orders(tx, tenant, wanted(beside.parcels))?.into_iter();
+    let mut refunds = refunds::of_orders(tx, tenant, wanted(beside.refunds))?.into_iter();
+    let mut transactions = transactions::of_orders(tx, tenant, wanted(beside.transactions))?.into_iter();
+    let shown = found.into_iter().map(|facts| Shown {
+        store: tenant,
+        facts,
+        document: documents.next().unwrap_or_default(),
+        parcels: parcels.next().unwrap_or_default(),
+        refunds: refunds.next().unwrap_or_default(),
+        transactions: transactions.next().unwrap_or_default(),
+    });
+    Ok(shown.collect())
+}
+
+/// A page of orders, each with what the query wants beside, and whether more follow; or a cursor that names nothing.
 pub type OrderPage = Result<(Vec<Shown>, bool), CursorUnknown>;
 
 /// A page of orders.
@@ -136,15 +157,7 @@ pub fn list_orders(store: &Store, tenant: i64, query: &OrderQuery) -> Result<Ord
             Ok(page) => page,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let ids: Vec<Id> = found.iter().map(|facts| facts.order.id).filter(|_| query.documents).collect();
-        let mut documents = orders::documents(tx, tenant, &ids)?.into_iter();
-        let mut parcels = parcels::of_orders(tx, tenant, &ids)?.into_iter();
-        let page = found.into_iter().map(|facts| Shown {
-            facts,
-            document: documents.next().unwrap_or_default(),
-            parcels: parcels.next().unwrap_or_default(),
-        });
-        Ok(Ok((page.collect(), has_more)))
+        Ok(Ok((with(tx, tenant, found, query.beside)?, has_more)))
     })
 }
 

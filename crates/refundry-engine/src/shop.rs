@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use refundry_core::amend::{AmendFault, Amendment, amended};
+use refundry_core::command::CreateRefund;
 use refundry_core::draft::{self, Draft, DraftFault, DraftLine};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::Amount;
 use refundry_core::order::{Id, Order, Reference, Status};
+use refundry_core::rejection::Rejection;
 use refundry_core::terms::{Term, TermChange};
 use refundry_store::{StoreError, Tx, orders, series, stores, variants};
 use serde_json::Value;
@@ -43,6 +45,17 @@ pub enum ShopAsk {
         /// Why, may be empty.
         reason: String,
     },
+    /// Call an order off with what goes back of its money. Done by the writer itself, because it makes a refund.
+    CallOff {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+        /// The units that wait go back into stock.
+        restock: bool,
+        /// The money, without units: those that wait are added to it. `None` moves none.
+        refund: Option<Box<CreateRefund>>,
+    },
     /// Put an order away, or take it back.
     Archive {
         /// Which.
@@ -64,6 +77,7 @@ impl ShopAsk {
             Self::Create { .. } => Named::Nothing,
             Self::Amend { order, .. }
             | Self::Cancel { order, .. }
+            | Self::CallOff { order, .. }
             | Self::Archive { order, .. }
             | Self::Delete { order } => Named::Order(order),
         }
@@ -91,6 +105,10 @@ pub enum ShopNo {
     Amend(AmendFault),
     /// It breaks what every order must keep.
     Intake(IntakeFault),
+    /// It was called off before.
+    CalledOff,
+    /// The rules refuse the refund.
+    Rejected(Box<Rejection>),
 }
 
 pub(crate) fn run(
@@ -108,11 +126,10 @@ pub(crate) fn run(
         ShopAsk::Amend { order, amendment } => amend(tx, world, (store, order), amendment, means),
         ShopAsk::Cancel { order, reason } => alter(tx, world, (store, order), means, |order| {
             if order.status != Status::Cancelled {
-                order.status = Status::Cancelled;
-                order.life.cancelled_ms = Some(now_ms);
-                order.life.cancel_reason.clone_from(reason);
+                call_off(order, reason, now_ms);
             }
         }),
+        ShopAsk::CallOff { .. } => Err(StoreError::defect("an order is called off by the writer itself")),
         ShopAsk::Archive { order, closed } => alter(tx, world, (store, order), means, |order| {
             order.life.closed_ms = closed.then(|| order.life.closed_ms.unwrap_or(now_ms));
         }),
@@ -120,6 +137,13 @@ pub(crate) fn run(
             alter(tx, world, (store, order), means, |order| order.life.deleted_ms = Some(now_ms))
         }
     }
+}
+
+/// Calls an open order off.
+pub(crate) fn call_off(order: &mut Order, reason: &str, now_ms: i64) {
+    order.status = Status::Cancelled;
+    order.life.cancelled_ms = Some(now_ms);
+    reason.clone_into(&mut order.life.cancel_reason);
 }
 
 fn create(
@@ -207,7 +231,7 @@ fn amend(
     })
 }
 
-fn alter(
+pub(crate) fn alter(
     tx: &mut Tx<'_>,
     world: &mut World,
     named: (i64, &Reference),

@@ -34,6 +34,12 @@ const MIGRATIONS: &[Migration] = &[
         then: Some(orders::index_orders),
     },
     Migration { version: 11, name: "days", sql: include_str!("../migrations/0011_days.sql"), then: None },
+    Migration {
+        version: 12,
+        name: "closed",
+        sql: include_str!("../migrations/0012_closed.sql"),
+        then: Some(orders::note_closed),
+    },
     Migration { version: 15, name: "returns", sql: include_str!("../migrations/0015_returns.sql"), then: None },
 ];
 

@@ -4,6 +4,7 @@
 
 mod index;
 mod list;
+mod parts;
 mod terms;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use refundry_core::balances::Facts;
 use refundry_core::order::{Id, Order, Reference};
 
 pub use index::{Listed, relist, updated_ms};
-pub use list::{count, count_with, list, list_with};
+pub use parts::{count, count_with, list, list_with};
 pub use terms::{Changed, put_terms};
 
 use crate::codec::{self, OrderColumns};
@@ -161,11 +162,15 @@ pub(crate) fn index_orders(tx: &mut Tx<'_>) -> Result<(), StoreError> {
             updated.push([store.into(), number(facts.order.id)?, updated_ms(facts).into()]);
         }
         tx.write_many(SET_UPDATED, &updated)?;
-        let listed: Vec<_> = orders.iter().map(|facts| (store, facts.order.id, None, Listed::of(facts))).collect();
-        relist(tx, &listed)?;
+        index::list_first(tx, store, orders)?;
         let changed = orders.iter().map(|facts| Changed { store, before: None, after: &facts.order, told: None });
         put_terms(tx, &changed.collect::<Vec<_>>())
     })
+}
+
+/// Notes which orders are put away: those that were listed before that was kept.
+pub(crate) fn note_closed(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    each_page(tx, index::list_closed)
 }
 
 /// Walks over all orders of all stores, some hundred at a time.

@@ -7,6 +7,7 @@ mod list;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use refundry_core::limits::REFUNDS_LISTED_MAX;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::refund::{Leg, LegState, Progress, Refund, Route};
 
@@ -174,6 +175,23 @@ pub fn first_of_order(tx: &mut Tx<'_>, store: i64, order: Id, limit: i64) -> Res
     tx.query(FIRST_OF_ORDER, &[store.into(), number(order)?, limit.into()], decode)
 }
 
+/// The first refunds of each order, oldest first, at most [`REFUNDS_LISTED_MAX`] of each.
+pub fn of_orders(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Vec<Refund>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
+    for order in orders {
+        params.push([store.into(), number(*order)?]);
+    }
+    let mut found = vec![Vec::new(); orders.len()];
+    tx.each_many(OF_EACH, &params, |place, row| {
+        found[place].push(decode(row)?);
+        Ok(())
+    })?;
+    for refunds in &mut found {
+        refunds.sort_by_key(|refund| (refund.created_ms, refund.id));
+    }
+    Ok(found)
+}
+
 /// Refunds accepted from `from_ms` on and before `to_ms`, oldest first, behind `after` (accepted at, number), at most
 /// `limit`: for walks over a span of time.
 pub fn accepted_within(
@@ -255,6 +273,11 @@ const OF_ORDER: &str = "
 const FIRST_OF_ORDER: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id LIMIT ?3";
+// A statement for many rows takes no parameter as its limit.
+const OF_EACH: &str = "
+    SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
+    FROM refunds WHERE store = ?1 AND order_id = ?2 ORDER BY +id LIMIT 1000";
+const _: () = assert!(REFUNDS_LISTED_MAX == 1_000, "the limit that the text names");
 const OF_LEG: &str = "
     SELECT id, order_id, external_id, created_ms, updated_ms, reason, metadata, body, legs
     FROM refunds

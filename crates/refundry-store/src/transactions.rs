@@ -42,6 +42,23 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<Transactio
     tx.query(OF_ORDER, &[store.into(), number(order)?], |row| transaction(order, row))
 }
 
+/// The transactions of each order, oldest first.
+pub fn of_orders(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Vec<Transaction>>, StoreError> {
+    let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(orders.len());
+    for order in orders {
+        params.push([store.into(), number(*order)?]);
+    }
+    let mut found = vec![Vec::new(); orders.len()];
+    tx.each_many(OF_ORDER, &params, |place, row| {
+        found[place].push(transaction(orders[place], row)?);
+        Ok(())
+    })?;
+    for transactions in &mut found {
+        transactions.sort_by_key(|transaction| transaction.id);
+    }
+    Ok(found)
+}
+
 fn transaction(order: Id, row: &Row<'_>) -> Result<Transaction, StoreError> {
     let broken = |wanted: &str| StoreError::defect(format!("a column of transactions should hold {wanted}"));
     let payment = match row.opt_int(1)? {

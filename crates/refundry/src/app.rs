@@ -9,7 +9,7 @@ use refundry_core::decide::News;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::METADATA_PAIRS_MAX;
 use refundry_core::order::{Id, Order, Reference};
-use refundry_core::query::{Page, RefundQuery};
+use refundry_core::query::{Beside, Page, RefundQuery};
 use refundry_core::refund::{Refund, RefundState};
 use refundry_core::rejection::Rejection;
 use refundry_dialects::{
@@ -153,11 +153,13 @@ impl App {
             }
             Call::ListRefundsOf { order, query } => {
                 let page = self.refunds(caller, *query).await?;
-                if page.refunds.is_empty() {
-                    // Empty is an answer only for an order that is there.
-                    self.order(store, order).await?;
-                }
-                Ok(Reply::Refunds(page))
+                let text = order.text.clone();
+                // Empty is an answer only for an order that is there.
+                let life = match page.refunds.first() {
+                    Some(view) => view.order.life.clone(),
+                    None => self.order(store, order, Beside::NOTHING).await?.facts.order.life.clone(),
+                };
+                if life.deleted_ms.is_some() { Err(Refusal::OrderUnknown(text)) } else { Ok(Reply::Refunds(page)) }
             }
             Call::OrderWithRefunds { order } => {
                 let text = order.text.clone();
@@ -198,7 +200,7 @@ impl App {
         match call {
             Call::GetOrder { order } => {
                 let text = order.text.clone();
-                let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
+                let found = self.read(caller, move |e| read::order(e.store(), store, &order, Beside::PARCELS)).await?;
                 Ok(Reply::Order { order: known_order(found, text)?, created: false })
             }
             Call::ListOrders(query) => {
@@ -210,7 +212,7 @@ impl App {
             }
             Call::PutOrder(intake) => {
                 let taken = self.put(caller, intake).await?.map_err(|fault| Refusal::Intake(Box::new(fault)))?;
-                let order = self.order(store, by_number(taken.order)).await.map_err(written)?;
+                let order = self.order(store, by_number(taken.order), Beside::PARCELS).await.map_err(written)?;
                 Ok(Reply::Order { order, created: taken.how == How::Created })
             }
             Call::ImportOrders(lines) => self.import(caller, lines).await,
@@ -305,7 +307,7 @@ impl App {
         let (id, order) = (refund.id, by_number(refund.order));
         let (order, settled) = self
             .blocking(move |e| {
-                let order = read::order(e.store(), store, &order)?;
+                let order = read::order(e.store(), store, &order, Beside::PARCELS)?;
                 Ok((order, e.store().read(|tx| refunds::get(tx, store, id))?))
             })
             .await?;
@@ -368,16 +370,16 @@ impl App {
         Ok(RefundPage { refunds, has_more })
     }
 
-    async fn order(&self, store: i64, reference: Reference) -> Result<Box<OrderView>, Refusal> {
+    async fn order(&self, store: i64, reference: Reference, beside: Beside) -> Result<Box<OrderView>, Refusal> {
         let text = reference.text.clone();
-        let found = self.blocking(move |e| read::order(e.store(), store, &reference)).await?;
+        let found = self.blocking(move |e| read::order(e.store(), store, &reference, beside)).await?;
         known_order(found, text)
     }
 
     async fn changed(&self, store: i64, outcome: Outcome) -> Result<Reply, Refusal> {
         match outcome {
             Outcome::Changed(Ok(order)) => {
-                let order = self.order(store, by_number(order.id)).await.map_err(written)?;
+                let order = self.order(store, by_number(order.id), Beside::PARCELS).await.map_err(written)?;
                 Ok(Reply::Order { order, created: false })
             }
             Outcome::Changed(Err(fault)) => Err(change_refused(fault)),
@@ -597,8 +599,8 @@ fn known_order(found: Option<Shown>, named: String) -> Result<Box<OrderView>, Re
 }
 
 fn order_view(order: Shown) -> OrderView {
-    let Shown { facts, document, parcels } = order;
-    OrderView { facts, document, parcels }
+    let Shown { store, facts, document, parcels, refunds, transactions } = order;
+    OrderView { facts, document, parcels, refunds, transactions, store: Id::try_from(store).unwrap_or_default() }
 }
 
 fn by_number(id: Id) -> Reference {

@@ -271,7 +271,8 @@ fn written(dialect: Dialect, due: &Due) -> Option<String> {
     }
     let (facts, document, parcels) = (due.event.facts.clone(), due.document.clone(), due.parcels.clone());
     let parcel = parcels.iter().find(|parcel| Some(parcel.id) == due.event.subject).cloned();
-    let order = OrderView { facts, document, parcels };
+    let store = Id::try_from(due.delivery.key.store).unwrap_or_default();
+    let order = OrderView { document, parcels, store, ..OrderView::bare(facts) };
     body(dialect, &HookEvent { kind: due.event.kind, order, asked_last: due.asked_last, parcel })
 }
 

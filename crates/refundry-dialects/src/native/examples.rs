@@ -134,7 +134,7 @@ pub(super) fn quote() -> Value {
 
 /// The order after the refund.
 pub(super) fn order() -> Value {
-    value(&orders::order(&OrderView { facts: refunded().1, document: ORDER.to_owned(), parcels: Vec::new() }))
+    value(&orders::order(&OrderView { document: ORDER.to_owned(), ..OrderView::bare(refunded().1) }))
 }
 
 /// A page of orders.

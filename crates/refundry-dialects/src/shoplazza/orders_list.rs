@@ -2,7 +2,7 @@
 
 use refundry_core::balances::Facts;
 use refundry_core::money::Decimal;
-use refundry_core::query::{AmountRange, AnyOf, OrderQuery, Page};
+use refundry_core::query::{AmountRange, AnyOf, Beside, OrderQuery, Page};
 use refundry_core::standing::{Goods, Money, Stage};
 use refundry_core::terms::TermKind;
 
@@ -166,7 +166,7 @@ fn filters(params: &Params, modern: bool) -> Result<OrderQuery, Malformed> {
         created: range(params, "created_at_min", "created_at_max")?,
         updated: range(params, "updated_at_min", "updated_at_max")?,
         placed: range(params, "placed_at_min", "placed_at_max")?,
-        documents: true,
+        beside: Beside::PARCELS,
         ..OrderQuery::default()
     };
     if modern {

@@ -79,6 +79,11 @@ pub(super) fn order_id(order: &Order) -> String {
     platform(order, order.external_id.as_deref()).unwrap_or_else(|| shaped(ORDER, order.id))
 }
 
+/// An order by our number alone, whatever its platform calls it.
+pub(super) fn minted_order_id(id: Id) -> String {
+    shaped(ORDER, id)
+}
+
 /// How a payment slip is named to callers.
 pub(super) fn payment_id(order: &Order, payment: &Payment) -> String {
     platform(order, payment.external_id.as_deref()).unwrap_or_else(|| shaped(PAYMENT, payment.id))

@@ -29,6 +29,7 @@ mod reject;
 pub mod returns;
 mod sold;
 pub mod stock;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod till;
@@ -245,6 +246,9 @@ pub fn encode(endpoint: &Endpoint, request: &Request<'_>, reply: &Reply) -> Resp
 
 /// Writes a refusal; `endpoint` is `None` where the path led to none.
 pub fn refuse(endpoint: Option<&Endpoint>, _request: &Request<'_>, refusal: &Refusal) -> Response {
+    if let (Some(Endpoint::Orders(..)), Refusal::CursorUnknown { .. }) = (endpoint, refusal) {
+        return orders::cursor_unknown();
+    }
     reject::refusal(endpoint.and_then(scope_word), refusal)
 }
 

@@ -4,7 +4,7 @@
 
 use refundry_core::query::{Page, RefundQuery};
 use refundry_core::refund::Refund;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ids;
 use crate::body;
@@ -12,8 +12,8 @@ use crate::text::query_pairs;
 use crate::wire::{RefundPage, Request};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// Characters of a `page_info`, of which ours have about a hundred.
-const TOKEN_CHARS_MAX: usize = 512;
+/// Characters of a `page_info`: ours have about a hundred, and a few thousand where many orders are named.
+const TOKEN_CHARS_MAX: usize = 8_192;
 
 /// A `page_info`, read: where the page starts, and how long it is unless the caller says otherwise.
 pub(super) struct PageInfo {
@@ -24,15 +24,71 @@ pub(super) struct PageInfo {
 impl PageInfo {
     /// Reads what [`link`] printed; `None` for anything else.
     pub(super) fn read(token: &str) -> Option<Self> {
-        let info = body::parse(&from_base64(token)?).ok()?;
-        let id = ids::refund_reference(info.get("sinceId")?.as_str()?);
-        let page = match info.get("direction")?.as_str()? {
-            "next" => Page::After(id),
-            "prev" => Page::Before(id),
+        let token = Token::read(token)?;
+        let id = ids::refund_reference(&token.id);
+        Some(Self { page: if token.back { Page::Before(id) } else { Page::After(id) }, limit: token.limit })
+    }
+}
+
+/// What stands in a `page_info`. The platform's have the first three; it is opaque to callers, so ours say more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    /// The entry at the end of a page, by our number, which is unique where platform ids are not.
+    pub(super) id: String,
+    /// The page before that entry, not the one behind it.
+    pub(super) back: bool,
+    /// Entries of a page.
+    pub(super) limit: u32,
+    /// By which that entry was sorted.
+    pub(super) key_ms: Option<i64>,
+    /// The list goes up though nobody said so.
+    pub(super) upwards: bool,
+    /// What was asked for, by key.
+    pub(super) filters: Map<String, Value>,
+}
+
+impl Token {
+    /// A token without what only some lists need.
+    pub(super) fn new(id: String, back: bool, limit: u32) -> Self {
+        Self { id, back, limit, key_ms: None, upwards: false, filters: Map::new() }
+    }
+
+    /// Reads what [`Token::write`] wrote; `None` for anything else.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let info = body::parse(&from_base64(text)?).ok()?;
+        let back = match info.get("direction")?.as_str()? {
+            "next" => false,
+            "prev" => true,
             _ => return None,
         };
-        let limit = info.get("limit").and_then(Value::as_u64).and_then(|limit| u32::try_from(limit).ok())?;
-        Some(Self { page, limit })
+        Some(Self {
+            id: info.get("sinceId")?.as_str()?.to_owned(),
+            back,
+            limit: info.get("limit").and_then(Value::as_u64).and_then(|limit| u32::try_from(limit).ok())?,
+            key_ms: info.get("at").and_then(Value::as_i64),
+            upwards: info.get("up").and_then(Value::as_bool).unwrap_or_default(),
+            filters: info.get("q").and_then(Value::as_object).cloned().unwrap_or_default(),
+        })
+    }
+
+    /// What was asked for under a key.
+    pub(super) fn filter(&self, key: &str) -> Option<(String, String)> {
+        Some((key.to_owned(), self.filters.get(key)?.as_str()?.to_owned()))
+    }
+
+    pub(super) fn write(self) -> String {
+        let direction = if self.back { "prev" } else { "next" };
+        let mut info = json!({ "sinceId": self.id, "direction": direction, "limit": self.limit });
+        if let Some(key_ms) = self.key_ms {
+            info["at"] = key_ms.into();
+        }
+        if self.upwards {
+            info["up"] = true.into();
+        }
+        if !self.filters.is_empty() {
+            info["q"] = self.filters.into();
+        }
+        to_base64(info.to_string().as_bytes())
     }
 }
 
@@ -45,19 +101,22 @@ pub(super) fn link(request: &Request<'_>, query: &RefundQuery, page: &RefundPage
         Page::After(_) => (true, page.has_more),
         Page::Start | Page::Skip(_) | Page::Key { .. } => (false, page.has_more),
     };
-    let entry = |rel: &str, direction: &str, end: &Refund| {
-        format!("<{}>; rel=\"{rel}\"", url(request, query.limit, &token(end, direction, query.limit)))
-    };
-    let previous = back.then(|| entry("previous", "prev", first));
-    let next = on.then(|| entry("next", "next", last));
-    let entries: Vec<String> = previous.into_iter().chain(next).collect();
-    (!entries.is_empty()).then(|| entries.join(","))
+    let token = |end: &Refund, back| Token::new(ids::minted_refund_id(end), back, query.limit).write();
+    entries(request, query.limit, back.then(|| token(first, true)), on.then(|| token(last, false)))
 }
 
-/// The refund at the end of a page is named by our number, which is unique where platform ids are not.
-fn token(end: &Refund, direction: &str, limit: u32) -> String {
-    let info = json!({ "sinceId": ids::minted_refund_id(end), "direction": direction, "limit": limit });
-    to_base64(info.to_string().as_bytes())
+/// The `link` header that leads to the pages of two tokens; `None` where there are none.
+pub(super) fn entries(
+    request: &Request<'_>,
+    limit: u32,
+    previous: Option<String>,
+    next: Option<String>,
+) -> Option<String> {
+    let entry = |rel: &str, token: String| format!("<{}>; rel=\"{rel}\"", url(request, limit, &token));
+    let previous = previous.map(|token| entry("previous", token));
+    let next = next.map(|token| entry("next", token));
+    let entries: Vec<String> = previous.into_iter().chain(next).collect();
+    (!entries.is_empty()).then(|| entries.join(","))
 }
 
 /// The address that was asked, with another query; no comma in it, because clients split the header at commas.

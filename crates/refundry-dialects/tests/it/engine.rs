@@ -174,7 +174,9 @@ impl Engine {
             Call::ListRefunds(query) => lists::refunds(self, &query).map(Reply::Refunds),
             Call::CountRefunds(query) => Ok(Reply::Counted(lists::count(self, &query))),
             Call::ListRefundsOf { order, query } => {
-                self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
+                let index = self.find_order(&order);
+                let is_there = |index: &usize| self.orders[*index].facts.order.life.deleted_ms.is_none();
+                index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
                 lists::refunds(self, &query).map(Reply::Refunds)
             }
             Call::OrderWithRefunds { order } => {

@@ -48,7 +48,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
 
     engine.shelves.learn(&facts.order);
     engine.told.insert(facts.order.id, terms);
-    let view = OrderView { facts, document, parcels: Vec::new() };
+    let view = OrderView { document, ..OrderView::bare(facts) };
     match known {
         None => {
             engine.orders.push(view);

@@ -6,7 +6,7 @@ use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{Id, Reference};
 use refundry_core::query::{AmountRange, OrderQuery, Page, RefundQuery, SortBy, TimeRange};
 use refundry_core::refund::RefundState;
-use refundry_core::standing::{placed_ms, standing};
+use refundry_core::standing::{placed_ms, sent, standing, tally};
 use refundry_core::terms::Terms;
 use refundry_dialects::{OrderView, RefundPage, RefundView, Refusal, Reply};
 
@@ -47,7 +47,9 @@ pub(crate) fn orders(engine: &Engine, query: &OrderQuery) -> Result<Reply, Refus
     let matching = engine.orders.iter().filter(|view| matches_order(engine, query, view));
     let cut = cut(matching.cloned().collect(), key, query.descending, (&query.page, query.limit), named);
     let (orders, has_more) = cut?;
-    Ok(Reply::Orders { orders, has_more })
+    let place = |view: &OrderView| engine.orders.iter().position(|known| known.facts.order.id == view.facts.order.id);
+    let with = |view: OrderView| engine.view_with(place(&view).expect("it is one of them"), query.beside);
+    Ok(Reply::Orders { orders: orders.into_iter().map(with).collect(), has_more })
 }
 
 /// How many orders a list has.
@@ -80,6 +82,9 @@ pub(crate) fn matches_order(engine: &Engine, query: &OrderQuery, view: &OrderVie
         && query.stages.as_ref().is_none_or(|stages| stages.contains(&stands.stage))
         && query.money.as_ref().is_none_or(|money| money.contains(&stands.money))
         && query.goods.as_ref().is_none_or(|goods| goods.contains(&stands.goods))
+        && query.tally.as_ref().is_none_or(|wanted| wanted.contains(&tally(&view.facts)))
+        && query.sent.as_ref().is_none_or(|wanted| wanted.contains(&sent(&view.facts)))
+        && query.closed.is_none_or(|closed| closed == life.closed_ms.is_some())
         && in_time(query.created, order.created_ms)
         && in_time(query.updated, order_updated(view))
         && at(query.placed, placed_ms(order))

@@ -11,4 +11,5 @@ mod keys_digital_river;
 mod lists;
 mod page;
 mod payouts;
+mod shown;
 mod words;

@@ -80,14 +80,11 @@ fn reply(reply: &Reply) -> String {
             let refunds: String = refunds.iter().map(refund).collect();
             format!("reply order with refunds: {}{refunds}", order(&view.facts))
         }
-        Reply::Orders { orders, has_more } => {
-            let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
-            let numbers: String = orders.iter().map(number).collect();
-            format!("reply orders: {}{}\n{numbers}", orders.len(), more(*has_more))
-        }
+        Reply::Orders { orders, has_more } => orders_in_words(orders, *has_more),
         Reply::Payouts(reply) => payouts(reply),
         Reply::Shop(reply) => match &**reply {
             ShopReply::Order(view) => format!("reply order: {}", order(&view.facts)),
+            ShopReply::Orders { orders, has_more } => orders_in_words(orders, *has_more),
             other => format!("reply shop: {}", debug(other)),
         },
         Reply::Cases(reply) => cases(reply),
@@ -100,6 +97,12 @@ fn reply(reply: &Reply) -> String {
         Reply::Parcels(reply) => parcels(reply),
         other => format!("reply {}", debug(other)),
     }
+}
+
+fn orders_in_words(orders: &[OrderView], has_more: bool) -> String {
+    let number = |view: &OrderView| format!("order {}\n", view.facts.order.number);
+    let numbers: String = orders.iter().map(number).collect();
+    format!("reply orders: {}{}\n{numbers}", orders.len(), more(has_more))
 }
 
 fn payouts(reply: &PayoutReply) -> String {

@@ -5,6 +5,7 @@ use refundry_core::draft::{Draft, DraftFault, DraftLine};
 use refundry_core::intake::IntakeFault;
 use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{ComponentKind, Dialect, Id, Status};
+use refundry_core::query::Beside;
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read::{self, Shown};
@@ -73,7 +74,7 @@ fn orders_are_numbered_one_after_the_other(on: Backend) {
     });
     // The third is somebody's already.
     assert_eq!(numbers.collect::<Vec<_>>(), ["SPZ00000001", "SPZ00000002", "SPZ00000004"]);
-    let found = read::order_by_number(shop.engine.store(), shop.tenant, "SPZ00000002").unwrap();
+    let found = read::order_by_number(shop.engine.store(), shop.tenant, "SPZ00000002", Beside::ALL).unwrap();
     let Shown { facts, document, .. } = found.unwrap();
     assert_eq!((facts.order.charged().get(), facts.order.captured()), (2_500, Amount::ZERO));
     assert_eq!(document, r#"{"order":{"note":"a"}}"#);
@@ -173,7 +174,8 @@ fn texts_of_an_order_are_merged_into_its_document(on: Backend) {
     for outcome in shop.together(&[job(r#"{"order":{"tags":"x"}}"#), job(r#"{"order":{"note":null,"by":{"a":1}}}"#)]) {
         assert!(matches!(outcome.unwrap(), Outcome::Shop(Ok(_))));
     }
-    let Shown { facts, document, .. } = read::order(shop.engine.store(), shop.tenant, &number(id)).unwrap().unwrap();
+    let shown = read::order(shop.engine.store(), shop.tenant, &number(id), Beside::ALL).unwrap().unwrap();
+    let Shown { facts, document, .. } = shown;
     assert_eq!(document, r#"{"order":{"by":{"a":1},"tags":"x"}}"#);
     assert_eq!(facts.balances.refunds, 0);
     shop.assert_clean();
@@ -223,7 +225,7 @@ fn nobody_takes_the_place_of_an_order_made_here(on: Backend) {
         let clash = IntakeFault::Clash { order: made };
         assert_eq!(shop.put_with(shown, Vec::new()).err(), Some(clash), "{origin:?}");
     }
-    let found = read::order(shop.engine.store(), shop.tenant, &number(made)).unwrap().unwrap();
+    let found = read::order(shop.engine.store(), shop.tenant, &number(made), Beside::ALL).unwrap().unwrap();
     assert_eq!((found.facts.order.id, found.facts.order.captured()), (made, Amount::ZERO));
     shop.assert_clean();
 }

@@ -25,6 +25,7 @@ mod audit;
 mod batches;
 mod books;
 mod by_hand;
+mod called_off;
 mod cases;
 mod deliveries;
 mod hooks;

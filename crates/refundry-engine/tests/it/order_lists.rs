@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use refundry_core::balances::Facts;
 use refundry_core::money::Decimal;
 use refundry_core::order::{Id, Order, Reference, Status};
-use refundry_core::query::{AmountRange, AnyOf, OrderQuery, Page, SortBy, TimeRange};
-use refundry_core::standing::{Goods, Money, Stage, placed_ms, standing};
+use refundry_core::query::{AmountRange, AnyOf, Beside, OrderQuery, Page, SortBy, TimeRange};
+use refundry_core::standing::{Goods, Money, Sent, Stage, Tally, placed_ms, sent, standing, tally};
 use refundry_core::terms::{Term, TermKind, Terms};
 use refundry_engine::read;
 use refundry_store::orders;
@@ -130,6 +130,7 @@ fn random_order(shop: &Shop, dice: &mut Dice, number: usize) -> Order {
     made.life.finished_ms = dice.sometimes(3, made.created_ms + 900);
     made.life.location = dice.sometimes(4, 7);
     made.life.deleted_ms = dice.sometimes(12, now_ms);
+    made.life.closed_ms = dice.sometimes(3, now_ms);
     made
 }
 
@@ -197,6 +198,7 @@ fn random_query(dice: &mut Dice, all: &[Known]) -> OrderQuery {
     };
     let some = |dice: &mut Dice, count: usize| (0..dice.roll(4)).map(|_| dice.roll(count)).collect::<BTreeSet<_>>();
     let (stages, money, goods) = (some(dice, 4), some(dice, 8), some(dice, 7));
+    let (tally, sent, dice_flag) = (some(dice, 5), some(dice, 3), dice.roll(2) == 0);
     let given: Vec<Reference> = (0..9).map(|_| named(facts(dice).order.external_id.as_deref().unwrap())).collect();
     OrderQuery {
         named: dice.sometimes(20, a.order.number.clone()),
@@ -204,6 +206,9 @@ fn random_query(dice: &mut Dice, all: &[Known]) -> OrderQuery {
         stages: dice.sometimes(5, stages.into_iter().map(|n| Stage::ALL[n]).collect()),
         money: dice.sometimes(4, money.into_iter().map(|n| Money::ALL[n]).collect()),
         goods: dice.sometimes(5, goods.into_iter().map(|n| Goods::ALL[n]).collect()),
+        tally: dice.sometimes(3, tally.into_iter().map(|n| Tally::ALL[n]).collect()),
+        sent: dice.sometimes(4, sent.into_iter().map(|n| Sent::ALL[n]).collect()),
+        closed: dice.sometimes(4, dice_flag),
         created: time(dice, Some(a.order.created_ms), Some(b.order.created_ms)),
         updated: time(dice, Some(updated(b)), Some(updated(a))),
         placed: time(dice, placed_ms(&a.order), placed_ms(&b.order)),
@@ -215,7 +220,7 @@ fn random_query(dice: &mut Dice, all: &[Known]) -> OrderQuery {
         descending: dice.roll(2) == 0,
         page,
         limit: u32::try_from(1 + dice.roll(6)).unwrap(),
-        documents: false,
+        beside: Beside::NOTHING,
     }
 }
 
@@ -284,6 +289,9 @@ fn matches(query: &OrderQuery, Known { facts, terms }: &Known) -> bool {
         && query.stages.as_ref().is_none_or(|stages| stages.contains(&stands.stage))
         && query.money.as_ref().is_none_or(|money| money.contains(&stands.money))
         && query.goods.as_ref().is_none_or(|goods| goods.contains(&stands.goods))
+        && query.tally.as_ref().is_none_or(|wanted| wanted.contains(&tally(facts)))
+        && query.sent.as_ref().is_none_or(|wanted| wanted.contains(&sent(facts)))
+        && query.closed.is_none_or(|closed| closed == order.life.closed_ms.is_some())
         && within(query.created, Some(order.created_ms))
         && within(query.updated, Some(updated(facts)))
         && within(query.placed, placed_ms(order))
@@ -346,11 +354,12 @@ fn a_page_comes_with_documents_where_they_are_wanted(on: Backend) {
     for name in ["a", "b"] {
         shop.put(order(name, "USD").line("cap", 2, 9_000, 0));
     }
-    for documents in [false, true] {
-        let query = OrderQuery { documents, ..OrderQuery::default() };
+    for document in [false, true] {
+        let beside = Beside { document, ..Beside::NOTHING };
+        let query = OrderQuery { beside, ..OrderQuery::default() };
         let (page, has_more) = read::list_orders(shop.engine.store(), shop.tenant, &query).unwrap().unwrap();
         let texts: Vec<&str> = page.iter().map(|shown| shown.document.as_str()).collect();
-        assert_eq!(texts, if documents { [r#"{"id":1}"#; 2] } else { [""; 2] });
+        assert_eq!(texts, if document { [r#"{"id":1}"#; 2] } else { [""; 2] });
         assert!(!has_more);
     }
 }

@@ -4,7 +4,7 @@ use refundry_core::balances::Facts;
 use refundry_core::order::{Id, Order, PaymentKind};
 use refundry_core::parcels::{Fault, Parcel, ParcelQuery, ParcelState, Shipment, TrackingChange};
 use refundry_core::paying::{Card, PayLine, Transaction, TransactionState};
-use refundry_core::query::{Page, TimeRange};
+use refundry_core::query::{Beside, Page, TimeRange};
 use refundry_core::refund::Bucket;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::parcels::{self, ParcelAsk, Refused, Step, Stepped};
@@ -88,7 +88,7 @@ fn transactions(shop: &Shop, order: Id) -> Vec<Transaction> {
 }
 
 fn of_order(shop: &Shop, order: Id) -> Vec<Parcel> {
-    read::order(shop.engine.store(), shop.tenant, &ours(order)).unwrap().unwrap().parcels
+    read::order(shop.engine.store(), shop.tenant, &ours(order), Beside::ALL).unwrap().unwrap().parcels
 }
 
 fn waiting(facts: &Facts) -> [u32; 2] {
@@ -211,7 +211,7 @@ fn what_is_held_is_captured_once(on: Backend) {
 }
 
 fn document(shop: &Shop, order: Id) -> Value {
-    let seen = read::order(shop.engine.store(), shop.tenant, &ours(order)).unwrap().unwrap();
+    let seen = read::order(shop.engine.store(), shop.tenant, &ours(order), Beside::ALL).unwrap().unwrap();
     serde_json::from_str(&seen.document).unwrap()
 }
 
@@ -265,7 +265,7 @@ fn nobody_is_shown_another_order(on: Backend) {
     assert_eq!(step(&shop, other, Step::Deliver { parcel: ours(made.id) }).unwrap_err(), unknown);
     assert_eq!(step(&shop, 7, ship(&[("hat", 1)])).unwrap_err(), Refused::OrderUnknown);
     let elsewhere = shop.add_store("elsewhere");
-    assert!(read::order(shop.engine.store(), elsewhere, &ours(order)).unwrap().is_none());
+    assert!(read::order(shop.engine.store(), elsewhere, &ours(order), Beside::ALL).unwrap().is_none());
     let found = parcels::one(shop.engine.store(), shop.tenant, &ours(order), &ours(made.id)).unwrap().unwrap();
     assert_eq!(found.found, Some(made.clone()));
     let found = parcels::one(shop.engine.store(), shop.tenant, &ours(other), &ours(made.id)).unwrap().unwrap();

@@ -25,7 +25,7 @@ pub(super) fn check(
     let stands = |row: &crate::Row<'_>| {
         Ok([row.opt_int(0)?, row.opt_int(1)?, row.opt_int(2)?, row.opt_int(3)?, row.opt_int(4)?]
             .into_iter()
-            .chain([row.opt_int(5)?, row.opt_int(6)?, row.opt_int(7)?])
+            .chain([row.opt_int(5)?, row.opt_int(6)?, row.opt_int(7)?, row.opt_int(8)?])
             .collect::<Vec<_>>())
     };
     let rows = tx.query(INDEX, &key, stands)?;
@@ -58,9 +58,9 @@ pub(super) fn check(
     Ok(())
 }
 
-const COLUMNS: &str = "created, stage, money, goods, total in thousandths, placed, fulfilled, finished";
+const COLUMNS: &str = "created, stage, money, goods, total in thousandths, placed, fulfilled, finished, put away";
 const INDEX: &str = "
-    SELECT created_ms, stage, money, goods, total_milli, placed_ms, fulfilled_ms, finished_ms
+    SELECT created_ms, stage, money, goods, total_milli, placed_ms, fulfilled_ms, finished_ms, closed
     FROM order_index WHERE store = ?1 AND order_id = ?2";
 const TERMS: &str = "SELECT kind, term, created_ms FROM order_terms WHERE store = ?1 AND order_id = ?2";
 const UPDATED: &str = "SELECT updated_ms FROM balances WHERE store = ?1 AND order_id = ?2";
@@ -76,11 +76,12 @@ fn derived(facts: &Facts, refunds: &[Refund]) -> Vec<Option<i64>> {
         _ => 1,
     };
     let money = money(facts, refunds, captured, total);
-    let Life { placed_ms, fulfilled_ms, finished_ms, .. } = facts.life;
+    let Life { placed_ms, fulfilled_ms, finished_ms, closed_ms, .. } = facts.life;
     let paid_at = if captured == 0 { None } else { Some(facts.created_ms) };
     let total = i64::try_from(milli(total, facts.exponent)).ok();
     let standing = [Some(facts.created_ms), Some(stage), Some(money), Some(goods), total];
-    standing.into_iter().chain([placed_ms.or(paid_at), fulfilled_ms, finished_ms]).collect()
+    let closed = Some(i64::from(closed_ms.is_some()));
+    standing.into_iter().chain([placed_ms.or(paid_at), fulfilled_ms, finished_ms, closed]).collect()
 }
 
 /// As if what is on its way had not been asked for.

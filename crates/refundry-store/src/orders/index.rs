@@ -18,6 +18,7 @@ pub struct Listed {
     placed_ms: Option<i64>,
     fulfilled_ms: Option<i64>,
     finished_ms: Option<i64>,
+    closed: bool,
 }
 
 impl Listed {
@@ -37,6 +38,7 @@ impl Listed {
             placed_ms: placed_ms(order),
             fulfilled_ms: order.life.fulfilled_ms,
             finished_ms: order.life.finished_ms,
+            closed: order.life.closed_ms.is_some(),
         })
     }
 }
@@ -50,7 +52,7 @@ pub fn updated_ms(facts: &Facts) -> i64 {
 pub fn relist(tx: &mut Tx<'_>, rows: &[(i64, Id, Option<Listed>, Option<Listed>)]) -> Result<(), StoreError> {
     let mut gone: Vec<[Value<'_>; 3]> = Vec::new();
     let mut paid: Vec<[Value<'_>; 4]> = Vec::new();
-    let mut put: Vec<[Value<'_>; 10]> = Vec::new();
+    let mut put: Vec<[Value<'_>; 11]> = Vec::new();
     for (store, order, before, after) in rows {
         if before == after {
             continue;
@@ -60,28 +62,57 @@ pub fn relist(tx: &mut Tx<'_>, rows: &[(i64, Id, Option<Listed>, Option<Listed>)
             gone.push(key(&before)?);
         }
         let Some(after) = after else { continue };
-        let [key_store, key_created, key_order] = key(after)?;
         // A refund changes the money alone, and then only one index.
         if before.is_some_and(|before| Listed { money: after.money, ..before } == *after) {
+            let [key_store, key_created, key_order] = key(after)?;
             paid.push([key_store, key_created, key_order, money_code(after.money).into()]);
             continue;
         }
-        put.push([
-            key_store,
-            key_created,
-            key_order,
-            stage_code(after.stage).into(),
-            money_code(after.money).into(),
-            goods_code(after.goods).into(),
-            after.total_milli.into(),
-            after.placed_ms.into(),
-            after.fulfilled_ms.into(),
-            after.finished_ms.into(),
-        ]);
+        put.push(after.row(*store, *order)?);
     }
     tx.write_many(REMOVE, &gone)?;
     tx.write_many(SET_MONEY, &paid)?;
     tx.write_many(PUT, &put)
+}
+
+/// Lists orders as they were listed before it was kept which are put away.
+pub(super) fn list_first(tx: &mut Tx<'_>, store: i64, orders: &[Facts]) -> Result<(), StoreError> {
+    let mut put: Vec<[Value<'_>; 10]> = Vec::with_capacity(orders.len());
+    for facts in orders {
+        let Some(listed) = Listed::of(facts) else { continue };
+        let [row @ .., _] = listed.row(store, facts.order.id)?;
+        put.push(row);
+    }
+    tx.write_many(PUT_FIRST, &put)
+}
+
+/// Notes of listed orders that they are put away, where they are.
+pub(super) fn list_closed(tx: &mut Tx<'_>, store: i64, orders: &[Facts]) -> Result<(), StoreError> {
+    let mut closed: Vec<[Value<'_>; 3]> = Vec::new();
+    for facts in orders {
+        if let Some(listed) = Listed::of(facts).filter(|listed| listed.closed) {
+            closed.push([store.into(), listed.created_ms.into(), number(facts.order.id)?]);
+        }
+    }
+    tx.write_many(SET_CLOSED, &closed)
+}
+
+impl Listed {
+    fn row(&self, store: i64, order: Id) -> Result<[Value<'static>; 11], StoreError> {
+        Ok([
+            store.into(),
+            self.created_ms.into(),
+            number(order)?,
+            stage_code(self.stage).into(),
+            money_code(self.money).into(),
+            goods_code(self.goods).into(),
+            self.total_milli.into(),
+            self.placed_ms.into(),
+            self.fulfilled_ms.into(),
+            self.finished_ms.into(),
+            i64::from(self.closed).into(),
+        ])
+    }
 }
 
 const REMOVE: &str = "DELETE FROM order_index WHERE store = ?1 AND created_ms = ?2 AND order_id = ?3";
@@ -89,11 +120,18 @@ const SET_MONEY: &str = "
     UPDATE order_index SET money = ?4 WHERE store = ?1 AND created_ms = ?2 AND order_id = ?3";
 const PUT: &str = "
     INSERT INTO order_index (store, created_ms, order_id, stage, money, goods, total_milli, placed_ms, fulfilled_ms,
-        finished_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        finished_ms, closed)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
     ON CONFLICT (store, created_ms, order_id) DO UPDATE
     SET stage = excluded.stage, money = excluded.money, goods = excluded.goods, total_milli = excluded.total_milli,
-        placed_ms = excluded.placed_ms, fulfilled_ms = excluded.fulfilled_ms, finished_ms = excluded.finished_ms";
+        placed_ms = excluded.placed_ms, fulfilled_ms = excluded.fulfilled_ms, finished_ms = excluded.finished_ms,
+        closed = excluded.closed";
+const PUT_FIRST: &str = "
+    INSERT INTO order_index (store, created_ms, order_id, stage, money, goods, total_milli, placed_ms, fulfilled_ms,
+        finished_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const SET_CLOSED: &str = "
+    UPDATE order_index SET closed = 1 WHERE store = ?1 AND created_ms = ?2 AND order_id = ?3";
 
 /// The number that stands for a stage in the table.
 pub(super) const fn stage_code(stage: Stage) -> i64 {

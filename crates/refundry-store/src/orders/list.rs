@@ -19,35 +19,44 @@ use crate::filter::{Filter, Range, between, is_bounded, milli_range, span};
 use crate::refunds::CursorUnknown;
 use crate::{StoreError, Tx, Value, number};
 
-/// So many orders are looked at one by one within some ten milliseconds.
-const FEW: i64 = 8_000;
-
-/// A page of orders in list order, and whether more follow in the direction of travel.
-pub fn list(
-    tx: &mut Tx<'_>,
-    store: i64,
-    query: &OrderQuery,
-) -> Result<Result<(Vec<Facts>, bool), CursorUnknown>, StoreError> {
-    list_with(tx, store, query, FEW)
+/// Where a page begins: behind a key, and behind so many more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Start {
+    pub(super) key: Option<(i64, Id)>,
+    pub(super) skip: i64,
 }
 
-/// Like [`list`], with another idea of how many orders are few: it changes the way, never the page. For tests.
-pub fn list_with(
+/// Where the page of a query begins.
+pub(super) fn start(
     tx: &mut Tx<'_>,
     store: i64,
     query: &OrderQuery,
-    few: i64,
-) -> Result<Result<(Vec<Facts>, bool), CursorUnknown>, StoreError> {
-    let Some(mut search) = Search::new(tx, store, query, few)? else { return Ok(Ok((Vec::new(), false))) };
-    match &query.page {
-        Page::Start => {}
-        Page::Skip(skip) => search.skip = i64::try_from(*skip).unwrap_or(i64::MAX / 2),
-        Page::Key { key_ms, id } => search.start = Some((*key_ms, *id)),
+) -> Result<Result<Start, CursorUnknown>, StoreError> {
+    let key = match &query.page {
+        Page::Start => None,
+        Page::Skip(skip) => {
+            return Ok(Ok(Start { key: None, skip: i64::try_from(*skip).unwrap_or(i64::MAX / 2) }));
+        }
+        Page::Key { key_ms, id } => Some((*key_ms, *id)),
         Page::After(reference) | Page::Before(reference) => match key_of(tx, store, query.sort, reference)? {
             None => return Ok(Err(CursorUnknown)),
-            found => search.start = found,
+            found => found,
         },
-    }
+    };
+    Ok(Ok(Start { key, skip: 0 }))
+}
+
+/// A page of orders from where it begins on, in the order of travel, and whether more follow. `few` changes the way,
+/// never the page. What only facts tell is not looked at.
+pub(super) fn page(
+    tx: &mut Tx<'_>,
+    store: i64,
+    query: &OrderQuery,
+    start: Start,
+    few: i64,
+) -> Result<(Vec<Facts>, bool), StoreError> {
+    let Some(mut search) = Search::new(tx, store, query, few)? else { return Ok((Vec::new(), false)) };
+    (search.start, search.skip) = (start.key, start.skip);
     let way = search.way(tx, false)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let mut found = search.near(tx, way, limit)?;
@@ -57,19 +66,11 @@ pub fn list_with(
     }
     let has_more = found.len() > limit;
     found.truncate(limit);
-    if matches!(query.page, Page::Before(_)) {
-        found.reverse();
-    }
-    Ok(Ok((found, has_more)))
+    Ok((found, has_more))
 }
 
-/// How many orders all pages of a list have together; sorting and paging of the query do not count.
-pub fn count(tx: &mut Tx<'_>, store: i64, query: &OrderQuery) -> Result<i64, StoreError> {
-    count_with(tx, store, query, FEW)
-}
-
-/// Like [`count`], with another idea of how many orders are few: it changes the way, never the number. For tests.
-pub fn count_with(tx: &mut Tx<'_>, store: i64, query: &OrderQuery, few: i64) -> Result<i64, StoreError> {
+/// How many orders all pages of a list have together, by all that needs no facts.
+pub(super) fn counted(tx: &mut Tx<'_>, store: i64, query: &OrderQuery, few: i64) -> Result<i64, StoreError> {
     let Some(mut search) = Search::new(tx, store, query, few)? else { return Ok(0) };
     search.sort = SortBy::Created;
     let way = search.way(tx, true)?;
@@ -462,6 +463,9 @@ impl<'q> Search<'q> {
             ("+i.finished_ms", query.finished, Way::Finished),
         ] {
             between(filter, column, if bare(of) { span(range) } else { (None, None) });
+        }
+        if let Some(closed) = query.closed {
+            filter.add("+i.closed = {}", &[i64::from(closed).into()]);
         }
         between(filter, "+i.created_ms", span(query.created));
         if is_bounded(query.updated) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use refundry_core::order::Reference;
 use refundry_core::parcels::{Fault, ParcelQuery};
+use refundry_core::query::Beside;
 use refundry_dialects::parcels::{ParcelCall, ParcelReply, SlipView};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
@@ -112,7 +113,7 @@ impl App {
 
     /// The order after a step. The step is stored, so whoever cannot read it now is not told that nothing was done.
     async fn after(&self, caller: &Caller, stepped: &Stepped) -> Result<Box<OrderView>, Refusal> {
-        self.order(caller.store.id, by_number(stepped.order)).await.map_err(written)
+        self.order(caller.store.id, by_number(stepped.order), Beside::PARCELS).await.map_err(written)
     }
 }
 

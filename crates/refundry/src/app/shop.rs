@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use refundry_core::query::OrderQuery;
+use refundry_core::query::{Beside, OrderQuery};
 use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
@@ -18,12 +18,13 @@ impl App {
         let ask = match call {
             ShopCall::Get { order } => {
                 let text = order.text.clone();
-                let found = self.read(caller, move |e| read::order(e.store(), store, &order)).await?;
+                let found = self.read(caller, move |e| read::order(e.store(), store, &order, Beside::ALL)).await?;
                 return Ok(ShopReply::Order(shown(known_order(found, text.clone())?, text)?));
             }
             ShopCall::ByNumber { number } => {
                 let text = number.clone();
-                let found = self.read(caller, move |e| read::order_by_number(e.store(), store, &number)).await?;
+                let found =
+                    self.read(caller, move |e| read::order_by_number(e.store(), store, &number, Beside::ALL)).await?;
                 return Ok(ShopReply::Order(shown(known_order(found, text.clone())?, text)?));
             }
             ShopCall::List(query) => return self.list_shop(caller, *query).await,
@@ -37,16 +38,17 @@ impl App {
             }
             ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
             ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
+            ShopCall::CallOff { order, reason, restock, refund } => ShopAsk::CallOff { order, reason, restock, refund },
             ShopCall::Archive { order, closed } => ShopAsk::Archive { order, closed },
             ShopCall::Delete { order } => ShopAsk::Delete { order },
         };
         let deletes = matches!(ask, ShopAsk::Delete { .. });
         match self.write(caller, Job::Shop { store, ask: Box::new(ask) }).await? {
             Outcome::Shop(Ok(_)) if deletes => Ok(ShopReply::Deleted),
-            Outcome::Shop(Ok(order)) => {
-                Ok(ShopReply::Order(self.order(store, by_number(order)).await.map_err(written)?))
+            Outcome::Shop(Ok(order)) | Outcome::CalledOff(Ok((order, _))) => {
+                Ok(ShopReply::Order(self.order(store, by_number(order), Beside::ALL).await.map_err(written)?))
             }
-            Outcome::Shop(Err(no)) => Err(refused(no)),
+            Outcome::Shop(Err(no)) | Outcome::CalledOff(Err(no)) => Err(refused(no)),
             _ => Err(mismatch()),
         }
     }
@@ -69,6 +71,8 @@ fn shown(view: Box<OrderView>, named: String) -> Result<Box<OrderView>, Refusal>
 fn refused(no: ShopNo) -> Refusal {
     let fault = match no {
         ShopNo::OrderUnknown(order) => return Refusal::OrderUnknown(order),
+        ShopNo::Rejected(rejection) => return Refusal::Rejected(rejection),
+        ShopNo::CalledOff => ShopFault::CalledOff,
         ShopNo::Intake(fault) => return Refusal::Intake(Box::new(fault)),
         ShopNo::Draft(fault) => ShopFault::Draft(fault),
         ShopNo::Currency { given, wanted } => ShopFault::Currency { given, wanted },

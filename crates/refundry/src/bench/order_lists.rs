@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use hdrhistogram::Histogram;
 use refundry_core::money::Decimal;
 use refundry_core::order::Reference;
-use refundry_core::query::{AmountRange, AnyOf, OrderQuery, Page, SortBy, TimeRange};
+use refundry_core::query::{AmountRange, AnyOf, Beside, OrderQuery, Page, SortBy, TimeRange};
 use refundry_core::standing::{Goods, Money, Stage};
 use refundry_core::terms::TermKind;
 use refundry_engine::clock::Clock;
@@ -113,7 +113,7 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn query(&self, catalog: &Catalog, random: &mut Random) -> OrderQuery {
-        let query = OrderQuery { documents: true, ..OrderQuery::default() };
+        let query = OrderQuery { beside: Beside::PARCELS, ..OrderQuery::default() };
         self.parts.iter().fold(query, |query, part| part(query, catalog, random))
     }
 }

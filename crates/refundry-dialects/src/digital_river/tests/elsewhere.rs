@@ -117,7 +117,7 @@ fn an_order_is_shown_as_it_came_with_the_figures_of_today() {
     let body = r#"{"orderId":"o","currency":"USD","items":[{"itemId":"145972281866","percent":100}]}"#;
     let (status, _) = super::send(&mut facts, body);
     assert_eq!(status, 201);
-    let order = Box::new(OrderView { facts, document: intake.document, parcels: Vec::new() });
+    let order = Box::new(OrderView { document: intake.document, ..OrderView::bare(facts) });
     let get = Endpoint::GetOrder { order: "o".to_owned() };
     let answer = encode(&get, &request(&[], "", b""), &Reply::Order { order, created: false });
     let mut expected = document;
@@ -134,7 +134,7 @@ fn stated_figures_do_not_outlive_what_they_counted() {
     let facts = published();
     // The one refund that the document counted failed after all; the one capture was more than it knew.
     let document = r#"{"id":"o","capturedAmount":1.0,"refundedAmount":5.0,"items":[{"id":"i1"}]}"#.to_owned();
-    let order = Box::new(OrderView { facts, document, parcels: Vec::new() });
+    let order = Box::new(OrderView { document, ..OrderView::bare(facts) });
     let get = Endpoint::GetOrder { order: "o".to_owned() };
     let answer = encode(&get, &request(&[], "", b""), &Reply::Order { order, created: false });
     let shown: Value = serde_json::from_slice(&answer.body).expect("JSON");

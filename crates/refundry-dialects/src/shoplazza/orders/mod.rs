@@ -183,6 +183,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
             DraftFault::TaxOnNothing => format!("{inside}tax_total must be 0.00 where the line items cost nothing"),
             DraftFault::Order(fault) => reject::order_fault(fault),
         },
+        ShopFault::CalledOff => "the order was cancelled before".to_owned(),
         ShopFault::Amend(fault) => match fault {
             AmendFault::Amount { what, amount, why } => {
                 let key = if what == "shipping" {
@@ -197,6 +198,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
                     }
                 }
             }
+            AmendFault::LineUnknown(line) => format!("{inside}line_items names {line}, which is no line of the order"),
             AmendFault::ChargeName(name) => format!("{inside}additional_prices names \"{name}\" twice"),
         },
     }

@@ -73,7 +73,7 @@ fn booked(Intake { mut order, refunds, document, .. }: Intake) -> OrderView {
     for (number, past) in (1..).zip(refunds) {
         facts.balances = record(&facts, imported(&facts, &past, number), NOW_MS).balances;
     }
-    OrderView { facts, document, parcels: Vec::new() }
+    OrderView { document, ..OrderView::bare(facts) }
 }
 
 fn imported(facts: &Facts, past: &PastRefund, number: u32) -> Refund {

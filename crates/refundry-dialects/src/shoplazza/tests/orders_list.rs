@@ -3,7 +3,7 @@
 use refundry_core::balances::Facts;
 use refundry_core::money::Decimal;
 use refundry_core::order::Reference;
-use refundry_core::query::{AnyOf, OrderQuery, Page, SortBy};
+use refundry_core::query::{AnyOf, Beside, OrderQuery, Page, SortBy};
 use refundry_core::standing::{Goods, Money, Stage};
 use refundry_core::terms::{Term, TermKind};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn refused(version: Version, query: &str) -> String {
 #[test]
 fn nothing_asked_is_the_newest_ten_with_documents() {
     for version in [LEGACY, MODERN] {
-        let expected = OrderQuery { documents: true, ..OrderQuery::default() };
+        let expected = OrderQuery { beside: Beside::PARCELS, ..OrderQuery::default() };
         assert_eq!(read(version, ""), expected);
         assert_eq!(orders_list::count(version, "page=0&sort_by=x&page_size=9999").unwrap(), expected);
         assert_eq!(read(version, "status=&ids=&keyword=%20&nonsense=1"), expected);

@@ -1,28 +1,125 @@
 //! Endpoints about orders themselves: make, read, change, call off, delete.
 
-use super::Version;
+mod cancel;
+mod change;
+mod kept;
+mod lines;
+mod list;
+mod object;
+mod slips;
+mod totals;
+
+use refundry_core::amend::AmendFault;
+use serde_json::json;
+
+pub(super) use kept::{Document, Kept};
+pub(super) use lines::sold_item;
+pub(super) use object::{Form, object};
+
+use super::{Version, ids, only, reject};
+use crate::shop::{ShopCall, ShopFault, ShopReply};
+use crate::text::percent_decode;
 use crate::wire::{Call, Reply, Request, Response, Routed, Scope};
 
 /// The endpoints, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {}
+pub enum Endpoint {
+    /// `GET orders.json`
+    List,
+    /// `GET orders/count.json`
+    Count,
+    /// `GET orders/{id}.json`
+    Get {
+        /// As in the path.
+        order: String,
+    },
+    /// `PUT orders/{id}.json`
+    Update {
+        /// As in the path.
+        order: String,
+    },
+    /// `DELETE orders/{id}.json`
+    Delete {
+        /// As in the path.
+        order: String,
+    },
+    /// `POST orders/{id}/cancel.json`
+    Cancel {
+        /// As in the path.
+        order: String,
+    },
+}
 
 /// The endpoint of a method and the names of a path; `None` where the path is none of these.
-pub(super) const fn route(_: Version, _: &str, _: &[&str]) -> Option<Routed<Endpoint>> {
-    None
+pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<Endpoint>> {
+    Some(match path {
+        ["orders"] => only(method, "GET", Endpoint::List),
+        ["orders", "count"] => only(method, "GET", Endpoint::Count),
+        // What else has a name below `orders` has other methods, and was found before.
+        ["orders", order] => {
+            let order = percent_decode(order);
+            match method {
+                "GET" => Routed::To(Endpoint::Get { order }),
+                "PUT" => Routed::To(Endpoint::Update { order }),
+                "DELETE" => Routed::To(Endpoint::Delete { order }),
+                _ => Routed::MethodNotAllowed("GET, PUT, DELETE"),
+            }
+        }
+        ["orders", order, "cancel"] => only(method, "POST", Endpoint::Cancel { order: percent_decode(order) }),
+        _ => return None,
+    })
 }
 
 /// What a token must allow, and the platform's word for it.
 pub(super) const fn scope(endpoint: &Endpoint) -> (Scope, &'static str) {
-    match *endpoint {}
+    match endpoint {
+        Endpoint::List | Endpoint::Count | Endpoint::Get { .. } => (Scope::ReadOrders, "read_orders"),
+        Endpoint::Update { .. } | Endpoint::Delete { .. } | Endpoint::Cancel { .. } => {
+            (Scope::WriteOrders, "write_orders")
+        }
+    }
 }
 
 /// Makes a call of a request, or the finished refusal.
-pub(super) const fn decode(endpoint: &Endpoint, _: Version, _: &Request<'_>) -> Result<Call, Response> {
-    match *endpoint {}
+pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_>) -> Result<Call, Response> {
+    let call = match endpoint {
+        Endpoint::List => ShopCall::List(Box::new(list::query(request)?)),
+        Endpoint::Count => ShopCall::Count(Box::new(list::count(request)?)),
+        Endpoint::Get { order } => ShopCall::Get { order: ids::order_reference(order) },
+        Endpoint::Update { order } => change::decode(request, ids::order_reference(order))?,
+        Endpoint::Delete { order } => ShopCall::Delete { order: ids::order_reference(order) },
+        Endpoint::Cancel { order } => cancel::decode(version, request, ids::order_reference(order))?,
+    };
+    Ok(Call::Shop(Box::new(call)))
 }
 
 /// Writes the answer; `None` if it is to another question.
-pub(super) const fn encode(endpoint: &Endpoint, _: Version, _: &Request<'_>, _: &Reply) -> Option<Response> {
-    match *endpoint {}
+pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_>, reply: &Reply) -> Option<Response> {
+    let Reply::Shop(reply) = reply else { return None };
+    Some(match (endpoint, &**reply) {
+        (Endpoint::List, ShopReply::Orders { orders, has_more }) => list::page(version, request, orders, *has_more),
+        (Endpoint::Count, ShopReply::Counted(count)) => Response::json(200, &json!({ "count": count })),
+        (Endpoint::Delete { .. }, ShopReply::Deleted) => Response::json(200, &json!({})),
+        (Endpoint::Get { .. } | Endpoint::Update { .. } | Endpoint::Cancel { .. }, ShopReply::Order(view)) => {
+            Response::json(200, &json!({ "order": object(version, view, Form::Listed) }))
+        }
+        (_, _) => return None,
+    })
+}
+
+/// Words why not.
+pub(super) fn refuse(fault: &ShopFault) -> Response {
+    reject::unprocessable(match fault {
+        ShopFault::CalledOff => "the order is already canceled".to_owned(),
+        ShopFault::Amend(AmendFault::LineUnknown(line)) => format!("line_item_id {line} does not exist in the order"),
+        // No request of this API asks for what these refuse.
+        ShopFault::Amend(AmendFault::Amount { .. } | AmendFault::ChargeName(_)) => "amount is invalid".to_owned(),
+        ShopFault::Currency { wanted, .. } => format!("currency must be {wanted}"),
+        ShopFault::Draft(_) => "the order is invalid".to_owned(),
+    })
+}
+
+/// An order that a list is to go on from is not there.
+pub(super) fn cursor_unknown() -> Response {
+    reject::unprocessable("since_id is invalid: there is no such order")
 }

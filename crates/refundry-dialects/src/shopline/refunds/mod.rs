@@ -7,9 +7,7 @@ use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 mod decode;
 mod encode;
 
-pub(super) use decode::{currency, shipping, unit_mode};
-
-#[expect(unused_imports, reason = "orders and webhooks print refunds, too")]
+pub(super) use decode::{shipping, unit_mode};
 pub(super) use encode::{Form, object};
 
 /// The endpoints, with their path parameters.

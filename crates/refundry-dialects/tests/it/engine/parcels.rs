@@ -6,12 +6,16 @@ use std::sync::Arc;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::parcels::{self as rules, Parcel, ParcelQuery};
 use refundry_core::paying::{self, Transaction};
-use refundry_core::query::{Page, TimeRange};
+use refundry_core::query::{Beside, Page, TimeRange};
+use refundry_core::refund::Refund;
 use refundry_core::slips::{self, SlipBook};
 use refundry_dialects::parcels::{ParcelCall, ParcelFault, ParcelReply, SlipView};
 use refundry_dialects::{OrderView, Refusal};
 
 use super::Engine;
+
+/// Our number of the only store.
+const STORE: Id = 1;
 
 /// What is known of orders beside their facts.
 #[derive(Default)]
@@ -24,6 +28,9 @@ impl Engine {
     pub(crate) fn parcels(&mut self, call: ParcelCall) -> Result<ParcelReply, Refusal> {
         let order = match &call {
             ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => return self.slips(&call),
+            ParcelCall::Money { order, refunds } => {
+                return self.index_of(order).map(|index| self.money(index, *refunds));
+            }
             ParcelCall::Pay { order, .. }
             | ParcelCall::Capture { order, .. }
             | ParcelCall::Ship { order, .. }
@@ -33,8 +40,7 @@ impl Engine {
             | ParcelCall::List { order, .. }
             | ParcelCall::Count { order, .. }
             | ParcelCall::Get { order, .. }
-            | ParcelCall::Transactions { order, .. }
-            | ParcelCall::Money { order, .. } => order,
+            | ParcelCall::Transactions { order, .. } => order,
         };
         let index = self.index_of(order)?;
         self.parcels_of(index, call).map_err(|fault| Refusal::Parcels(Box::new(fault)))
@@ -42,6 +48,14 @@ impl Engine {
 
     fn index_of(&self, order: &Reference) -> Result<usize, Refusal> {
         self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))
+    }
+
+    fn money(&self, index: usize, with_refunds: bool) -> ParcelReply {
+        let (facts, told) = (&self.orders[index].facts, self.told(index));
+        let (slips, transactions) = (slips::slips(facts, &told), paying::shown(facts, &told));
+        let of_order = self.refunds.iter().filter(|refund| with_refunds && refund.order == facts.order.id);
+        let refunds = of_order.cloned().collect();
+        ParcelReply::Money { order: Arc::clone(&facts.order), slips, transactions, refunds }
     }
 
     /// Slips of several orders, all or nothing.
@@ -147,14 +161,9 @@ impl Engine {
                 transactions.retain(|t| channel.as_ref().is_none_or(|c| t.channel.eq_ignore_ascii_case(c)));
                 Ok(ParcelReply::Transactions { order: facts.order, transactions })
             }
-            ParcelCall::Money { refunds, .. } => {
-                let told = self.told(index);
-                let (slips, transactions) = (slips::slips(&facts, &told), paying::shown(&facts, &told));
-                let of_order = self.refunds.iter().filter(|refund| refunds && refund.order == facts.order.id);
-                let refunds = of_order.cloned().collect();
-                Ok(ParcelReply::Money { order: facts.order, slips, transactions, refunds })
+            ParcelCall::Money { .. } | ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => {
+                unreachable!("they are answered before")
             }
-            ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => unreachable!("they are of several orders"),
         }
     }
 
@@ -176,7 +185,24 @@ impl Engine {
 
     /// An order with its parcels.
     pub(super) fn view_of(&self, index: usize) -> Box<OrderView> {
-        Box::new(OrderView { parcels: self.newest_first(index), ..self.orders[index].clone() })
+        Box::new(self.view_with(index, Beside::PARCELS))
+    }
+
+    /// An order with what is wanted beside.
+    pub(crate) fn view_with(&self, index: usize, beside: Beside) -> OrderView {
+        let known = &self.orders[index];
+        let of_order = |refund: &&Refund| refund.order == known.facts.order.id;
+        let refunds = self.refunds.iter().filter(of_order).cloned();
+        let mut refunds: Vec<Refund> = if beside.refunds { refunds.collect() } else { Vec::new() };
+        refunds.sort_by_key(|refund| (refund.created_ms, refund.id));
+        OrderView {
+            facts: known.facts.clone(),
+            document: if beside.document { known.document.clone() } else { String::new() },
+            parcels: if beside.parcels { self.newest_first(index) } else { Vec::new() },
+            refunds,
+            transactions: if beside.transactions { self.told(index) } else { Vec::new() },
+            store: STORE,
+        }
     }
 
     fn order_id(&self, index: usize) -> Id {

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use refundry_core::amend::amended;
+use refundry_core::call_off::with_waiting_units;
+use refundry_core::command::CreateRefund;
 use refundry_core::draft;
 use refundry_core::intake::Intake;
 use refundry_core::money::Amount;
 use refundry_core::order::{Order, Reference, Status};
+use refundry_core::query::Beside;
+use refundry_core::refund::Restock;
 use refundry_dialects::shop::{ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal, Reply};
 use serde_json::{Map, Value};
@@ -29,7 +33,7 @@ impl Engine {
                 let number = format!("{}{:0width$}", numbering.prefix, self.orders.len() + 1, width = numbering.digits);
                 let put = Intake { order: Order { number, ..order }, refunds: Vec::new(), document, terms };
                 let (index, _) = intake::take_in(self, put).map_err(|fault| Refusal::Intake(Box::new(fault)))?;
-                Ok(ShopReply::Order(self.view_of(index)))
+                Ok(ShopReply::Order(Box::new(self.view_with(index, Beside::ALL))))
             }
             ShopCall::Get { order } => Ok(self.shown(self.living(&order)?)),
             ShopCall::ByNumber { number } => {
@@ -53,6 +57,7 @@ impl Engine {
                 order.life.cancelled_ms = Some(now_ms);
                 order.life.cancel_reason = reason;
             }),
+            ShopCall::CallOff { order, reason, restock, refund } => self.call_off(&order, reason, restock, refund),
             ShopCall::Archive { order, closed } => {
                 self.alter(&order, |order| order.life.closed_ms = closed.then_some(now_ms))
             }
@@ -65,6 +70,31 @@ impl Engine {
             },
             ShopCall::Count(query) => Ok(ShopReply::Counted(lists::count_orders(self, &query))),
         }
+    }
+
+    fn call_off(
+        &mut self,
+        order: &Reference,
+        reason: String,
+        restock: bool,
+        refund: Option<Box<CreateRefund>>,
+    ) -> Result<ShopReply, Refusal> {
+        let index = self.living(order)?;
+        let facts = &self.orders[index].facts;
+        if facts.order.status == Status::Cancelled {
+            return Err(refused(ShopFault::CalledOff));
+        }
+        if let Some(refund) = refund {
+            let restock = if restock { Restock::Cancel } else { Restock::No };
+            let request = with_waiting_units(facts, &refund.request, restock);
+            self.create(&CreateRefund { request, ..*refund })?;
+        }
+        let now_ms = self.now_ms;
+        self.alter(order, |order| {
+            order.status = Status::Cancelled;
+            order.life.cancelled_ms = Some(now_ms);
+            order.life.cancel_reason = reason;
+        })
     }
 
     fn alter(&mut self, order: &Reference, edit: impl FnOnce(&mut Order)) -> Result<ShopReply, Refusal> {
@@ -82,7 +112,7 @@ impl Engine {
     }
 
     fn shown(&self, index: usize) -> ShopReply {
-        ShopReply::Order(self.view_of(index))
+        ShopReply::Order(Box::new(self.view_with(index, Beside::ALL)))
     }
 }
 

@@ -114,7 +114,7 @@ fn lists_of_orders_are_asked_for_by_every_filter_and_in_pairs() {
     let queries = cases.iter().map(|case| case.query(&Catalog::of(SIZE), &mut Random::new(1, 1)));
     let queries: Vec<_> = queries.collect();
     assert!(queries.iter().any(|query| query.money.is_some() && query.stages.is_some()), "pairs are asked for");
-    assert!(queries.iter().all(|query| query.documents && (1..=250).contains(&query.limit)));
+    assert!(queries.iter().all(|query| query.beside.document && (1..=250).contains(&query.limit)));
     let pages = queries.iter().map(|query| (format!("{:?}", query.page), query.sort, query.descending));
     assert!(pages.map(|page| format!("{page:?}")).collect::<std::collections::BTreeSet<_>>().len() > 4);
 }
