@@ -19,24 +19,24 @@ on_both!(
     places_stock_and_the_shop_are_read,
 );
 
-const VERSIONS: [&str; 4] = ["v20220901", "v20230901", "v20250601", "v20260301"];
+pub(super) const VERSIONS: [&str; 4] = ["v20220901", "v20230901", "v20250601", "v20260301"];
 
 /// A server with its clients, and an order for each version.
-struct Bench {
+pub(super) struct Bench {
     place: Place,
-    server: Process,
-    native: harness::Client,
+    pub(super) server: Process,
+    pub(super) native: harness::Client,
 }
 
 /// What an order is called here.
-struct Known {
-    order: String,
-    slip: String,
-    line: i64,
+pub(super) struct Known {
+    pub(super) order: String,
+    pub(super) slip: String,
+    pub(super) line: i64,
 }
 
 impl Bench {
-    fn new(on: Backend) -> Self {
+    pub(super) fn new(on: Backend) -> Self {
         let place = Place::new(on);
         let server = place.serve(&[]);
         let native = server.client();
@@ -44,12 +44,12 @@ impl Bench {
     }
 
     /// One for orders that were never anywhere else.
-    fn client(&self, version: &str) -> Client {
+    pub(super) fn client(&self, version: &str) -> Client {
         Client::new(&self.server.url(), version, TOKEN).minted()
     }
 
     /// An order of a hundred cups at 10.00, which is paid unless it is `open`.
-    fn order(&mut self, id: &str, open: bool) -> Known {
+    pub(super) fn order(&mut self, id: &str, open: bool) -> Known {
         let mut document = order(id, 1);
         if open {
             document["payments"] = json!([]);
@@ -61,13 +61,13 @@ impl Bench {
         Known { order: padded("210", &known["uid"]), slip: padded("230", &known["payments"][0]["uid"]), line }
     }
 
-    fn close(self) {
+    pub(super) fn close(self) {
         drop(self.server);
         self.place.assert_clean();
     }
 }
 
-fn error(status: u16, errors: &str) -> Option<ApiError> {
+pub(super) fn error(status: u16, errors: &str) -> Option<ApiError> {
     Some(ApiError::new(status, errors))
 }
 
@@ -234,8 +234,9 @@ fn parcels_go_out_and_come_back(on: Backend) {
         let back = client.create_return(&ask).expect("a return");
         assert_eq!((&*back.order_id, back.status), (id.as_str(), ReturnStatus::Open));
         assert_eq!(back.return_line_items[0].return_reason, ReturnReason::TooLarge);
-        let ask = json!({"order_id": id, "transactions": [{"id": slip, "amount": "10.00", "type": true}],
-            "refund_line_items": [{"line_item_id": line, "quantity": 1, "type": "Returned", "restock_type": "return"}]});
+        let unit = json!({"line_item_id": line, "quantity": 1, "type": "Returned", "restock_type": "return"});
+        let ask = json!({"order_id": id, "refund_line_items": [unit],
+            "transactions": [{"id": slip, "amount": "10.00", "type": true}]});
         client.refund(&ask).expect("a refund");
         client.close_return(&back.id, true).expect("it is closed");
         for query in [("order_id", id.as_str()), ("id", &back.id)] {

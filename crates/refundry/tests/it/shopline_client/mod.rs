@@ -10,6 +10,7 @@
 mod calls;
 mod hooks;
 mod live;
+mod live_orders;
 mod orders;
 mod parcels;
 mod payments;
