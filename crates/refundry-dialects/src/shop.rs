@@ -83,6 +83,8 @@ pub struct Numbering {
     pub prefix: &'static str,
     /// At least so many digits, zeros in front.
     pub digits: usize,
+    /// The first of them all.
+    pub first: u32,
 }
 
 /// What is answered.
@@ -115,6 +117,8 @@ pub enum ShopFault {
         /// The store's.
         wanted: String,
     },
+    /// There are not enough of a line's goods, which are to be there: which line.
+    OutOfStock(usize),
     /// The order cannot change so.
     Amend(AmendFault),
     /// It was called off before.

@@ -585,14 +585,11 @@ impl Batch for Writer {
         for job in jobs {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
         }
-        let goods = stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
+        stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
         if world.has_news() {
             self.bell.prepare();
         }
         self.recent = world.write(tx, &mut self.ids, now_ms)?;
-        if let Some(moved) = goods {
-            moved.write(tx)?;
-        }
         Ok(outcomes)
     }
 

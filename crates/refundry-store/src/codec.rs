@@ -25,6 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
+mod details;
+
+pub(crate) use details::{pack_detail, read_detail};
+
 /// An order without what has columns of its own.
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a packed form: each flag is an enum again as soon as it is read")]

@@ -5,24 +5,25 @@
 
 use refundry_core::intake::{Intake, IntakeFault, PastRefund};
 use refundry_core::life::Life;
-use refundry_core::limits::PAYMENTS_PER_ORDER_MAX;
+use refundry_core::limits::{NOTE_CHARS_MAX, PAYMENTS_PER_ORDER_MAX};
 use refundry_core::money::Amount;
 use refundry_core::order::{Capture, Dialect, Order, Payment, PaymentKind, ShopMoney, Status};
 use serde_json::Value;
 
-use super::past;
 use super::sold::{self, Sold};
 use super::till::{
     Pair, Till, add, contradictory, currency, id, list, minor, name, object, of_malformed, proportion, rate, show,
     text, unreadable,
 };
+use super::{ids, past, terms};
 use crate::body::Fields;
 use crate::text::parse_time;
 
-/// A payment with what the document says it was worth in the store's currency.
+/// A payment with what the document says it was worth in the store's currency, and when it was paid.
 struct Slip {
     payment: Payment,
     store: Option<Amount>,
+    paid_ms: Option<i64>,
 }
 
 /// `{"order":{…}}` or the bare object.
@@ -39,7 +40,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     let created_ms = time(&fields, &["created_at", "order_at"])?.unwrap_or(now_ms);
     let Sold { lines, components, fulfillable, reduced } = sold;
     let mut order = Order {
-        id: 0,
+        id: ids::order_number(&external_id).unwrap_or(0),
         origin: Dialect::Shopline,
         number: text(&fields, "name")?.map_or_else(|| external_id.clone(), str::to_owned),
         external_id: Some(external_id),
@@ -55,7 +56,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
         created_ms,
         updated_ms: time(&fields, &["updated_at"])?.unwrap_or(created_ms),
         test: false,
-        life: Life::default(),
+        life: life(&fields, &slips)?,
     };
     check_sums(&fields, &order)?;
     let sums = Sums { charged: order.charged(), captured: order.captured() };
@@ -63,7 +64,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     order.validate().map_err(IntakeFault::Fault)?;
     let refunds = past::read(&fields, till, &order, &fulfillable, past::Leeway { goods: reduced, total })?;
     check_totals(&fields, till, sums, &refunds)?;
-    Ok(Intake { order, refunds, document: document.to_string(), terms: Vec::new() })
+    Ok(Intake { order, refunds, document: document.to_string(), terms: terms::of(document) })
 }
 
 /// What the order costs and what was captured, in its own currency.
@@ -145,7 +146,7 @@ fn slip(fields: &Fields<'_>, till: Till, total: Pair, account: &str) -> Result<S
     }
     let booked = booked(fields, till, total, (own, own_currency), store)?;
     let names = Names::read(fields)?;
-    let kind = names.kind();
+    let kind = names.kind;
     let of_captured = |amount: Amount| if captured { amount } else { Amount::ZERO };
     let payment = Payment {
         id: 0,
@@ -160,7 +161,7 @@ fn slip(fields: &Fields<'_>, till: Till, total: Pair, account: &str) -> Result<S
         own_currency,
         own_captured: of_captured(own),
     };
-    Ok(Slip { payment, store })
+    Ok(Slip { payment, store, paid_ms: time(fields, &["processed_at", "create_time"])? })
 }
 
 /// What a slip was worth in the order's currency.
@@ -187,34 +188,36 @@ fn booked(
 struct Names {
     gateway: String,
     method: String,
-    all: Vec<String>,
+    kind: PaymentKind,
 }
 
 impl Names {
     fn read(fields: &Fields<'_>) -> Result<Self, IntakeFault> {
         let named = |key| Ok::<_, IntakeFault>(text(fields, key)?.unwrap_or_default().to_owned());
         let (gateway, channel, method) = (named("gateway")?, named("pay_channel")?, named("payment_method")?);
-        let bare = |name: &String| {
-            let letters = name.chars().filter(|c| c.is_alphanumeric());
-            letters.flat_map(char::to_lowercase).collect::<String>()
-        };
-        let all = [&gateway, &channel, &method].map(bare).to_vec();
-        Ok(Self { gateway: if gateway.is_empty() { channel } else { gateway }, method, all })
+        let kind = kind_named([&gateway, &channel, &method]);
+        Ok(Self { gateway: if gateway.is_empty() { channel } else { gateway }, method, kind })
     }
+}
 
-    fn kind(&self) -> PaymentKind {
-        let any = |is: fn(&str) -> bool| self.all.iter().any(|name| is(name));
-        if any(|n| n == "cod" || n == "cashondelivery") {
-            PaymentKind::CashOnDelivery
-        } else if any(|n| n == "giftcard") {
-            PaymentKind::GiftCard
-        } else if any(|n| n.starts_with("custom") || n.starts_with("manual") || n == "adjustpay" || n == "cash")
-            || any(|n| n.contains("banktransfer") || n.contains("bankdeposit") || n == "moneyorder")
-        {
-            PaymentKind::Custom
-        } else {
-            PaymentKind::Online
-        }
+/// What a payment is whose slip bears these names.
+pub(super) fn kind_named<const N: usize>(names: [&str; N]) -> PaymentKind {
+    let bare = |name: &str| {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect::<String>()
+    };
+    let names = names.map(bare);
+    let any = |is: fn(&str) -> bool| names.iter().any(|name| is(name));
+    if any(|n| n == "cod" || n == "cashondelivery") {
+        PaymentKind::CashOnDelivery
+    } else if any(|n| n == "giftcard") {
+        PaymentKind::GiftCard
+    } else if any(|n| n.starts_with("custom") || n.starts_with("manual") || n == "adjustpay" || n == "cash")
+        || any(|n| n.contains("banktransfer") || n.contains("bankdeposit") || n == "moneyorder")
+    {
+        PaymentKind::Custom
+    } else {
+        PaymentKind::Online
     }
 }
 
@@ -238,6 +241,17 @@ fn status(order: &Fields<'_>) -> Result<Status, IntakeFault> {
     let off = text(order, "status")?.is_some_and(|s| s == "canceled" || s == "cancelled");
     let cancelled = off || text(order, "cancelled_at")?.is_some();
     Ok(if cancelled { Status::Cancelled } else { Status::Open })
+}
+
+/// When it was paid first, and when and why it was called off. Nothing says whether it was put away.
+fn life(order: &Fields<'_>, slips: &[Slip]) -> Result<Life, IntakeFault> {
+    let paid = slips.iter().filter(|slip| slip.payment.captured.is_positive());
+    Ok(Life {
+        placed_ms: paid.filter_map(|slip| slip.paid_ms).min(),
+        cancelled_ms: time(order, &["cancelled_at"])?,
+        cancel_reason: text(order, "cancel_reason")?.unwrap_or_default().chars().take(NOTE_CHARS_MAX).collect(),
+        ..Life::default()
+    })
 }
 
 fn time(order: &Fields<'_>, keys: &[&str]) -> Result<Option<i64>, IntakeFault> {

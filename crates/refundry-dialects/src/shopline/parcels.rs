@@ -8,7 +8,7 @@ use refundry_core::slips::SlipFault;
 use serde_json::{Value, json};
 
 use super::money::Money;
-use super::orders::{Document, Kept, sold_item};
+use super::orders::{Document, Kept, sold_line};
 use super::params::{self, flag, missing, objects};
 use super::reject::{self, unprocessable};
 use super::{Version, ids};
@@ -70,11 +70,10 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
                 _ => Routed::MethodNotAllowed("GET, POST"),
             }
         }
-        ["orders", order, "fulfillments", parcel, "cancel"] | ["fulfillments", parcel, order, "cancel"] => {
-            unship(told_apart(order, parcel))
-        }
+        ["orders", order, "fulfillments", parcel, "cancel"] => unship(told_apart(order, parcel)),
         ["orders", order, "fulfillments", parcel, "update_tracking"]
         | ["fulfillments", order, parcel, "update_tracking"] => track(told_apart(order, parcel)),
+        ["fulfillments", parcel, order, "cancel"] => unship(told_apart(order, parcel)),
         _ => return None,
     })
 }
@@ -133,10 +132,12 @@ fn shipment(version: Version, request: &Request<'_>) -> Result<Shipment, Respons
     let Some(asked) = inner(&root, "fulfillment")? else { return Ok(Shipment::default()) };
     flag(&asked, "notify_customer")?;
     let units = objects(&asked, "line_items")?.iter().map(unit).collect::<Result<_, _>>()?;
-    let tracking = if let Some(tracks) = tracks(version, &asked)? {
-        TrackingChange { tracks: Some(tracks), ..TrackingChange::default() }
-    } else {
-        main_track(&asked, ["tracking_company", "tracking_number", "tracking_url"])?
+    let tracking = match tracks(version, &asked)? {
+        Some(tracks) => TrackingChange { tracks: Some(tracks), ..TrackingChange::default() },
+        None => {
+            let [company, number, url] = ["tracking_company", "tracking_number", "tracking_url"];
+            main_track(&asked, [company, number, url])?
+        }
     };
     Ok(Shipment { units, tracking })
 }
@@ -216,11 +217,10 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, _: &Request<'_>, rep
         (
             Endpoint::Ship { .. } | Endpoint::Unship { .. } | Endpoint::Track { .. },
             ParcelReply::Parcel { order, parcel },
-        ) => json!({ "fulfillment": object(version, order, Document::of(order).order(), parcel) }),
+        ) => json!({ "fulfillment": object(version, order, parcel) }),
         (Endpoint::List { .. }, ParcelReply::Parcels { order, parcels, .. }) => {
             // As they were sent, the first one first.
-            let document = Document::of(order);
-            let shown = parcels.iter().rev().map(|parcel| object(version, order, document.order(), parcel));
+            let shown = parcels.iter().rev().map(|parcel| object(version, order, parcel));
             json!({ "fulfillments": shown.collect::<Vec<Value>>() })
         }
         (_, _) => return None,
@@ -228,15 +228,21 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, _: &Request<'_>, rep
     Some(Response::json(200, &written))
 }
 
-/// A parcel as it is read, by itself and in its order. A unit whose line the order has no more is left out.
-pub(in crate::shopline) fn object(version: Version, view: &OrderView, kept: Kept<'_>, parcel: &Parcel) -> Value {
+/// A parcel by itself.
+pub(in crate::shopline) fn object(version: Version, view: &OrderView, parcel: &Parcel) -> Value {
+    of_order(version, view, Document::of(view).order(), parcel)
+}
+
+/// A parcel of an order whose document was read. A unit whose line the order has no more is left out.
+pub(in crate::shopline) fn of_order(version: Version, view: &OrderView, kept: Kept<'_>, parcel: &Parcel) -> Value {
     let order = &*view.facts.order;
     let items = parcel.units.iter().filter_map(|units| {
         let index = order.lines.iter().position(|line| line.id == units.line)?;
-        let mut item = sold_item(view, kept, index);
-        item["fulfillment_quantity"] = units.quantity.into();
-        item["total_discount"] = Money::converted(order, order.discount_share(index, 0, units.quantity)).plain().into();
-        Some(item)
+        let mut item = sold_line(view, kept, index);
+        let discount = order.lines.get(index).map(|line| Money::converted(order, line.discount));
+        item.insert("fulfillment_quantity".to_owned(), units.quantity.into());
+        item.insert("total_discount".to_owned(), discount?.plain().into());
+        Some(Value::Object(item))
     });
     let items: Vec<Value> = items.collect();
     let tracks = &parcel.tracking.tracks;

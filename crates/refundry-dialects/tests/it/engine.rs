@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::decide::{News, accept, decide, decide_at, settle};
+use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
-use refundry_core::order::{Id, Order, Payment, Reference};
+use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::{Payouts, Terms};
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
@@ -25,7 +26,7 @@ use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
     Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
-    TokenView, Wait, rate, refuse, route, token,
+    TokenView, Wait, rate, read_order, refuse, route, token,
 };
 
 mod parcels;
@@ -66,6 +67,8 @@ pub(crate) struct Engine {
     returns: Vec<Return>,
     pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
+    /// What each of them wants to hear, of all that there ever were.
+    hooks_made: Vec<Option<EventKind>>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
     /// Legs that a payment app has called paid.
@@ -99,6 +102,7 @@ impl Engine {
             returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
+            hooks_made: Vec::new(),
             told: BTreeMap::new(),
             paid_by_app: BTreeSet::new(),
         }
@@ -108,6 +112,15 @@ impl Engine {
     pub(crate) fn hold(&mut self, order: Order) {
         self.shelves.learn(&order);
         self.orders.push(OrderView::bare(Facts::fresh(order)));
+    }
+
+    /// Takes in an example order of SHOPLINE, with the document that it is read from.
+    pub(crate) fn import_example(&mut self, name: &str) -> Result<(), String> {
+        let path = format!("{}/../../examples/orders/shopline/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let document = serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))?;
+        let taken = read_order(Dialect::Shopline, &document, self.now_ms);
+        taken.and_then(|intake| intake::take_in(self, intake)).map(|_| ()).map_err(|fault| format!("{fault:?}"))
     }
 
     pub(crate) fn next_id(&mut self) -> Id {

@@ -7,7 +7,7 @@ use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read;
-use refundry_engine::shop::{ShopAsk, ShopNo};
+use refundry_engine::shop::{Series, ShopAsk, ShopNo};
 use refundry_engine::tenants::Caller;
 
 use super::{App, by_number, cursor_of, known_order, mismatch, order_view, written};
@@ -33,8 +33,8 @@ impl App {
                 return Ok(ShopReply::Counted(count));
             }
             ShopCall::Create { draft, document, terms, numbering } => {
-                let Numbering { prefix, digits } = numbering;
-                ShopAsk::Create { draft, document, terms, numbering: (prefix, digits) }
+                let Numbering { prefix, digits, first } = numbering;
+                ShopAsk::Create { draft, document, terms, numbering: Series { prefix, digits, first } }
             }
             ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
             ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
@@ -76,6 +76,7 @@ fn refused(no: ShopNo) -> Refusal {
         ShopNo::Intake(fault) => return Refusal::Intake(Box::new(fault)),
         ShopNo::Draft(fault) => ShopFault::Draft(fault),
         ShopNo::Currency { given, wanted } => ShopFault::Currency { given, wanted },
+        ShopNo::OutOfStock(line) => ShopFault::OutOfStock(line),
         ShopNo::Amend(fault) => ShopFault::Amend(fault),
     };
     Refusal::Shop(Box::new(fault))

@@ -40,6 +40,7 @@ mod shoplazza_day;
 mod shoplazza_keys;
 mod shoplazza_worked;
 mod shopline_client;
+mod shopline_hooks;
 mod shopline_stock;
 mod stock;
 mod together;

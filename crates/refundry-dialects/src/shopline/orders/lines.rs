@@ -40,9 +40,9 @@ pub(super) fn item(view: &OrderView, kept: Kept<'_>, index: usize) -> Value {
     Value::Object(item)
 }
 
-/// A line as refunds of the order show it.
-pub(in crate::shopline) fn sold_item(view: &OrderView, kept: Kept<'_>, index: usize) -> Value {
-    Value::Object(sold(view, OfLine::find(&view.facts.order, kept, index), index))
+/// A line as refunds and parcels of the order show it.
+pub(in crate::shopline) fn sold_line(view: &OrderView, kept: Kept<'_>, index: usize) -> Map<String, Value> {
+    sold(view, OfLine::find(&view.facts.order, kept, index), index)
 }
 
 fn sold(view: &OrderView, kept: OfLine<'_>, index: usize) -> Map<String, Value> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::object::{Form, object};
 use crate::shopline::paging::{self, Token};
 use crate::shopline::params::{Query, only_fields};
-use crate::shopline::{Version, ids, reject};
+use crate::shopline::{Version, ids, reject, terms};
 use crate::wire::{OrderView, Request, Response};
 
 const PAGE_MAX: u32 = 100;
@@ -195,7 +195,7 @@ fn range(given: &Query, from: &str, to: &str) -> Result<TimeRange, Response> {
 
 fn words(given: &Query) -> Vec<AnyOf> {
     let whole = |key: &str, kind| given.text(key).map(|text| AnyOf::whole(kind, [text]));
-    let found = given.text("search_content").map(|text| AnyOf::beginning(&SEARCHED, [text]));
+    let found = given.text("search_content").map(searched);
     let all = [
         whole("name", TermKind::Number),
         whole("buyer_id", TermKind::Customer),
@@ -204,6 +204,13 @@ fn words(given: &Query) -> Vec<AnyOf> {
         found,
     ];
     all.into_iter().flatten().collect()
+}
+
+/// Whatever begins with a text. Phone numbers are known by their digits alone.
+fn searched(text: &str) -> AnyOf {
+    let is_phone = text.chars().all(|c| c.is_ascii_digit() || "+-() ".contains(c));
+    let phone = Some(terms::digits(text)).filter(|digits| is_phone && !digits.is_empty() && digits != text);
+    AnyOf::beginning(&SEARCHED, std::iter::once(text).chain(phone.as_deref()))
 }
 
 /// `order_at:desc,id:asc`: the first key counts, as it leaves hardly anything to the others.

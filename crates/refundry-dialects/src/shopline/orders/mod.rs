@@ -2,18 +2,20 @@
 
 mod cancel;
 mod change;
+mod create;
 mod kept;
 mod lines;
 mod list;
 mod object;
 mod slips;
+pub(in crate::shopline) mod told;
 mod totals;
 
 use refundry_core::amend::AmendFault;
 use serde_json::json;
 
 pub(super) use kept::{Document, Kept};
-pub(super) use lines::sold_item;
+pub(super) use lines::sold_line;
 pub(super) use object::{Form, object};
 
 use super::{Version, ids, only, reject};
@@ -26,6 +28,8 @@ use crate::wire::{Call, Reply, Request, Response, Routed, Scope};
 pub enum Endpoint {
     /// `GET orders.json`
     List,
+    /// `POST orders.json`
+    Create,
     /// `GET orders/count.json`
     Count,
     /// `GET orders/{id}.json`
@@ -53,9 +57,14 @@ pub enum Endpoint {
 /// The endpoint of a method and the names of a path; `None` where the path is none of these.
 pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<Endpoint>> {
     Some(match path {
-        ["orders"] => only(method, "GET", Endpoint::List),
+        ["orders"] => match method {
+            "GET" => Routed::To(Endpoint::List),
+            "POST" => Routed::To(Endpoint::Create),
+            _ => Routed::MethodNotAllowed("GET, POST"),
+        },
         ["orders", "count"] => only(method, "GET", Endpoint::Count),
-        // What else has a name below `orders` has other methods, and was found before.
+        // Names of other things are no ids, and where they lead to something, that was found before.
+        ["orders", "pay_channels" | "transactions" | "update_transactions"] => return None,
         ["orders", order] => {
             let order = percent_decode(order);
             match method {
@@ -74,7 +83,7 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
 pub(super) const fn scope(endpoint: &Endpoint) -> (Scope, &'static str) {
     match endpoint {
         Endpoint::List | Endpoint::Count | Endpoint::Get { .. } => (Scope::ReadOrders, "read_orders"),
-        Endpoint::Update { .. } | Endpoint::Delete { .. } | Endpoint::Cancel { .. } => {
+        Endpoint::Create | Endpoint::Update { .. } | Endpoint::Delete { .. } | Endpoint::Cancel { .. } => {
             (Scope::WriteOrders, "write_orders")
         }
     }
@@ -84,6 +93,7 @@ pub(super) const fn scope(endpoint: &Endpoint) -> (Scope, &'static str) {
 pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_>) -> Result<Call, Response> {
     let call = match endpoint {
         Endpoint::List => ShopCall::List(Box::new(list::query(request)?)),
+        Endpoint::Create => create::decode(request)?,
         Endpoint::Count => ShopCall::Count(Box::new(list::count(request)?)),
         Endpoint::Get { order } => ShopCall::Get { order: ids::order_reference(order) },
         Endpoint::Update { order } => change::decode(request, ids::order_reference(order))?,
@@ -99,6 +109,9 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_
     Some(match (endpoint, &**reply) {
         (Endpoint::List, ShopReply::Orders { orders, has_more }) => list::page(version, request, orders, *has_more),
         (Endpoint::Count, ShopReply::Counted(count)) => Response::json(200, &json!({ "count": count })),
+        (Endpoint::Create, ShopReply::Order(view)) => {
+            Response::json(200, &json!({ "order": object(version, view, Form::Made) }))
+        }
         (Endpoint::Delete { .. }, ShopReply::Deleted) => Response::json(200, &json!({})),
         (Endpoint::Get { .. } | Endpoint::Update { .. } | Endpoint::Cancel { .. }, ShopReply::Order(view)) => {
             Response::json(200, &json!({ "order": object(version, view, Form::Listed) }))
@@ -107,19 +120,16 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_
     })
 }
 
-/// Words why not.
+/// An order that a list is to go on from is not there.
+pub(super) fn cursor_unknown() -> Response {
+    reject::unprocessable("since_id is invalid: there is no such order")
+}
+
+/// Why an order cannot be made or changed.
 pub(super) fn refuse(fault: &ShopFault) -> Response {
     reject::unprocessable(match fault {
         ShopFault::CalledOff => "the order is already canceled".to_owned(),
         ShopFault::Amend(AmendFault::LineUnknown(line)) => format!("line_item_id {line} does not exist in the order"),
-        // No request of this API asks for what these refuse.
-        ShopFault::Amend(AmendFault::Amount { .. } | AmendFault::ChargeName(_)) => "amount is invalid".to_owned(),
-        ShopFault::Currency { wanted, .. } => format!("currency must be {wanted}"),
-        ShopFault::Draft(_) => "the order is invalid".to_owned(),
+        other => create::refusal(other).unwrap_or_else(|| "the order cannot change so".to_owned()),
     })
-}
-
-/// An order that a list is to go on from is not there.
-pub(super) fn cursor_unknown() -> Response {
-    reject::unprocessable("since_id is invalid: there is no such order")
 }

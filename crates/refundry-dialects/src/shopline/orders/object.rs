@@ -173,7 +173,7 @@ fn parts(version: Version, view: &OrderView, kept: Kept<'_>, form: Form) -> Map<
         "discount_applications": applied.collect::<Vec<Value>>(),
         "payment_details": slips::all(view, kept, made),
         "payment_gateway_names": slips::ways(order),
-        "fulfillments": view.parcels.iter().rev().map(|p| parcels::object(version, view, kept, p)).collect::<Vec<Value>>(),
+        "fulfillments": view.parcels.iter().rev().map(|p| parcels::of_order(version, view, kept, p)).collect::<Vec<Value>>(),
         "refunds": view.refunds.iter().map(|refund| refunded(version, view, kept, refund)).collect::<Vec<Value>>(),
         "locations": locations(order, kept),
     }))
@@ -210,7 +210,7 @@ fn refunded(version: Version, view: &OrderView, kept: Kept<'_>, refund: &refundr
         refunds::object(version, &RefundView { refund: refund.clone(), order, live: false }, refunds::Form::InOrder);
     let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, units) in rows.zip(&refund.units) {
-        row["line_item"] = lines::sold_item(view, kept, units.line);
+        row["line_item"] = lines::sold_line(view, kept, units.line).into();
     }
     shown
 }

@@ -20,8 +20,20 @@ const STORE: Id = 1;
 /// What is known of orders beside their facts.
 #[derive(Default)]
 pub(crate) struct Yard {
-    parcels: Vec<Parcel>,
-    transactions: Vec<Transaction>,
+    pub(super) parcels: Vec<Parcel>,
+    pub(super) transactions: Vec<Transaction>,
+}
+
+impl Yard {
+    /// The parcel that was made last.
+    pub(super) fn last_parcel(&self) -> Option<Parcel> {
+        self.parcels.last().cloned()
+    }
+
+    /// The transaction that was told of last.
+    pub(super) fn last_transaction(&self) -> Option<Transaction> {
+        self.transactions.last().cloned()
+    }
 }
 
 impl Engine {
