@@ -4,11 +4,12 @@ use refundry_core::call_off::with_waiting_units;
 use refundry_core::command::CreateRefund;
 use refundry_core::decide::decide;
 use refundry_core::order::{Id, Reference, Status};
-use refundry_core::refund::Restock;
+use refundry_core::refund::{Bucket, Restock};
 use refundry_store::{StoreError, Tx};
 
 use crate::accept::{Accepted, Writer};
 use crate::shop::{self, ShopNo};
+use crate::stock;
 use crate::world::World;
 
 /// An order that is to be called off.
@@ -55,12 +56,21 @@ impl Writer {
         if let Some(Err(no)) = command.as_ref().map(|command| decide(facts, &command.request)) {
             return Ok(Err(ShopNo::Rejected(Box::new(no))));
         }
+        let waiting = (0..facts.order.lines.len()).map(|line| facts.units_left(line, Bucket::Waiting)).collect();
+        let put_back = ask.restock && ask.refund.is_none();
+        if put_back {
+            // What refunds before it in the batch put back is theirs.
+            stock::settle(tx, world, self.means(now_ms).ids, now_ms)?;
+        }
         let altered = shop::alter(tx, world, (store, ask.order), &mut self.means(now_ms), |order| {
             shop::call_off(order, ask.reason, now_ms);
-            order.life.restocked = ask.restock && ask.refund.is_none();
+            order.life.restocked = put_back;
         })?;
         if let Err(no) = altered {
             return Ok(Err(no));
+        }
+        if put_back {
+            world.goods().put_back(store, id, waiting);
         }
         let Some(command) = command else { return Ok(Ok((id, None))) };
         match self.create(tx, world, store, &command, None, now_ms)? {

@@ -11,7 +11,7 @@ use refundry_core::command::RefundRequest;
 use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
-use refundry_core::refund::{Refund, Restock, Shape};
+use refundry_core::refund::{Bucket, Refund, Restock, Shape};
 use refundry_store::locations::{self, LocationRecord};
 use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
 use refundry_store::variants::{self, VariantRecord};
@@ -277,6 +277,8 @@ pub(crate) struct Goods {
     failed: Vec<(i64, Id)>,
     /// Orders that take their units from stock: store, order.
     taken: Vec<(i64, Id)>,
+    /// Orders that were called off, and the units of their lines that are put back.
+    called_off: Vec<((i64, Id), Vec<u32>)>,
 }
 
 impl Goods {
@@ -288,6 +290,11 @@ impl Goods {
     /// An order that was just made takes its units.
     pub(crate) fn take(&mut self, store: i64, order: Id) {
         self.taken.push((store, order));
+    }
+
+    /// An order was called off, and so many units of each of its lines are put back.
+    pub(crate) fn put_back(&mut self, store: i64, order: Id, units: Vec<u32>) {
+        self.called_off.push(((store, order), units));
     }
 
     /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
@@ -304,7 +311,11 @@ impl Goods {
     }
 
     fn is_empty(&self) -> bool {
-        self.sold.is_empty() && self.put_back.is_empty() && self.failed.is_empty() && self.taken.is_empty()
+        self.sold.is_empty()
+            && self.put_back.is_empty()
+            && self.failed.is_empty()
+            && self.taken.is_empty()
+            && self.called_off.is_empty()
     }
 }
 
@@ -359,7 +370,8 @@ pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: 
     }
     let mut orders = Orders::new();
     let of_refunds = goods.put_back.iter().map(|(store, refund)| (*store, refund.order));
-    for key in goods.sold.iter().copied().chain(of_refunds).chain(goods.taken.iter().copied()) {
+    let of_orders = goods.taken.iter().chain(goods.called_off.iter().map(|(key, _)| key)).copied();
+    for key in goods.sold.iter().copied().chain(of_refunds).chain(of_orders) {
         orders.insert(key, world.order(tx, key.0, key.1)?);
     }
     let sold = goods.sold.iter().filter_map(|key| Some((key.0, orders.get(key)?)));
@@ -367,7 +379,8 @@ pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: 
     bear(tx, &born.collect::<Vec<_>>(), ids, now_ms)?;
     let mut moving = returned(&goods.put_back, &orders);
     moving.extend(taken(&goods.taken, &orders));
-    let mut moves = moves_of(tx, &moving, (&goods.put_back, &orders), ids, now_ms)?;
+    moving.extend(called_off(&goods.called_off, &orders));
+    let mut moves = moves_of(tx, &moving, &orders, ids, now_ms)?;
     take_back(tx, &goods.failed, &mut moves)?;
     let rows: Vec<MoveRow> = moves
         .into_iter()
@@ -487,6 +500,10 @@ fn returned<'r>(refunds: &'r [(i64, Arc<Refund>)], orders: &'r Orders) -> Vec<Mo
     for (store, refund) in refunds {
         let order = orders.get(&(*store, refund.order)).expect("the orders of all refunds were read");
         for moved in refund.units.iter().filter(|units| units.restock != Restock::No) {
+            if order.life.restocked && moved.bucket == Bucket::Waiting {
+                // They were put back when the order was called off.
+                continue;
+            }
             let line = order.lines.get(moved.line).expect("units are of a line of their order");
             let Some(key) = key_of(line) else { continue };
             let (place, units) = (place_of(&moved.location, line, order), moved.quantity.into());
@@ -511,11 +528,25 @@ fn taken<'r>(made: &[(i64, Id)], orders: &'r Orders) -> Vec<Moving<'r>> {
     taken
 }
 
+/// What orders that were called off put back.
+fn called_off<'r>(orders_off: &'r [((i64, Id), Vec<u32>)], orders: &'r Orders) -> Vec<Moving<'r>> {
+    let mut put = Vec::new();
+    for (of, units) in orders_off {
+        let order = orders.get(of).expect("the orders that were called off were read");
+        for (line, units) in order.lines.iter().zip(units).filter(|(_, units)| **units > 0) {
+            let (store, by, why) = (of.0, By::Order(order.id), MoveWhy::CalledOff);
+            let Some(key) = key_of(line) else { continue };
+            put.push(Moving { store, by, why, key, place: place_of("", line, order), units: (*units).into() });
+        }
+    }
+    put
+}
+
 /// The moves of units; those of one kind are one.
 fn moves_of(
     tx: &mut Tx<'_>,
     moving: &[Moving<'_>],
-    (refunds, orders): (&[(i64, Arc<Refund>)], &Orders),
+    orders: &Orders,
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<BTreeMap<Kind, i64>, StoreError> {
@@ -524,7 +555,7 @@ fn moves_of(
         return Ok(moves);
     }
     let keys: BTreeSet<(i64, &str)> = moving.iter().map(|m| (m.store, m.key)).collect();
-    let known = variants_of(tx, keys, refunds, orders, ids, now_ms)?;
+    let known = variants_of(tx, keys, orders, ids, now_ms)?;
     let places = places_of(tx, moving, ids, now_ms)?;
     for (Moving { store, by, why, key, units, .. }, place) in moving.iter().zip(places) {
         let variant = known.get(&(*store, *key)).copied();
@@ -617,7 +648,6 @@ pub(crate) fn short_line(
 fn variants_of<'k>(
     tx: &mut Tx<'_>,
     keys: BTreeSet<(i64, &'k str)>,
-    refunds: &[(i64, Arc<Refund>)],
     orders: &Orders,
     ids: &mut Ids,
     now_ms: i64,
@@ -625,9 +655,8 @@ fn variants_of<'k>(
     let keys: Vec<(i64, &str)> = keys.into_iter().collect();
     let mut found = variants::find_many(tx, &keys)?;
     if found.iter().any(Option::is_none) {
-        let of_refund = |(store, refund): &(i64, Arc<Refund>)| Some((*store, orders.get(&(*store, refund.order))?));
-        let all = refunds.iter().filter_map(of_refund);
-        let lines = all.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
+        let lines =
+            orders.iter().flat_map(|((store, _), order)| order.lines.iter().map(move |line| (*store, &**order, line)));
         bear(tx, &lines.collect::<Vec<_>>(), ids, now_ms)?;
         found = variants::find_many(tx, &keys)?;
     }

@@ -35,6 +35,8 @@ pub enum MoveWhy {
     Adjusted,
     /// An order took them.
     Sold,
+    /// The order was called off, and its units that waited were put back.
+    CalledOff,
 }
 
 impl MoveWhy {
@@ -46,6 +48,7 @@ impl MoveWhy {
             Self::Set => "set",
             Self::Adjusted => "adjusted",
             Self::Sold => "sold",
+            Self::CalledOff => "called_off",
         }
     }
 }
@@ -67,7 +70,7 @@ pub struct MoveRow {
     pub why: MoveWhy,
     /// The refund that did it.
     pub refund: Option<Id>,
-    /// The order that it was sold with.
+    /// The order that it was sold with, or put back for.
     pub order: Option<Id>,
     /// When, epoch milliseconds.
     pub at_ms: i64,
@@ -102,7 +105,7 @@ pub fn put_by(tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Vec<(Id, Id, i6
     tx.query(PUT_BY, &[store.into(), number(refund)?], |row| Ok((id(row, 0)?, id(row, 1)?, row.int(2)?)))
 }
 
-/// What an order took from stock and did not put back: variant, location, units, which are below zero.
+/// What an order moved in all: variant, location, units, which are below zero where it took more than it put back.
 pub fn sold_by(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<(Id, Id, i64)>, StoreError> {
     tx.query(SOLD_BY, &[store.into(), number(order)?], |row| Ok((id(row, 0)?, id(row, 1)?, row.int(2)?)))
 }

@@ -58,15 +58,16 @@ fn check_refunds(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
     })
 }
 
-/// An order takes no more units than it has, and puts back no more than it took.
+/// An order takes no more units than it has, and puts back no more than that.
 fn check_orders(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
-    let decode = |row: &Row<'_>| Ok((key(row)?, (row.int(3)?, row.int(4)?), row.opt_string(5)?));
-    walk(store, run, BY_ORDER, decode, |run, ((tenant, order, _), (moved, other), facts)| {
+    let decode = |row: &Row<'_>| Ok((key(row)?, (row.int(3)?, row.int(4)?, row.int(5)?), row.opt_string(6)?));
+    walk(store, run, BY_ORDER, decode, |run, ((tenant, order, _), (taken, put, other), facts)| {
         let place = &mut run.at(*tenant, Some(*order), None);
         let Some(facts) = facts else { return place.say("stray", "stock moved for an order that is not there") };
         let Ok(facts) = parse("orders.facts", facts) else { return };
-        place.within("stock_order", "units taken from stock", -*moved, ("what the order sold", sold(&facts)));
-        place.within("stock_order", "units put back into stock", *moved, ("what the order took", 0));
+        let sold = sold(&facts);
+        place.within("stock_order", "units taken from stock", -*taken, ("what the order sold", sold));
+        place.within("stock_order", "units put back into stock", *put, ("what the order sold", sold));
         if *other != 0 {
             place.say("stock_order", format!("{other} of its moves are not those of an order"));
         }
@@ -161,8 +162,10 @@ const BY_REFUND: &str = "
     GROUP BY m.store, m.refund_id
     ORDER BY m.store, m.refund_id LIMIT ?4";
 const BY_ORDER: &str = "
-    SELECT m.store, m.order_id, CAST(0 AS BIGINT), CAST(SUM(m.moved) AS BIGINT),
-        CAST(SUM(CASE WHEN m.why = 'sold' THEN 0 ELSE 1 END) AS BIGINT),
+    SELECT m.store, m.order_id, CAST(0 AS BIGINT),
+        CAST(SUM(CASE WHEN m.why = 'sold' THEN m.moved ELSE 0 END) AS BIGINT),
+        CAST(SUM(CASE WHEN m.why = 'called_off' THEN m.moved ELSE 0 END) AS BIGINT),
+        CAST(SUM(CASE WHEN m.why IN ('sold', 'called_off') THEN 0 ELSE 1 END) AS BIGINT),
         (SELECT o.facts FROM orders o WHERE o.store = m.store AND o.id = m.order_id)
     FROM stock_moves m
     WHERE m.order_id IS NOT NULL AND (m.store, m.order_id, CAST(0 AS BIGINT)) > (?1, ?2, ?3)
