@@ -469,6 +469,8 @@ pub struct RefundPage {
     pub refunds: Vec<RefundView>,
     /// More follow in the direction of travel.
     pub has_more: bool,
+    /// The order that all of them are of, with its document, where it is what was asked for.
+    pub order: Option<Box<OrderView>>,
 }
 
 /// Every "no" that a dialect must word.

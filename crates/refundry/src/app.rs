@@ -154,12 +154,12 @@ impl App {
             Call::ListRefundsOf { order, query } => {
                 let page = self.refunds(caller, *query).await?;
                 let text = order.text.clone();
-                // Empty is an answer only for an order that is there.
-                let life = match page.refunds.first() {
-                    Some(view) => view.order.life.clone(),
-                    None => self.order(store, order, Beside::NOTHING).await?.facts.order.life.clone(),
-                };
-                if life.deleted_ms.is_some() { Err(Refusal::OrderUnknown(text)) } else { Ok(Reply::Refunds(page)) }
+                // Read after its refunds: what is shown of it is never older than they are.
+                let order = self.order(store, order, Beside { document: true, ..Beside::NOTHING }).await?;
+                if order.facts.order.life.deleted_ms.is_some() {
+                    return Err(Refusal::OrderUnknown(text));
+                }
+                Ok(Reply::Refunds(RefundPage { order: Some(order), ..page }))
             }
             Call::OrderWithRefunds { order } => {
                 let text = order.text.clone();
@@ -367,7 +367,7 @@ impl App {
         let page = self.read(caller, move |e| read::list_refunds(e.store(), store, &query)).await?;
         let (found, has_more) = page.map_err(|_| cursor)?;
         let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
-        Ok(RefundPage { refunds, has_more })
+        Ok(RefundPage { refunds, has_more, order: None })
     }
 
     async fn order(&self, store: i64, reference: Reference, beside: Beside) -> Result<Box<OrderView>, Refusal> {

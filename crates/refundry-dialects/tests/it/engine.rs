@@ -17,6 +17,7 @@ use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
 use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::{Payouts, Terms};
+use refundry_core::query::Beside;
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
@@ -24,8 +25,8 @@ use refundry_core::returns::Return;
 use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
-    Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
-    TokenView, Wait, rate, read_order, refuse, route, token,
+    Call, Endpoint, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope,
+    StoreView, TokenView, Wait, rate, read_order, refuse, route, token,
 };
 
 mod parcels;
@@ -185,8 +186,10 @@ impl Engine {
             Call::ListRefundsOf { order, query } => {
                 let index = self.find_order(&order);
                 let is_there = |index: &usize| self.orders[*index].facts.order.life.deleted_ms.is_none();
-                index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
-                lists::refunds(self, &query).map(Reply::Refunds)
+                let index = index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
+                let page = lists::refunds(self, &query)?;
+                let beside = Beside { document: true, ..Beside::NOTHING };
+                Ok(Reply::Refunds(RefundPage { order: Some(Box::new(self.view_with(index, beside))), ..page }))
             }
             Call::OrderWithRefunds { order } => {
                 let index = self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;

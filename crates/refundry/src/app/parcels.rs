@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use refundry_core::order::Reference;
 use refundry_core::parcels::{Fault, ParcelQuery};
+use refundry_core::query::Beside;
 use refundry_dialects::parcels::{ParcelCall, ParcelReply, SlipView};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};

@@ -90,8 +90,11 @@ pub(super) fn list_query(order: &str, request: &Request<'_>) -> Result<RefundQue
 }
 
 /// `GET orders/{order_id}/refunds/{refund_id}.json`
-pub(super) fn get_refund(refund: &str) -> Call {
-    Call::GetRefund { refund: ids::refund_reference(refund) }
+pub(super) fn get_refund(order: &str, refund: &str) -> Call {
+    let order = ids::order_reference(order);
+    let (orders, refunds) = (Some(vec![order.clone()]), Some(vec![ids::refund_reference(refund)]));
+    let query = Box::new(RefundQuery { orders, refunds, limit: 1, ..RefundQuery::default() });
+    Call::ListRefundsOf { order, query }
 }
 
 /// The pool that units come from.
