@@ -2,7 +2,7 @@
 
 use crate::balances::Facts;
 use crate::money::{Amount, AmountError, Decimal};
-use crate::order::{Component, ComponentKind, Order};
+use crate::order::{Component, ComponentKind, Order, Reference};
 use crate::terms::TermChange;
 
 /// What is to change. What is `None` stays.
@@ -16,6 +16,8 @@ pub struct Amendment {
     pub charges: Option<Vec<(String, Decimal)>>,
     /// Shipping without tax.
     pub shipping: Option<Decimal>,
+    /// Lines that the patch says something of.
+    pub lines: Vec<Reference>,
 }
 
 /// Why an order cannot change so.
@@ -32,11 +34,16 @@ pub enum AmendFault {
     },
     /// Two charges of one name, or one without.
     ChargeName(String),
+    /// No such line; as named.
+    LineUnknown(String),
 }
 
 /// The order after an amendment. A part that was refunded must not change; whoever stores the order checks that.
 pub fn amended(facts: &Facts, amendment: &Amendment) -> Result<Order, AmendFault> {
     let mut order = Order::clone(&facts.order);
+    if let Some(unknown) = amendment.lines.iter().find(|line| order.find_line(line).is_none()) {
+        return Err(AmendFault::LineUnknown(unknown.text.clone()));
+    }
     if let Some(shipping) = amendment.shipping {
         let net = amount(&order, "shipping", shipping)?;
         set_shipping(&mut order, net);
@@ -111,6 +118,7 @@ mod tests {
         Amendment {
             document: String::new(),
             terms: None,
+            lines: Vec::new(),
             charges: Some(charges.iter().map(|(name, price)| ((*name).to_owned(), decimal(price))).collect()),
             shipping: shipping.map(decimal),
         }

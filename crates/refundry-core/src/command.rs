@@ -261,6 +261,12 @@ pub enum ItemPart {
 pub enum Plan {
     /// These payments first, in this order, then the others by the strategy.
     InOrder(Vec<Reference>),
+    /// By the strategy, and paid outside except through payments of this channel (in any case); all of it outside
+    /// where this is empty.
+    Outside {
+        /// The channel that keeps its original route.
+        but: String,
+    },
     /// Exactly these amounts.
     Named(Vec<LegAsk>),
 }

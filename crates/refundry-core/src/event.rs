@@ -4,10 +4,11 @@
 
 use crate::balances::Facts;
 use crate::money::Amount;
-use crate::order::Status;
+use crate::order::{Id, Status};
+use crate::refund::{Leg, LegState, Refund};
 use crate::standing;
 
-/// Something that happened to an order.
+/// Something that happened to an order, to something of it, or to goods in stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
     /// It came in.
@@ -32,11 +33,27 @@ pub enum EventKind {
     OrderDeleted,
     /// A parcel of it was sent; the parcel is the event's subject.
     ParcelCreated,
+    /// Something of a parcel changed: how it is followed, that it arrived, that it was called off.
+    ParcelUpdated,
+    /// A refund of it was made; the refund is the event's subject.
+    RefundCreated,
+    /// Money of a refund arrived, or surely will not, or is open again after that was said.
+    RefundUpdated,
+    /// Somebody changed what the order says.
+    OrderEdited,
+    /// Something was told of a payment of it; the transaction is the event's subject.
+    TransactionCreated,
+    /// Units of it are to come back; the return is the event's subject.
+    ReturnCreated,
+    /// A return was closed, or called off.
+    ReturnUpdated,
+    /// How many units of a variant are at a location; of no order.
+    StockChanged,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::OrderCreated,
         Self::OrderUpdated,
         Self::OrderPaid,
@@ -48,6 +65,14 @@ impl EventKind {
         Self::OrderCancelled,
         Self::OrderDeleted,
         Self::ParcelCreated,
+        Self::ParcelUpdated,
+        Self::RefundCreated,
+        Self::RefundUpdated,
+        Self::OrderEdited,
+        Self::TransactionCreated,
+        Self::ReturnCreated,
+        Self::ReturnUpdated,
+        Self::StockChanged,
     ];
 
     /// Stable code.
@@ -64,6 +89,14 @@ impl EventKind {
             Self::OrderCancelled => "order_cancelled",
             Self::OrderDeleted => "order_deleted",
             Self::ParcelCreated => "parcel_created",
+            Self::ParcelUpdated => "parcel_updated",
+            Self::RefundCreated => "refund_created",
+            Self::RefundUpdated => "refund_updated",
+            Self::OrderEdited => "order_edited",
+            Self::TransactionCreated => "transaction_created",
+            Self::ReturnCreated => "return_created",
+            Self::ReturnUpdated => "return_updated",
+            Self::StockChanged => "stock_changed",
         }
     }
 
@@ -134,4 +167,54 @@ pub fn events(before: Option<&Snapshot>, after: &Snapshot) -> Vec<EventKind> {
         Some(EventKind::OrderUpdated),
     ];
     told.into_iter().flatten().collect()
+}
+
+/// What a change of a refund means; `before` is `None` for one that was just made. It is told before what it means for
+/// its order. What only moves a leg on its way is no news: to a subscriber it was pending and still is.
+pub fn of_refund(before: Option<&Refund>, after: &Refund) -> Option<EventKind> {
+    let Some(before) = before else { return Some(EventKind::RefundCreated) };
+    let told = |was: &LegState, is: &LegState| (was.is_final() || is.is_final()) && was != is;
+    let mut legs = before.legs.iter().zip(&after.legs);
+    legs.any(|(was, is)| told(&was.state, &is.state)).then_some(EventKind::RefundUpdated)
+}
+
+/// The refunds of an order as they were when it was as `facts` say, of those that it has by now: later ones are left
+/// out, and legs that ended since are waiting again.
+///
+/// Which legs those are is told by the sums of each payment, latest end first, so what is shown adds up to what the
+/// order says. What failed after it had arrived is shown as failed already: how it stood before is not kept.
+pub fn refunds_then(facts: &Facts, refunds: Vec<Refund>) -> Vec<Refund> {
+    let mut then: Vec<Refund> = refunds.into_iter().filter(|r| r.number <= facts.balances.refunds).collect();
+    let is_open = |leg: &Leg| !leg.state.is_final();
+    for (payment, paid) in facts.balances.payments.iter().enumerate() {
+        let of_payment = then.iter().flat_map(|refund| &refund.legs).filter(|leg| leg.payment == payment);
+        let open: Amount = of_payment.clone().filter(|leg| is_open(leg)).map(|leg| leg.amount).sum();
+        let mut ended: Vec<(Option<i64>, Id, Amount)> =
+            of_payment.filter(|leg| !is_open(leg)).map(|leg| (leg.finished_ms(), leg.id, leg.amount)).collect();
+        ended.sort_by_key(|(at_ms, id, _)| std::cmp::Reverse((*at_ms, *id)));
+        let mut short = paid.pending - open;
+        for (_, id, amount) in ended {
+            if amount.is_positive() && amount <= short {
+                short -= amount;
+                then.iter_mut().for_each(|refund| open_again(refund, id));
+            }
+        }
+    }
+    then
+}
+
+/// Takes back that a leg ended.
+fn open_again(refund: &mut Refund, id: Id) {
+    let Some(leg) = refund.legs.iter_mut().find(|leg| leg.id == id) else { return };
+    leg.state = LegState::Waiting;
+    leg.reference.clear();
+    leg.retried_by = None;
+    if refund.legs.iter().all(|leg| !leg.state.is_failed()) {
+        for allocation in &mut refund.allocations {
+            allocation.returned = (Amount::ZERO, Amount::ZERO);
+        }
+    }
+    for units in &mut refund.units {
+        units.reopened = false;
+    }
 }

@@ -8,7 +8,8 @@ use crate::terms::Term;
 /// An order as a platform or a caller describes it.
 ///
 /// Numbers (`id`) of the order, its lines and payments are zero; whoever stores it gives them, and keeps those that the
-/// order had before.
+/// order had before. Only where the order's own id is our number in the shape in which its dialect prints it, `id` says
+/// which: then it is the order of that number, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intake {
     /// The facts.

@@ -36,6 +36,7 @@
 pub mod amend;
 mod amounts;
 pub mod balances;
+pub mod call_off;
 pub mod command;
 pub mod decide;
 pub mod dispute;

@@ -21,6 +21,8 @@ pub struct Life {
     pub deleted_ms: Option<i64>,
     /// Units delivered of each line; lines beyond its end have none.
     pub delivered: Vec<u32>,
+    /// The units that waited were put back into stock when it was called off, so a refund of them puts nothing back.
+    pub restocked: bool,
     /// Where it is stocked, by our number of the place; `None` for the store's own choice.
     pub location: Option<Id>,
 }
@@ -45,6 +47,7 @@ impl Life {
             closed_ms: self.closed_ms.or(before.closed_ms),
             deleted_ms: self.deleted_ms.or(before.deleted_ms),
             delivered: if self.delivered.is_empty() { before.delivered.clone() } else { self.delivered },
+            restocked: self.restocked || before.restocked,
             location: self.location.or(before.location),
         }
     }

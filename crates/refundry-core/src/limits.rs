@@ -99,5 +99,9 @@ pub const DELIVERY_WAITS_MS: [i64; 19] = {
     waits[7] = 2 * HOUR;
     waits
 };
+/// Attempts at a delivery beyond the first that a store may choose to have.
+pub const DELIVERY_WAITS_MAX: usize = 100;
+/// How long those may take in all, in seconds: 14 days, well below how long events are kept.
+pub const DELIVERY_WAITS_S_MAX: u64 = 14 * 24 * 60 * 60;
 /// How long events are kept: 30 days, far longer than anybody tries to deliver one.
 pub const EVENT_LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;

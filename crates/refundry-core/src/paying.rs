@@ -254,6 +254,25 @@ pub fn pay(
     Ok((order, transactions))
 }
 
+/// Adds a payment of which nothing came, so far or at all, and gives the transaction that tells of it: what it was to
+/// bring, what became of it, and when.
+pub(crate) fn without_money(
+    order: &mut Order,
+    line: &PayLine,
+    (amount, state, at_ms): (Amount, TransactionState, i64),
+    next: &mut dyn FnMut() -> Id,
+) -> Transaction {
+    let payment = new_payment(order, line, Amount::ZERO, next());
+    order.payments.push(payment.clone());
+    Transaction {
+        state,
+        test: line.test,
+        name: if line.name.is_empty() { line.channel.clone() } else { line.name.clone() },
+        card: line.card.clone(),
+        ..of_payment(order, &payment, TransactionKind::Sale, amount, next(), at_ms)
+    }
+}
+
 /// What each line pays.
 fn amounts(order: &Order, lines: &[PayLine], open: Amount) -> Result<Vec<Amount>, Fault> {
     let currency = order.currency;

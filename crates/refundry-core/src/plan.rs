@@ -15,7 +15,7 @@ use crate::strategy::{Parts, Stuck, spread};
 pub(crate) fn check_amounts(facts: &Facts, request: &RefundRequest) -> Result<(), Rejection> {
     let asks: &[LegAsk] = match &request.plan {
         Plan::Named(asks) => asks,
-        Plan::InOrder(_) => &[],
+        Plan::InOrder(_) | Plan::Outside { .. } => &[],
     };
     if asks.is_empty() && matches!(&request.ask, Ask::Parts(parts) if parts.total == Total::OfPayments) {
         return Err(no_money());
@@ -40,7 +40,7 @@ fn currency_of(facts: &Facts, ask: &LegAsk) -> Option<Currency> {
 pub(crate) fn strategy_of(facts: &Facts, request: &RefundRequest) -> Option<Strategy> {
     match request.plan {
         Plan::Named(_) => None,
-        Plan::InOrder(_) => Some(request.strategy.unwrap_or(facts.terms.payouts.strategy)),
+        Plan::InOrder(_) | Plan::Outside { .. } => Some(request.strategy.unwrap_or(facts.terms.payouts.strategy)),
     }
 }
 
@@ -51,6 +51,15 @@ pub(crate) fn plan_legs(facts: &Facts, request: &RefundRequest, draft: &Draft) -
         Plan::InOrder(first) => {
             let strategy = request.strategy.unwrap_or(facts.terms.payouts.strategy);
             by_strategy(facts, strategy, &named_first(facts, first)?, draft)
+        }
+        Plan::Outside { but } => {
+            let strategy = request.strategy.unwrap_or(facts.terms.payouts.strategy);
+            let mut legs = by_strategy(facts, strategy, &[], draft)?;
+            let kept = |leg: &PlannedLeg| facts.payment(leg.payment).0.channel.eq_ignore_ascii_case(but);
+            for leg in legs.iter_mut().filter(|leg| but.is_empty() || !kept(leg)) {
+                leg.route = Route::Outside;
+            }
+            Ok(legs)
         }
     }
 }

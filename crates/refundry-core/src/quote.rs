@@ -78,7 +78,7 @@ pub struct Alternative {
 pub fn alternatives(facts: &Facts, request: &RefundRequest, quote: &Quote) -> Vec<Alternative> {
     let first = match &request.plan {
         Plan::InOrder(first) => named_first(facts, first).unwrap_or_default(),
-        Plan::Named(_) => Vec::new(),
+        Plan::Outside { .. } | Plan::Named(_) => Vec::new(),
     };
     let draft = Draft {
         amount: Some(quote.amount),

@@ -7,10 +7,14 @@ use refundry_core::event::EventKind;
 use refundry_core::money::Amount;
 use refundry_core::order::{Dialect, Id};
 use refundry_core::parcels::Parcel;
+use refundry_core::paying::Transaction;
 use refundry_core::query::{Page, TimeRange};
+use refundry_core::refund::Refund;
+use refundry_core::returns::Return;
 
-use crate::shoplazza;
+use crate::stock::LevelView;
 use crate::wire::OrderView;
+use crate::{shoplazza, shopline};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub enum HookCall {
     Get {
         /// The API that it was made with.
         dialect: Dialect,
-        /// Our number.
+        /// The number that this API calls it by.
         hook: Id,
     },
     /// Subscribe.
@@ -32,7 +36,7 @@ pub enum HookCall {
     Change {
         /// The API that it was made with.
         dialect: Dialect,
-        /// Our number.
+        /// The number that this API calls it by.
         hook: Id,
         /// What it wants to hear from now on.
         topic: Option<Topic>,
@@ -43,7 +47,7 @@ pub enum HookCall {
     Remove {
         /// The API that it was made with.
         dialect: Dialect,
-        /// Our number.
+        /// The number that this API calls it by.
         hook: Id,
     },
 }
@@ -63,7 +67,7 @@ pub struct HookDraft {
     /// The API that it is made with.
     pub dialect: Dialect,
     /// Version of that API.
-    pub version: &'static str,
+    pub version: String,
     /// What it wants to hear.
     pub topic: Topic,
     /// Where: an address that [`host_of`] takes.
@@ -110,8 +114,10 @@ pub enum HookReply {
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookView {
-    /// Our number.
+    /// The number that its API calls it by: SHOPLINE's a count within the store, any other's our own.
     pub id: Id,
+    /// Version of that API.
+    pub version: String,
     /// What it wants to hear, in the API's words.
     pub topic: String,
     /// Where.
@@ -142,19 +148,53 @@ pub enum HookFault {
 pub struct HookEvent {
     /// What happened.
     pub kind: EventKind,
+    /// Version of the API that the subscription was made with.
+    pub version: String,
+    /// What it happened to, right after it.
+    pub about: About,
+}
+
+/// What something happened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An order, or something of it.
+    Order(Box<OrderTold>),
+    /// Goods.
+    Level(LevelView),
+}
+
+/// An order that something happened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderTold {
     /// The order right after it.
     pub order: OrderView,
     /// What was asked for last of the order by then; zero before any refund.
     pub asked_last: Amount,
-    /// The parcel that it is about, if it is about one.
-    pub parcel: Option<Parcel>,
+    /// What else it is about.
+    pub subject: Subject,
+}
+
+/// What an event is about beside its order, right after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The order alone.
+    Order,
+    /// A parcel.
+    Parcel(Parcel),
+    /// A refund.
+    Refund(Box<Refund>),
+    /// What was told of a payment.
+    Transaction(Box<Transaction>),
+    /// A return.
+    Return(Box<Return>),
 }
 
 /// The body of a delivery, for ever the same; `None` if an API has none for this event.
 pub fn body(dialect: Dialect, event: &HookEvent) -> Option<String> {
     match dialect {
         Dialect::Shoplazza => shoplazza::hooks::body(event),
-        Dialect::Native | Dialect::Shopline | Dialect::DigitalRiver => None,
+        Dialect::Shopline => shopline::hooks::body(event),
+        Dialect::Native | Dialect::DigitalRiver => None,
     }
 }
 
@@ -165,19 +205,35 @@ pub struct Envelope<'a> {
     pub topic: &'a str,
     /// Version of the API.
     pub version: &'a str,
-    /// Handle of the store.
-    pub store: &'a str,
+    /// The store.
+    pub store: &'a Sender,
     /// Our number of the event: the same over all attempts.
     pub event: Id,
-    /// HMAC-SHA256 of the body under the store's secret, in Base64.
+    /// The subscription, by its place among all that its store ever had.
+    pub subscription: i64,
+    /// HMAC-SHA256 of the body under the store's secret, as text: in Base64, or in what the store chose.
     pub signature: &'a str,
+}
+
+/// A store, as its deliveries name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Its handle.
+    pub handle: String,
+    /// Its number.
+    pub id: i64,
+    /// Its host name at SHOPLINE.
+    pub domain: String,
+    /// The number of its merchant there, in digits.
+    pub merchant_id: String,
 }
 
 /// The headers of a delivery beside its content type.
 pub fn headers(dialect: Dialect, envelope: &Envelope<'_>) -> Vec<(&'static str, String)> {
     match dialect {
         Dialect::Shoplazza => shoplazza::hooks::headers(envelope),
-        Dialect::Native | Dialect::Shopline | Dialect::DigitalRiver => Vec::new(),
+        Dialect::Shopline => shopline::hooks::headers(envelope),
+        Dialect::Native | Dialect::DigitalRiver => Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is asked and answered about orders themselves: make, read, change, call off, put away, list.
 
 use refundry_core::amend::{AmendFault, Amendment};
+use refundry_core::command::CreateRefund;
 use refundry_core::draft::{Draft, DraftFault};
 use refundry_core::order::Reference;
 use refundry_core::query::OrderQuery;
@@ -46,6 +47,17 @@ pub enum ShopCall {
         /// Why, may be empty.
         reason: String,
     },
+    /// Call an open order off, and give money of it back.
+    CallOff {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+        /// The units that wait go back into stock.
+        restock: bool,
+        /// What goes back, without units: those that wait leave the order with it. `None` moves no money.
+        refund: Option<Box<CreateRefund>>,
+    },
     /// Put an order away as done with, or take it back.
     Archive {
         /// Which.
@@ -71,12 +83,14 @@ pub struct Numbering {
     pub prefix: &'static str,
     /// At least so many digits, zeros in front.
     pub digits: usize,
+    /// The first of them all.
+    pub first: u32,
 }
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShopReply {
-    /// To `Create`, `Get`, `ByNumber`, `Amend`, `Cancel`, `Archive`.
+    /// To `Create`, `Get`, `ByNumber`, `Amend`, `Cancel`, `CallOff`, `Archive`.
     Order(Box<OrderView>),
     /// To `Delete`.
     Deleted,
@@ -103,6 +117,10 @@ pub enum ShopFault {
         /// The store's.
         wanted: String,
     },
+    /// There are not enough of a line's goods, which are to be there: which line.
+    OutOfStock(usize),
     /// The order cannot change so.
     Amend(AmendFault),
+    /// It was called off before.
+    CalledOff,
 }

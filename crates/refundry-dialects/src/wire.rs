@@ -422,6 +422,8 @@ pub struct RefundView {
     pub refund: Refund,
     /// Its order.
     pub order: Arc<Order>,
+    /// The order with its balances and its document, where the answer shows the lines of the refund as they are now.
+    pub beside: Option<Arc<OrderView>>,
     /// Whether the token is a live one (Digital River's `liveMode`).
     pub live: bool,
 }
@@ -469,8 +471,6 @@ pub struct RefundPage {
     pub refunds: Vec<RefundView>,
     /// More follow in the direction of travel.
     pub has_more: bool,
-    /// The order that all of them are of, with its document, where it is what was asked for.
-    pub order: Option<Box<OrderView>>,
 }
 
 /// Every "no" that a dialect must word.

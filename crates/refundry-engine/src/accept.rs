@@ -26,6 +26,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use crate::by_hand::{AskFault, CancelFault, HandFault, RetryAsk, RetryFault};
+use crate::call_off::{CallOff, CalledOff};
 use crate::cases::{CaseAsk, CaseDone};
 use crate::clock::Clock;
 use crate::execute::{GatewayCall, Lease, Lessee, WorkQueue};
@@ -479,6 +480,8 @@ pub enum Outcome {
     Settled(Result<(Arc<Refund>, Arc<Order>), HandFault>),
     /// To `Shop`.
     Shop(ShopDone),
+    /// To `Shop` with [`ShopAsk::CallOff`].
+    CalledOff(CalledOff),
     /// To `Parcels`.
     Parcels(ParcelDone),
     /// To `Returns`.
@@ -582,14 +585,11 @@ impl Batch for Writer {
         for job in jobs {
             outcomes.push(self.run_one(tx, &mut world, job, now_ms)?);
         }
-        let goods = stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
+        stock::settle(tx, &mut world, &mut self.ids, now_ms)?;
         if world.has_news() {
             self.bell.prepare();
         }
         self.recent = world.write(tx, &mut self.ids, now_ms)?;
-        if let Some(moved) = goods {
-            moved.write(tx)?;
-        }
         Ok(outcomes)
     }
 
@@ -605,7 +605,9 @@ impl Batch for Writer {
             let mut calls = Vec::new();
             for outcome in outcomes {
                 match outcome {
-                    Outcome::Created(Ok(accepted)) => calls.extend(accepted.calls.iter().cloned()),
+                    Outcome::Created(Ok(accepted)) | Outcome::CalledOff(Ok((_, Some(accepted)))) => {
+                        calls.extend(accepted.calls.iter().cloned())
+                    }
                     Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
                     Outcome::Recorded(Some(refund))
                     | Outcome::Settled(Ok((refund, _)))
@@ -677,6 +679,10 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
+            Job::Shop { store, ask } if let ShopAsk::CallOff { order, reason, restock, refund } = &**ask => {
+                let ask = CallOff { order, reason, restock: *restock, refund: refund.as_deref() };
+                Outcome::CalledOff(self.call_off(tx, world, *store, &ask, now_ms)?)
+            }
             Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Returns { store, ask } => Outcome::Returns(returns::run(tx, world, *store, ask, self.means(now_ms))?),
@@ -694,12 +700,12 @@ impl Writer {
         })
     }
 
-    fn means(&mut self, now_ms: i64) -> Means<'_> {
+    pub(crate) fn means(&mut self, now_ms: i64) -> Means<'_> {
         Means { ids: &mut self.ids, queue: &self.queue, holder: &self.holder, now_ms }
     }
 
     /// Key, order, decision, and the work that the refund leaves behind.
-    fn create(
+    pub(crate) fn create(
         &mut self,
         tx: &mut Tx<'_>,
         world: &mut World,

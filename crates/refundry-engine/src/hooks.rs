@@ -8,20 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use refundry_core::event::EventKind;
-use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
-use refundry_core::money::Amount;
-use refundry_core::order::{Id, Reference};
-use refundry_core::parcels::Parcel;
-use refundry_core::query::{Page, RefundQuery, TimeRange};
+use refundry_core::limits::{
+    DELIVERY_LEASE_MS, DELIVERY_WAITS_MAX, DELIVERY_WAITS_MS, DELIVERY_WAITS_S_MAX, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX,
+};
+use refundry_core::order::Id;
+use refundry_core::query::{Page, TimeRange};
 use refundry_store::deliveries::{self, Delivery, DeliveryKey, Take};
-use refundry_store::events::{self, Event};
 use refundry_store::signing::{self, SigningRecord};
-use refundry_store::stores::{self, StoreRecord};
 use refundry_store::subscriptions::{self, Subscription};
-use refundry_store::{Store, StoreError, Tx, orders, parcels, refunds};
+use refundry_store::{Store, StoreError, Tx, events, series, stores};
 
 use crate::accept::{Means, Named};
+use crate::settings::{self, StoreSettings};
 use crate::world::World;
+
+mod due;
+
+pub use due::{Due, DueNow, due};
 
 /// What the writer is asked to do.
 #[derive(Clone, Debug)]
@@ -33,7 +36,7 @@ pub enum HookAsk {
         /// The public API that it was made with.
         dialect: &'static str,
         /// Which.
-        id: Id,
+        hook: HookName,
         /// What it wants to hear from now on: the API's words, and the events that these mean.
         topic: Option<(String, Option<EventKind>)>,
         /// Where from now on.
@@ -44,7 +47,7 @@ pub enum HookAsk {
         /// The public API that it was made with.
         dialect: &'static str,
         /// Which.
-        id: Id,
+        hook: HookName,
     },
     /// Take deliveries to post them; put those off that wait for an older one; drop those that lead nowhere.
     Take {
@@ -70,6 +73,32 @@ pub enum HookAsk {
     Forget,
     /// Set the secret that deliveries are signed with.
     PutSecret(SigningRecord),
+    /// Try failed deliveries again after these waits from now on, seconds that [`can_wait`]; none for the usual ones.
+    Wait(Vec<u32>),
+}
+
+/// Whether failed deliveries can be tried again after these waits, in seconds.
+pub fn can_wait(waits_s: &[u32]) -> bool {
+    let all: u64 = waits_s.iter().map(|wait| u64::from(*wait)).sum();
+    waits_s.len() <= DELIVERY_WAITS_MAX && all <= DELIVERY_WAITS_S_MAX && !waits_s.contains(&0)
+}
+
+/// What a caller calls a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookName {
+    /// Our number.
+    Ours(Id),
+    /// Its place among all that its store ever had.
+    Place(i64),
+}
+
+impl HookName {
+    fn is_of(self, subscription: &Subscription) -> bool {
+        match self {
+            Self::Ours(id) => subscription.id == id,
+            Self::Place(number) => subscription.number == number,
+        }
+    }
 }
 
 /// A subscription that is to be made.
@@ -110,7 +139,7 @@ pub enum HookDone {
     Recorded(Fate),
     /// To `Hasten`, `Reclaim` and `Forget`: how many.
     Counted(u64),
-    /// To `PutSecret`.
+    /// To `PutSecret` and `Wait`.
     Kept,
 }
 
@@ -150,15 +179,15 @@ pub(crate) fn run(
     let Means { ids, holder, now_ms, .. } = means;
     Ok(match ask {
         HookAsk::Subscribe(new) => HookDone::Subscribed(subscribe(tx, store, new, ids.next(now_ms), now_ms)?),
-        HookAsk::Change { dialect, id, topic, address } => {
-            HookDone::Subscribed(change(tx, (store, dialect, *id), topic.as_ref(), address.as_deref(), now_ms)?)
+        HookAsk::Change { dialect, hook, topic, address } => {
+            HookDone::Subscribed(change(tx, (store, dialect, *hook), topic.as_ref(), address.as_deref(), now_ms)?)
         }
-        HookAsk::Unsubscribe { dialect, id } => {
-            if own(tx, store, dialect, *id)?.is_none() {
+        HookAsk::Unsubscribe { dialect, hook } => {
+            let Some(Subscription { id, .. }) = own(tx, store, dialect, *hook)? else {
                 return Ok(HookDone::Unsubscribed(false));
-            }
-            deliveries::drop_of(tx, store, *id)?;
-            HookDone::Unsubscribed(subscriptions::remove(tx, store, *id)?)
+            };
+            deliveries::drop_of(tx, store, id)?;
+            HookDone::Unsubscribed(subscriptions::remove(tx, store, id)?)
         }
         HookAsk::Take { take, wait, drop } => {
             deliveries::wait(tx, wait)?;
@@ -190,8 +219,15 @@ pub(crate) fn run(
             signing::put(tx, record)?;
             HookDone::Kept
         }
+        HookAsk::Wait(waits_s) => {
+            settings::wait(tx, store, waits_s)?;
+            HookDone::Kept
+        }
     })
 }
+
+/// The series that numbers the subscriptions of a store. Numbers of orders begin with something else.
+const NUMBERS: &str = "subscriptions";
 
 /// All subscriptions of a store, which is held, so that two of the same cannot be made side by side.
 fn held(tx: &mut Tx<'_>, store: i64) -> Result<Vec<Subscription>, StoreError> {
@@ -199,8 +235,9 @@ fn held(tx: &mut Tx<'_>, store: i64) -> Result<Vec<Subscription>, StoreError> {
     subscriptions::list(tx, store)
 }
 
-fn own(tx: &mut Tx<'_>, store: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
-    Ok(subscriptions::get(tx, store, id)?.filter(|subscription| subscription.dialect == dialect))
+fn own(tx: &mut Tx<'_>, store: i64, dialect: &str, hook: HookName) -> Result<Option<Subscription>, StoreError> {
+    // A store has few.
+    Ok(subscriptions::list(tx, store)?.into_iter().find(|known| known.dialect == dialect && hook.is_of(known)))
 }
 
 fn same(one: &Subscription, other: &Subscription) -> bool {
@@ -216,9 +253,10 @@ fn subscribe(
 ) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
     let all = held(tx, store)?;
     let NewSubscription { dialect, version, topic, kind, address, format } = new;
-    let row = Subscription {
+    let mut row = Subscription {
         store,
         id,
+        number: 0,
         dialect: (*dialect).to_owned(),
         version: version.clone(),
         topic: topic.clone(),
@@ -235,21 +273,23 @@ fn subscribe(
     if all.len() >= SUBSCRIPTIONS_MAX {
         return Ok(Err(SubscriptionFault::TooMany));
     }
+    row.number = series::advance(tx, store, NUMBERS, 1)?;
     subscriptions::insert(tx, &row)?;
     Ok(Ok(row))
 }
 
 fn change(
     tx: &mut Tx<'_>,
-    (store, dialect, id): (i64, &str, Id),
+    (store, dialect, hook): (i64, &str, HookName),
     topic: Option<&(String, Option<EventKind>)>,
     address: Option<&str>,
     now_ms: i64,
 ) -> Result<Result<Subscription, SubscriptionFault>, StoreError> {
     let all = held(tx, store)?;
-    let Some(before) = all.iter().find(|known| known.id == id && known.dialect == dialect) else {
+    let Some(before) = all.iter().find(|known| known.dialect == dialect && hook.is_of(known)) else {
         return Ok(Err(SubscriptionFault::Unknown));
     };
+    let id = before.id;
     let mut after = before.clone();
     if let Some((topic, kind)) = topic {
         (after.topic, after.kind) = (topic.clone(), *kind);
@@ -287,7 +327,7 @@ fn failed(tx: &mut Tx<'_>, store: i64, posted: &Delivery, now_ms: i64) -> Result
         subscriptions::note_failing(tx, store, subscription.id, Some(now_ms))?;
     }
     let rung = usize::try_from(delivery.failures).unwrap_or(usize::MAX);
-    if let Some(wait_ms) = DELIVERY_WAITS_MS.get(rung) {
+    if let Some(wait_ms) = waits_ms(tx, store)?.get(rung) {
         let due_ms = now_ms + wait_ms;
         deliveries::put_off(tx, &delivery, due_ms, delivery.failures + 1, failed_ms)?;
         return Ok(Fate::PutOff(due_ms));
@@ -299,6 +339,16 @@ fn failed(tx: &mut Tx<'_>, store: i64, posted: &Delivery, now_ms: i64) -> Result
     }
     deliveries::remove(tx, &posted.key, now_ms)?;
     Ok(Fate::GivenUp)
+}
+
+/// How long a store waits before each further attempt.
+fn waits_ms(tx: &mut Tx<'_>, store: i64) -> Result<Vec<i64>, StoreError> {
+    let record = stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("a delivery is of no store"))?;
+    let chosen = StoreSettings::read(&record.settings)?.webhook_waits_s;
+    if chosen.is_empty() {
+        return Ok(DELIVERY_WAITS_MS.to_vec());
+    }
+    Ok(chosen.into_iter().map(|wait_s| i64::from(wait_s) * 1_000).collect())
 }
 
 /// Which subscriptions, oldest first, and which page of them.
@@ -316,9 +366,17 @@ pub struct SubscriptionQuery {
     pub page: Page,
     /// At most this many.
     pub limit: u32,
+    /// In the order of their places among all that their store ever had, which is what the page starts at; else in that
+    /// of our numbers.
+    pub by_place: bool,
 }
 
 impl SubscriptionQuery {
+    /// What a page starts at.
+    fn key(&self, subscription: &Subscription) -> Id {
+        if self.by_place { Id::try_from(subscription.number).unwrap_or(0) } else { subscription.id }
+    }
+
     fn takes(&self, subscription: &Subscription) -> bool {
         let within = |range: &TimeRange, ms: i64| {
             range.from_ms.is_none_or(|from| ms >= from) && range.to_ms.is_none_or(|to| ms <= to)
@@ -331,8 +389,13 @@ impl SubscriptionQuery {
 }
 
 /// One subscription that was made with a public API.
-pub fn subscription(store: &Store, tenant: i64, dialect: &str, id: Id) -> Result<Option<Subscription>, StoreError> {
-    store.read(|tx| own(tx, tenant, dialect, id))
+pub fn subscription(
+    store: &Store,
+    tenant: i64,
+    dialect: &str,
+    hook: HookName,
+) -> Result<Option<Subscription>, StoreError> {
+    store.read(|tx| own(tx, tenant, dialect, hook))
 }
 
 /// All subscriptions that a filter takes, whatever page it asks for. A store has few, so they are read whole.
@@ -343,7 +406,10 @@ pub fn subscriptions_of(
     query: &SubscriptionQuery,
 ) -> Result<Vec<Subscription>, StoreError> {
     let all = store.read(|tx| subscriptions::list(tx, tenant))?;
-    Ok(all.into_iter().filter(|known| known.dialect == dialect && query.takes(known)).collect())
+    let mut found: Vec<Subscription> =
+        all.into_iter().filter(|known| known.dialect == dialect && query.takes(known)).collect();
+    found.sort_by_key(|known| query.key(known));
+    Ok(found)
 }
 
 /// A page of subscriptions, and whether more follow.
@@ -357,108 +423,11 @@ pub fn list_subscriptions(
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let skip = match query.page {
         Page::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
-        Page::Key { id, .. } => all.iter().take_while(|known| known.id <= id).count(),
+        Page::Key { id, .. } => all.iter().take_while(|known| query.key(known) <= id).count(),
         Page::Start | Page::After(_) | Page::Before(_) => 0,
     };
     let has_more = all.len().saturating_sub(skip) > limit;
     Ok((all.into_iter().skip(skip).take(limit).collect(), has_more))
-}
-
-/// What is to be posted now in a store.
-#[derive(Debug)]
-pub struct DueNow {
-    /// The store.
-    pub store: StoreRecord,
-    /// What is to be posted.
-    pub due: Vec<Due>,
-    /// What waits for an older one, and until when.
-    pub wait: Vec<(DeliveryKey, i64)>,
-    /// What leads nowhere: its subscription or its event is gone.
-    pub drop: Vec<DeliveryKey>,
-}
-
-/// Something to be posted.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// The delivery.
-    pub delivery: Delivery,
-    /// To whom.
-    pub subscription: Subscription,
-    /// What happened, with the order right after it.
-    pub event: Event,
-    /// The document that the order was read from, as it is now; only read while there is no body.
-    pub document: String,
-    /// Its parcels as they are now, newest first; likewise.
-    pub parcels: Vec<Parcel>,
-    /// What was asked for last of the order by then.
-    pub asked_last: Amount,
-}
-
-/// What is to be posted now, at most `limit` deliveries, fairly shared between stores.
-pub fn due(store: &Store, now_ms: i64, limit: usize) -> Result<Vec<DueNow>, StoreError> {
-    store.read(|tx| {
-        let all = stores::list(tx)?;
-        let ids: Vec<i64> = all.iter().map(|store| store.id).collect();
-        let due = if store.is_distributed() {
-            // A statement names one store there.
-            let due = ids.iter().map(|id| deliveries::due_stores(tx, &[*id], now_ms));
-            due.collect::<Result<Vec<_>, _>>()?.concat()
-        } else {
-            deliveries::due_stores(tx, &ids, now_ms)?
-        };
-        let share = i64::try_from(limit / due.len().max(1)).unwrap_or(i64::MAX).max(1);
-        let with_due = all.into_iter().filter(|store| due.contains(&store.id));
-        with_due.map(|store| due_in(tx, store, now_ms, share)).collect()
-    })
-}
-
-fn due_in(tx: &mut Tx<'_>, store: StoreRecord, now_ms: i64, limit: i64) -> Result<DueNow, StoreError> {
-    let found = deliveries::due(tx, store.id, now_ms, limit)?;
-    let keys: Vec<DeliveryKey> = found.iter().map(|delivery| delivery.key).collect();
-    let heads = deliveries::heads(tx, &keys)?;
-    let events = events::get_many(tx, store.id, &keys.iter().map(|key| (key.order, key.seq)).collect::<Vec<_>>())?;
-    let subscribers = subscriptions::list(tx, store.id)?;
-    let mut now = DueNow { store, due: Vec::new(), wait: Vec::new(), drop: Vec::new() };
-    for delivery in found {
-        let key = delivery.key;
-        let subscription = subscribers.iter().find(|known| known.id == key.subscription);
-        let (Some(subscription), Some(event)) = (subscription, events.get(&(key.order, key.seq))) else {
-            now.drop.push(key);
-            continue;
-        };
-        match heads.get(&key) {
-            Some((head, due_ms)) if *head < key.seq => {
-                // It is due at once when that one got through; this only keeps it from being looked at until then.
-                now.wait.push((key, (*due_ms).max(now_ms + DELIVERY_LEASE_MS)));
-                continue;
-            }
-            _ => {}
-        }
-        let made = !delivery.body.is_empty();
-        let (document, parcels) = if made {
-            (String::new(), Vec::new())
-        } else {
-            (orders::document(tx, now.store.id, key.order)?, parcels::all(tx, now.store.id, key.order)?)
-        };
-        let asked_last = if made { Amount::ZERO } else { asked_last(tx, now.store.id, key.order, event)? };
-        let (subscription, event) = (subscription.clone(), event.clone());
-        now.due.push(Due { delivery, subscription, event, document, parcels, asked_last });
-    }
-    Ok(now)
-}
-
-/// The amount of the last refund that the order had when it happened.
-fn asked_last(tx: &mut Tx<'_>, store: i64, order: Id, event: &Event) -> Result<Amount, StoreError> {
-    const LOOKED_AT: u32 = 50;
-    let had = event.facts.balances.refunds;
-    if had == 0 {
-        return Ok(Amount::ZERO);
-    }
-    let orders = Some(vec![Reference { text: String::new(), ours: Some(order) }]);
-    let query = RefundQuery { orders, limit: LOOKED_AT, ..RefundQuery::default() };
-    let found = refunds::list(tx, store, &query)?.map_or_else(|_| Vec::new(), |(found, _)| found);
-    let last = found.into_iter().filter(|refund| refund.number <= had).max_by_key(|refund| refund.number);
-    Ok(last.map_or(Amount::ZERO, |refund| refund.amount))
 }
 
 /// What a store signs deliveries of a public API with, encrypted.

@@ -83,9 +83,11 @@ pub(crate) fn put(
         Some(reference) => world.resolve(tx, store, &reference)?,
         None => None,
     };
-    // Under our number of another order it would be found in place of that one.
+    // Under our number of another order it would be found in place of that one; and an order made here that comes back
+    // would be sold, and refunded, twice.
+    let printed = Some(intake.order.id).filter(|id| *id != 0);
     if known.is_none()
-        && let Some(ours) = intake.order.external_id.as_deref().and_then(our_number)
+        && let Some(ours) = printed.or_else(|| intake.order.external_id.as_deref().and_then(our_number))
         && let Some(order) = orders::resolve(tx, store, &Reference { text: String::new(), ours: Some(ours) })?
     {
         return Ok(Err(IntakeFault::Clash { order }));
@@ -172,6 +174,7 @@ fn update(
         (ids.next(now_ms), Happening::OrderChanged, postings),
         now_ms,
     )?;
+    world.tell_payments((store, id), &before.order);
     world.goods().sold(store, id);
     for (past, twin) in news.iter().zip(twins) {
         match twin {
@@ -185,7 +188,7 @@ fn update(
 }
 
 /// Gives numbers to the order, its lines and payments; what was known keeps its own.
-fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
+pub(crate) fn with_ids(mut order: Order, before: Option<&Order>, ids: &mut Ids, now_ms: i64) -> Order {
     order.id = before.map_or_else(|| ids.next(now_ms), |b| b.id);
     if let Some(before) = before {
         // It may have been found by our number, which is no id of the caller's.
@@ -534,7 +537,9 @@ pub(crate) fn add_payment(
     now_ms: i64,
 ) -> Result<Result<Arc<Order>, ChangeFault>, StoreError> {
     let id = ids.next(now_ms);
-    change(tx, world, (store, order), None, (ids, now_ms), |facts| {
+    let mut before = None;
+    let changed = change(tx, world, (store, order), None, (ids, now_ms), |facts| {
+        before = Some(Arc::clone(&facts.order));
         let mut order = Order::clone(&facts.order);
         if currency != order.currency {
             let reason = format!("{currency} is not {}, the order's currency", order.currency);
@@ -543,7 +548,11 @@ pub(crate) fn add_payment(
         }
         order.payments.push(Payment { id, ..payment.clone() });
         Ok(order)
-    })
+    })?;
+    if let (Ok(order), Some(before)) = (&changed, before) {
+        world.tell_payments((store, order.id), &before);
+    }
+    Ok(changed)
 }
 
 /// Folds a change of an order, and of the document that its dialect echoes (`None` leaves it), if the order keeps all

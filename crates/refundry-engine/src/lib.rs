@@ -14,6 +14,7 @@
 pub mod accept;
 mod anew;
 pub mod by_hand;
+pub mod call_off;
 pub mod cases;
 pub mod clock;
 pub mod execute;

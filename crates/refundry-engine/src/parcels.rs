@@ -148,6 +148,7 @@ impl Run<'_, '_> {
             None => None,
         };
         self.put(order, document.as_deref())?;
+        self.world.tell_transactions(self.store, &made);
         Ok(Ok(self.stepped(None, None)))
     }
 
@@ -164,6 +165,7 @@ impl Run<'_, '_> {
         if let Some(order) = order {
             self.put(order, None)?;
         }
+        self.world.tell_transactions(self.store, std::slice::from_ref(&transaction));
         Ok(Ok(self.stepped(None, Some(transaction))))
     }
 
@@ -177,8 +179,7 @@ impl Run<'_, '_> {
         };
         parcels::insert(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
-        let about = (self.store, parcel.order);
-        self.world.tell(self.tx, about, EventKind::ParcelCreated, parcel.id)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelCreated, &parcel);
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 
@@ -186,6 +187,9 @@ impl Run<'_, '_> {
         let Some(found) = self.find(parcel)? else { return Ok(Err(Fault::ParcelUnknown(parcel.text.clone()))) };
         let parcel = rules::track(&found, change, self.means.now_ms);
         parcels::update(self.tx, self.store, &parcel)?;
+        if parcel.tracking != found.tracking {
+            self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
+        }
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 
@@ -201,6 +205,8 @@ impl Run<'_, '_> {
         parcels::update(self.tx, self.store, &delivered.parcel)?;
         transactions::insert(self.tx, self.store, delivered.transaction.as_slice())?;
         self.put(delivered.order, None)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &delivered.parcel);
+        self.world.tell_transactions(self.store, delivered.transaction.as_slice());
         Ok(Ok(self.stepped(Some(delivered.parcel), delivered.transaction)))
     }
 
@@ -212,8 +218,9 @@ impl Run<'_, '_> {
             Err(fault) => return Ok(Err(fault)),
         };
         parcels::update(self.tx, self.store, &parcel)?;
-        returns::call_off(self.tx, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         self.put(order, None)?;
+        self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
+        returns::call_off(self.tx, self.world, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         Ok(Ok(self.stepped(Some(parcel), None)))
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use refundry_core::event::EventKind;
 use refundry_core::order::{Id, Order, Reference};
 use refundry_core::returns::{self as rules, Return, ReturnDraft, ReturnFault};
 use refundry_store::{Store, StoreError, Tx, orders, parcels, returns};
@@ -92,7 +93,7 @@ fn open(
         Ok(back) => back,
         Err(fault) => return Ok(Err(Refused::Fault(fault))),
     };
-    keep(tx, store, &back, None)?;
+    keep(tx, world, store, (&back, None))?;
     Ok(Ok(Box::new(Returned { order: facts.order, back })))
 }
 
@@ -116,15 +117,21 @@ fn close(
         Ok(None) => return Ok(Ok(Box::new(Returned { order, back: before }))),
         Err(fault) => return Ok(Err(Refused::Fault(fault))),
     };
-    keep(tx, store, &back, Some(&before))?;
+    keep(tx, world, store, (&back, Some(&before)))?;
     Ok(Ok(Box::new(Returned { order, back })))
 }
 
 /// A parcel of an order that is held was called off, so open returns that wait for it are over.
-pub(crate) fn call_off(tx: &mut Tx<'_>, (store, order): (i64, Id), parcel: Id, now_ms: i64) -> Result<(), StoreError> {
+pub(crate) fn call_off(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, Id),
+    parcel: Id,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     for before in returns::of_order(tx, store, order)? {
         if let Some(back) = rules::call_off(&before, parcel, now_ms) {
-            keep(tx, store, &back, Some(&before))?;
+            keep(tx, world, store, (&back, Some(&before)))?;
         }
     }
     Ok(())
@@ -132,11 +139,24 @@ pub(crate) fn call_off(tx: &mut Tx<'_>, (store, order): (i64, Id), parcel: Id, n
 
 /// Writes a return that is new, or was another one `before`. Every return passes here, and its order is held: whoever
 /// is to be told of returns is told here.
-fn keep(tx: &mut Tx<'_>, store: i64, back: &Return, before: Option<&Return>) -> Result<(), StoreError> {
-    match before {
-        None => returns::insert(tx, store, back),
-        Some(_) => returns::update(tx, store, back),
-    }
+fn keep(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    (back, before): (&Return, Option<&Return>),
+) -> Result<(), StoreError> {
+    let kind = match before {
+        None => {
+            returns::insert(tx, store, back)?;
+            EventKind::ReturnCreated
+        }
+        Some(_) => {
+            returns::update(tx, store, back)?;
+            EventKind::ReturnUpdated
+        }
+    };
+    world.tell_return(store, kind, back);
+    Ok(())
 }
 
 /// Returns of an order, oldest first, or a return by itself, or that if it is of that order; `None` where the order is

@@ -23,6 +23,9 @@ pub struct StoreSettings {
     /// What SHOPLINE's API says of the store, where that is not the usual.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub shopline: Shopline,
+    /// Seconds to wait before each further attempt at a delivery; none where the usual ladder is climbed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_waits_s: Vec<u32>,
 }
 
 /// What SHOPLINE's API says of a store, in answers and to subscribers. Each has a usual value where nothing was chosen.
@@ -150,7 +153,7 @@ pub fn payouts(registry: &Registry, store: i64, settings: &str) -> Result<Arc<Pa
         };
         (name, limits)
     });
-    let StoreSettings { routes, strategy, held, shopline: _ } = StoreSettings::read(settings)?;
+    let StoreSettings { routes, strategy, held, shopline: _, webhook_waits_s: _ } = StoreSettings::read(settings)?;
     Ok(Arc::new(Payouts { routes, gateways: gateways.collect(), strategy, held }))
 }
 
@@ -210,6 +213,14 @@ pub(crate) fn hold(tx: &mut Tx<'_>, store: i64, channel: &str, held: bool) -> Re
     }
     stores::update(tx, store, &record.name, &settings.write())?;
     Ok(settings)
+}
+
+/// Has failed deliveries of a store tried again after other waits from now on; none for the usual ones.
+pub(crate) fn wait(tx: &mut Tx<'_>, store: i64, waits_s: &[u32]) -> Result<(), StoreError> {
+    let record = stores::hold(tx, store)?.ok_or_else(|| StoreError::defect("a job names no store"))?;
+    let mut settings = StoreSettings::read(&record.settings)?;
+    settings.webhook_waits_s = waits_s.to_vec();
+    stores::update(tx, store, &record.name, &settings.write()).map(|_| ())
 }
 
 /// What is to change of what SHOPLINE's API says of a store. `None` leaves a value as it is, an empty text takes it

@@ -1,18 +1,26 @@
-//! Orders themselves: making one, changing it, calling it off, putting it away. None of it moves money.
+//! Orders themselves: making one, changing it, calling it off, putting it away. None of it moves money, though one that
+//! is made may tell of payments that were made with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use refundry_core::amend::{AmendFault, Amendment, amended};
-use refundry_core::draft::{self, Draft, DraftFault, DraftLine};
-use refundry_core::intake::{Intake, IntakeFault};
-use refundry_core::money::Amount;
+use refundry_core::balances::Facts;
+use refundry_core::command::CreateRefund;
+use refundry_core::draft::{self, Draft, DraftFault, DraftLine, Made, StockRule};
+use refundry_core::event::EventKind;
+use refundry_core::intake::IntakeFault;
+use refundry_core::journal::{Happening, opening};
+use refundry_core::money::{Amount, Currency};
 use refundry_core::order::{Id, Order, Reference, Status};
+use refundry_core::rejection::Rejection;
 use refundry_core::terms::{Term, TermChange};
-use refundry_store::{StoreError, Tx, orders, series, stores, variants};
+use refundry_store::{StoreError, Tx, orders, parcels, series, stores, transactions, variants};
 use serde_json::Value;
 
 use crate::accept::{Means, Named};
 use crate::intake::{self, ChangeFault};
+use crate::stock;
 use crate::world::{Document, World};
 
 /// What the writer is asked to do.
@@ -26,8 +34,8 @@ pub enum ShopAsk {
         document: String,
         /// What the document says that the order is found by.
         terms: Vec<Term>,
-        /// Before the digits of its number, and how many of those.
-        numbering: (&'static str, usize),
+        /// How it is numbered, if the draft has no number.
+        numbering: Series,
     },
     /// Change an order.
     Amend {
@@ -43,6 +51,17 @@ pub enum ShopAsk {
         /// Why, may be empty.
         reason: String,
     },
+    /// Call an order off with what goes back of its money. Done by the writer itself, because it makes a refund.
+    CallOff {
+        /// Which.
+        order: Reference,
+        /// Why, may be empty.
+        reason: String,
+        /// The units that wait go back into stock.
+        restock: bool,
+        /// The money, without units: those that wait are added to it. `None` moves none.
+        refund: Option<Box<CreateRefund>>,
+    },
     /// Put an order away, or take it back.
     Archive {
         /// Which.
@@ -57,6 +76,17 @@ pub enum ShopAsk {
     },
 }
 
+/// A series of order numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// Before the digits; each prefix counts for itself.
+    pub prefix: &'static str,
+    /// At least so many digits, zeros in front.
+    pub digits: usize,
+    /// The number it begins with.
+    pub first: u32,
+}
+
 impl ShopAsk {
     /// What it names, so that the order is held before anything is read.
     pub(crate) const fn named(&self) -> Named<'_> {
@@ -64,6 +94,7 @@ impl ShopAsk {
             Self::Create { .. } => Named::Nothing,
             Self::Amend { order, .. }
             | Self::Cancel { order, .. }
+            | Self::CallOff { order, .. }
             | Self::Archive { order, .. }
             | Self::Delete { order } => Named::Order(order),
         }
@@ -87,10 +118,16 @@ pub enum ShopNo {
         /// The store's.
         wanted: String,
     },
+    /// There are not enough of a line's goods, and the draft wants them to be there: which line.
+    OutOfStock(usize),
     /// The order cannot change so.
     Amend(AmendFault),
     /// It breaks what every order must keep.
     Intake(IntakeFault),
+    /// It was called off before.
+    CalledOff,
+    /// The rules refuse the refund.
+    Rejected(Box<Rejection>),
 }
 
 pub(crate) fn run(
@@ -103,16 +140,16 @@ pub(crate) fn run(
     let now_ms = means.now_ms;
     match ask {
         ShopAsk::Create { draft, document, terms, numbering } => {
-            create(tx, world, store, (draft, document, terms, *numbering), means)
+            let document = Document { text: document, told: TermChange::Anew(terms.clone()) };
+            create(tx, world, store, (draft, document, *numbering), means)
         }
         ShopAsk::Amend { order, amendment } => amend(tx, world, (store, order), amendment, means),
         ShopAsk::Cancel { order, reason } => alter(tx, world, (store, order), means, |order| {
             if order.status != Status::Cancelled {
-                order.status = Status::Cancelled;
-                order.life.cancelled_ms = Some(now_ms);
-                order.life.cancel_reason.clone_from(reason);
+                call_off(order, reason, now_ms);
             }
         }),
+        ShopAsk::CallOff { .. } => Err(StoreError::defect("an order is called off by the writer itself")),
         ShopAsk::Archive { order, closed } => alter(tx, world, (store, order), means, |order| {
             order.life.closed_ms = closed.then(|| order.life.closed_ms.unwrap_or(now_ms));
         }),
@@ -122,39 +159,94 @@ pub(crate) fn run(
     }
 }
 
+/// Calls an open order off.
+pub(crate) fn call_off(order: &mut Order, reason: &str, now_ms: i64) {
+    order.status = Status::Cancelled;
+    order.life.cancelled_ms = Some(now_ms);
+    reason.clone_into(&mut order.life.cancel_reason);
+}
+
+/// Everything is decided before anything is written, so that a refusal leaves nothing behind and uses up no number.
 fn create(
     tx: &mut Tx<'_>,
     world: &mut World,
     store: i64,
-    (draft, document, terms, numbering): (&Draft, &str, &[Term], (&'static str, usize)),
+    (draft, document, numbering): (&Draft, Document<'_>, Series),
     means: &mut Means<'_>,
 ) -> Result<ShopDone, StoreError> {
+    let now_ms = means.now_ms;
     let record = stores::by_id(tx, store)?.ok_or_else(|| StoreError::defect("an order is made in no store"))?;
-    if draft.currency.code() != record.currency {
-        let (given, wanted) = (draft.currency.code().to_owned(), record.currency);
-        return Ok(Err(ShopNo::Currency { given, wanted }));
-    }
-    let prices = prices(tx, store, draft)?;
-    let price = |line: &DraftLine| prices.get(&line.variant_id).copied();
-    let mut order = match draft::order(draft, price, means.now_ms) {
-        Ok(order) => order,
-        Err(fault) => return Ok(Err(ShopNo::Draft(fault))),
+    let home = Currency::parse(&record.currency).ok_or_else(|| StoreError::defect("a store sells in no currency"))?;
+    let prices = prices(tx, store, draft, home)?;
+    let price = |line: &DraftLine, _| prices.get(&line.variant_id).copied();
+    let order = match draft::order(draft, home, price, now_ms) {
+        Ok(order) => intake::with_ids(order, None, means.ids, now_ms),
+        Err(fault) => return Ok(Err(no_draft(fault))),
     };
-    if order.number.is_empty() {
-        order.number = next_number(tx, store, numbering)?;
+    let ids = &mut *means.ids;
+    let mut made = match draft::made(draft, order, now_ms, &mut || ids.next(now_ms)) {
+        Ok(made) => made,
+        Err(fault) => return Ok(Err(no_draft(fault))),
+    };
+    if draft.stock == StockRule::TakeIfThere
+        && let Some(line) = stock::short_line(tx, world, (store, &made.order), means.ids, now_ms)?
+    {
+        return Ok(Err(ShopNo::OutOfStock(line)));
     }
-    let intake = Intake { order, refunds: Vec::new(), document: document.to_owned(), terms: terms.to_vec() };
-    let taken = intake::put(tx, world, store, &intake, means.ids, means.now_ms)?;
-    Ok(taken.map(|taken| taken.order).map_err(ShopNo::Intake))
+    if made.order.number.is_empty() {
+        let number = next_number(tx, store, numbering)?;
+        made.shipped.iter_mut().for_each(|(order, _)| order.number.clone_from(&number));
+        made.order.number = number;
+    }
+    let id = made.order.id;
+    put_made(tx, world, store, made, document, means)?;
+    if draft.stock != StockRule::Leave {
+        world.goods().take(store, id);
+    }
+    Ok(Ok(id))
+}
+
+/// Takes in an order that was made: opened with its payments, and then shipped, as those who subscribed are told.
+fn put_made(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    store: i64,
+    made: Made,
+    document: Document<'_>,
+    means: &mut Means<'_>,
+) -> Result<(), StoreError> {
+    let Made { order, transactions, shipped } = made;
+    let (id, now_ms) = (order.id, means.now_ms);
+    let entry = (means.ids.next(now_ms), Happening::OrderOpened, opening(None, &order));
+    world.put_order(store, Facts::fresh(order), Some(document), entry, now_ms)?;
+    transactions::insert(tx, store, &transactions)?;
+    world.tell_transactions(store, &transactions);
+    let Some((order, parcel)) = shipped else { return Ok(()) };
+    let before = world.facts(tx, store, id)?.clone();
+    let entry = (means.ids.next(now_ms), Happening::OrderChanged, opening(Some(&before.order), &order));
+    world.put_order(store, Facts::new(Arc::new(order), before.balances), None, entry, now_ms)?;
+    parcels::insert(tx, store, &parcel)?;
+    world.tell_parcel(store, EventKind::ParcelCreated, &parcel);
+    Ok(())
+}
+
+fn no_draft(fault: DraftFault) -> ShopNo {
+    match fault {
+        DraftFault::Currency { given, wanted } => {
+            ShopNo::Currency { given: given.code().to_owned(), wanted: wanted.code().to_owned() }
+        }
+        fault => ShopNo::Draft(fault),
+    }
 }
 
 /// What the variants cost, in the draft's currency, that lines without a price name.
-fn prices(tx: &mut Tx<'_>, store: i64, draft: &Draft) -> Result<BTreeMap<String, Amount>, StoreError> {
+fn prices(tx: &mut Tx<'_>, store: i64, draft: &Draft, home: Currency) -> Result<BTreeMap<String, Amount>, StoreError> {
+    let currency = draft.currency.unwrap_or(home);
     let unpriced = draft.lines.iter().filter(|line| line.price.is_none() && !line.variant_id.is_empty());
     let named: Vec<Reference> = unpriced.map(|line| Reference::plain(&line.variant_id)).collect();
     let mut prices = BTreeMap::new();
     for variant in variants::find_all(tx, store, &named)? {
-        if variant.currency == draft.currency {
+        if variant.currency == currency {
             prices.insert(variant.id.to_string(), variant.price);
             prices.insert(variant.external_id, variant.price);
         }
@@ -164,12 +256,15 @@ fn prices(tx: &mut Tx<'_>, store: i64, draft: &Draft) -> Result<BTreeMap<String,
 
 /// The next number of the series that no order has. Where an import brought a long run of them, it is leapt over in
 /// growing steps, so that nobody waits while they are tried one by one; what is left out between is not used.
-fn next_number(tx: &mut Tx<'_>, store: i64, (prefix, digits): (&'static str, usize)) -> Result<String, StoreError> {
+fn next_number(tx: &mut Tx<'_>, store: i64, series: Series) -> Result<String, StoreError> {
     /// So many numbers in a row are tried one by one.
     const ONE_BY_ONE: u32 = 16;
+    let Series { prefix, digits, first } = series;
     let (mut step, mut tried) = (1_i64, 0_u32);
     loop {
-        let number = format!("{prefix}{:0digits$}", series::advance(tx, store, prefix, step)?);
+        // A series counts from 1.
+        let number = series::advance(tx, store, prefix, step)?.saturating_add(i64::from(first)).saturating_sub(1);
+        let number = format!("{prefix}{number:0digits$}");
         if orders::by_number(tx, store, &number)?.is_none() {
             return Ok(number);
         }
@@ -201,13 +296,16 @@ fn amend(
         })
     })?;
     Ok(match (changed, no) {
-        (Ok(order), _) => Ok(order.id),
+        (Ok(order), _) => {
+            world.tell_edited(store, order.id);
+            Ok(order.id)
+        }
         (Err(_), Some(fault)) => Err(ShopNo::Amend(fault)),
         (Err(fault), None) => Err(no_of(fault)),
     })
 }
 
-fn alter(
+pub(crate) fn alter(
     tx: &mut Tx<'_>,
     world: &mut World,
     named: (i64, &Reference),

@@ -87,6 +87,7 @@ pub(crate) fn run(
             let before = world.facts(tx, store, order)?.clone();
             parcels::put(world, store, &before, after, None, means)?;
         }
+        world.tell_transactions(store, &made);
     }
     Ok(Ok(slipped))
 }

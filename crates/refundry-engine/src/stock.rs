@@ -1,5 +1,6 @@
 //! What a refund client reads of goods: locations, variants, their stock, the shop; and what refunds make of it.
 //!
+//! An order that is made here may take its units; one that came in was made by somebody who counted them already.
 //! A refund that puts units back raises their stock in the transaction that accepts it; where it fails as a whole, they
 //! are taken from where they were put. Refunds made elsewhere move nothing: who made them counted their units already.
 
@@ -7,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refundry_core::command::RefundRequest;
+use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
-use refundry_core::refund::{Refund, Restock, Shape, UnitMove};
+use refundry_core::refund::{Refund, Restock, Shape};
 use refundry_store::locations::{self, LocationRecord};
 use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
 use refundry_store::variants::{self, VariantRecord};
@@ -205,9 +207,7 @@ pub(crate) fn run(
         return Ok(StockDone::Presented(Box::new(settings::present(tx, store, ask)?)));
     }
     // What the jobs before this one moved comes first.
-    if let Some(moved) = settle(tx, world, ids, now_ms)? {
-        moved.write(tx)?;
-    }
+    settle(tx, world, ids, now_ms)?;
     open(tx, [store].into(), now_ms)?;
     let (variant, place) = match ask {
         StockAsk::Open | StockAsk::Present(_) => return Ok(StockDone::Done),
@@ -227,7 +227,7 @@ pub(crate) fn run(
     let shelf = (store, variant.id, location.id);
     let level = match ask {
         StockAsk::Disconnect { .. } => {
-            clear(tx, shelf, ids, now_ms)?;
+            clear(tx, world, shelf, ids, now_ms)?;
             return Ok(StockDone::Done);
         }
         _ => stock::hold(tx, store, variant.id, location.id, now_ms)?,
@@ -245,17 +245,23 @@ pub(crate) fn run(
         let shelf = Shelf { level, place: location, variant: variant.external_id };
         return Ok(StockDone::Level(Box::new(shelf)));
     }
-    Moved::one(shelf, by, why, ids, now_ms).write(tx)?;
+    Moved::one(shelf, by, why, ids, now_ms).write(tx, world)?;
     let level = Level { quantity, updated_ms: now_ms, ..level };
     Ok(StockDone::Level(Box::new(Shelf { level, place: location, variant: variant.external_id })))
 }
 
 /// Takes a variant off a location.
-fn clear(tx: &mut Tx<'_>, shelf: (i64, Id, Id), ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
+fn clear(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    shelf: (i64, Id, Id),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let (store, variant, location) = shelf;
     let Some(level) = stock::hold_known(tx, store, variant, location)? else { return Ok(()) };
     if level.quantity != 0 {
-        Moved::one(shelf, level.quantity.saturating_neg(), MoveWhy::Set, ids, now_ms).write(tx)?;
+        Moved::one(shelf, level.quantity.saturating_neg(), MoveWhy::Set, ids, now_ms).write(tx, world)?;
     }
     stock::disconnect(tx, store, variant, location)
 }
@@ -269,12 +275,19 @@ pub(crate) struct Goods {
     put_back: Vec<(i64, Arc<Refund>)>,
     /// Refunds that had put units back, and failed as a whole.
     failed: Vec<(i64, Id)>,
+    /// Orders that take their units from stock: store, order.
+    taken: Vec<(i64, Id)>,
 }
 
 impl Goods {
     /// An order came in, or was brought up to date.
     pub(crate) fn sold(&mut self, store: i64, order: Id) {
         self.sold.insert((store, order));
+    }
+
+    /// An order that was just made takes its units.
+    pub(crate) fn take(&mut self, store: i64, order: Id) {
+        self.taken.push((store, order));
     }
 
     /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
@@ -291,68 +304,83 @@ impl Goods {
     }
 
     fn is_empty(&self) -> bool {
-        self.sold.is_empty() && self.put_back.is_empty() && self.failed.is_empty()
+        self.sold.is_empty() && self.put_back.is_empty() && self.failed.is_empty() && self.taken.is_empty()
     }
 }
 
 /// Moves that are worked out and not written yet.
-pub(crate) struct Moved {
+struct Moved {
     rows: Vec<MoveRow>,
     now_ms: i64,
 }
 
 impl Moved {
     fn one((store, variant, location): (i64, Id, Id), moved: i64, why: MoveWhy, ids: &mut Ids, at_ms: i64) -> Self {
-        let row = MoveRow { store, id: ids.next(at_ms), variant, location, moved, why, refund: None, at_ms };
+        let (id, refund, order) = (ids.next(at_ms), None, None);
+        let row = MoveRow { store, id, variant, location, moved, why, refund, order, at_ms };
         Self { rows: vec![row], now_ms: at_ms }
     }
 
-    /// Writes them, in the order of their keys, as everything that two writers may both want.
-    pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    /// Writes them, in the order of their keys, as everything that two writers may both want, and tells of them those
+    /// who want to hear it.
+    fn write(&self, tx: &mut Tx<'_>, world: &mut World) -> Result<(), StoreError> {
         let mut sums: BTreeMap<(i64, Id, Id), i64> = BTreeMap::new();
         for row in &self.rows {
             let sum = sums.entry((row.store, row.variant, row.location)).or_default();
             *sum = sum.saturating_add(row.moved);
         }
+        let told = sums.iter().filter(|((store, ..), by)| **by != 0 && world.wants(*store, EventKind::StockChanged));
+        let told: Vec<(i64, Id, Id)> = told.map(|(key, _)| *key).collect();
         let sums = sums.into_iter().map(|((store, variant, place), units)| (store, variant, place, units));
-        stock::write(tx, &self.rows, &sums.collect::<Vec<_>>(), self.now_ms)
+        stock::write(tx, &self.rows, &sums.collect::<Vec<_>>(), self.now_ms)?;
+        if !told.is_empty() {
+            // Read again, because only differences are written; nobody else can change it any more.
+            world.tell_levels(stock::get_many(tx, &told)?);
+        }
+        Ok(())
     }
 }
 
-/// One kind of move of one refund, so that its units of one variant make one row.
-type Kind = (i64, Id, Id, Id, MoveWhy);
+/// What moves units.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    Refund(Id),
+    Order(Id),
+}
 
-/// Works out what a batch did to goods, and makes variants and locations known that it named first. `None` where
-/// nothing moved.
-pub(crate) fn settle(
-    tx: &mut Tx<'_>,
-    world: &mut World,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<Option<Moved>, StoreError> {
+/// One kind of move of one refund or order, so that its units of one variant make one row.
+type Kind = (i64, Id, Id, By, MoveWhy);
+
+/// Works out what a batch did to goods, makes variants and locations known that it named first, and writes what moved.
+pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: i64) -> Result<(), StoreError> {
     let goods = std::mem::take(world.goods());
     if goods.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
-    let mut orders: BTreeMap<(i64, Id), Arc<Order>> = BTreeMap::new();
+    let mut orders = Orders::new();
     let of_refunds = goods.put_back.iter().map(|(store, refund)| (*store, refund.order));
-    for key in goods.sold.iter().copied().chain(of_refunds) {
+    for key in goods.sold.iter().copied().chain(of_refunds).chain(goods.taken.iter().copied()) {
         orders.insert(key, world.order(tx, key.0, key.1)?);
     }
     let sold = goods.sold.iter().filter_map(|key| Some((key.0, orders.get(key)?)));
     let born = sold.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
     bear(tx, &born.collect::<Vec<_>>(), ids, now_ms)?;
-    let mut moves = put_back(tx, &goods.put_back, &orders, ids, now_ms)?;
+    let mut moving = returned(&goods.put_back, &orders);
+    moving.extend(taken(&goods.taken, &orders));
+    let mut moves = moves_of(tx, &moving, (&goods.put_back, &orders), ids, now_ms)?;
     take_back(tx, &goods.failed, &mut moves)?;
     let rows: Vec<MoveRow> = moves
         .into_iter()
         .filter(|(_, moved)| *moved != 0)
-        .map(|((store, variant, location, refund, why), moved)| {
-            let (id, refund) = (ids.next(now_ms), Some(refund));
-            MoveRow { store, id, variant, location, moved, why, refund, at_ms: now_ms }
+        .map(|((store, variant, location, by, why), moved)| {
+            let (refund, order) = match by {
+                By::Refund(refund) => (Some(refund), None),
+                By::Order(order) => (None, Some(order)),
+            };
+            MoveRow { store, id: ids.next(now_ms), variant, location, moved, why, refund, order, at_ms: now_ms }
         })
         .collect();
-    Ok((!rows.is_empty()).then_some(Moved { rows, now_ms }))
+    if rows.is_empty() { Ok(()) } else { Moved { rows, now_ms }.write(tx, world) }
 }
 
 /// What a line's goods are known by: the platform's id of the variant, else the stock keeping unit. Goods without
@@ -439,55 +467,77 @@ fn open(tx: &mut Tx<'_>, stores: BTreeSet<i64>, now_ms: i64) -> Result<(), Store
     locations::insert(tx, &rows)
 }
 
-/// Units of one line that a refund puts back.
-struct Returned<'r> {
+/// Units of one line that move.
+struct Moving<'r> {
     store: i64,
-    refund: Id,
+    by: By,
+    why: MoveWhy,
     key: &'r str,
-    /// Where to; `None` for the default location.
+    /// Where; `None` for the default location.
     place: Option<Reference>,
+    /// Above zero for more, below for fewer.
     units: i64,
 }
 
-/// The moves of refunds that put units back.
-fn put_back(
-    tx: &mut Tx<'_>,
-    refunds: &[(i64, Arc<Refund>)],
-    orders: &BTreeMap<(i64, Id), Arc<Order>>,
-    ids: &mut Ids,
-    now_ms: i64,
-) -> Result<BTreeMap<Kind, i64>, StoreError> {
+type Orders = BTreeMap<(i64, Id), Arc<Order>>;
+
+/// What refunds put back.
+fn returned<'r>(refunds: &'r [(i64, Arc<Refund>)], orders: &'r Orders) -> Vec<Moving<'r>> {
     let mut returned = Vec::new();
     for (store, refund) in refunds {
         let order = orders.get(&(*store, refund.order)).expect("the orders of all refunds were read");
-        for units in refund.units.iter().filter(|units| units.restock != Restock::No) {
-            let line = order.lines.get(units.line).expect("units are of a line of their order");
+        for moved in refund.units.iter().filter(|units| units.restock != Restock::No) {
+            let line = order.lines.get(moved.line).expect("units are of a line of their order");
             let Some(key) = key_of(line) else { continue };
-            let place = place_of(units, line, order);
-            returned.push(Returned { store: *store, refund: refund.id, key, place, units: units.quantity.into() });
+            let (place, units) = (place_of(&moved.location, line, order), moved.quantity.into());
+            returned.push(Moving { store: *store, by: By::Refund(refund.id), why: MoveWhy::Refund, key, place, units });
         }
     }
-    if returned.is_empty() {
-        return Ok(BTreeMap::new());
+    returned
+}
+
+/// What orders take.
+fn taken<'r>(made: &[(i64, Id)], orders: &'r Orders) -> Vec<Moving<'r>> {
+    let mut taken = Vec::new();
+    for key in made {
+        let order = orders.get(key).expect("the orders that take units were read");
+        for line in &order.lines {
+            let (store, by) = (key.0, By::Order(order.id));
+            let Some(key) = key_of(line) else { continue };
+            let units = i64::from(line.quantity).saturating_neg();
+            taken.push(Moving { store, by, why: MoveWhy::Sold, key, place: place_of("", line, order), units });
+        }
     }
-    let keys: BTreeSet<(i64, &str)> = returned.iter().map(|r| (r.store, r.key)).collect();
-    let known = variants_of(tx, keys, refunds, orders, ids, now_ms)?;
-    let places = places_of(tx, &returned, ids, now_ms)?;
+    taken
+}
+
+/// The moves of units; those of one kind are one.
+fn moves_of(
+    tx: &mut Tx<'_>,
+    moving: &[Moving<'_>],
+    (refunds, orders): (&[(i64, Arc<Refund>)], &Orders),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<BTreeMap<Kind, i64>, StoreError> {
     let mut moves: BTreeMap<Kind, i64> = BTreeMap::new();
-    for (returned, place) in returned.iter().zip(places) {
-        let Returned { store, refund, key, units, .. } = returned;
+    if moving.is_empty() {
+        return Ok(moves);
+    }
+    let keys: BTreeSet<(i64, &str)> = moving.iter().map(|m| (m.store, m.key)).collect();
+    let known = variants_of(tx, keys, refunds, orders, ids, now_ms)?;
+    let places = places_of(tx, moving, ids, now_ms)?;
+    for (Moving { store, by, why, key, units, .. }, place) in moving.iter().zip(places) {
         let variant = known.get(&(*store, *key)).copied();
         let variant = variant.ok_or_else(|| StoreError::defect("a variant that was just made known is not there"))?;
-        let sum = moves.entry((*store, variant, place, *refund, MoveWhy::Refund)).or_default();
+        let sum = moves.entry((*store, variant, place, *by, *why)).or_default();
         *sum = sum.saturating_add(*units);
     }
     Ok(moves)
 }
 
-/// Where units go: to the place that the refund names, else to that of their line, else to that of their order.
-fn place_of(units: &UnitMove, line: &Line, order: &Order) -> Option<Reference> {
-    let named = [&units.location, &line.location_id].into_iter().find(|place| is_name(place));
-    match named {
+/// Where units go or come from: the place that is named, else that of their line, else that of their order.
+fn place_of(location: &str, line: &Line, order: &Order) -> Option<Reference> {
+    match [location, &line.location_id].into_iter().find(|place| is_name(place)) {
         Some(text) => Some(place_named(text)),
         None => order.life.location.map(|id| Reference { text: String::new(), ours: Some(id) }),
     }
@@ -523,13 +573,44 @@ pub(crate) fn lost_place(
     let mut found = locations::find_active(tx, &named)?;
     // An order of this very batch may have brought the place.
     if found.contains(&None) && !world.goods().is_empty() {
-        if let Some(moved) = settle(tx, world, ids, now_ms)? {
-            moved.write(tx)?;
-        }
+        settle(tx, world, ids, now_ms)?;
         found = locations::find_active(tx, &named)?;
     }
     let lost = places.iter().zip(found).find(|(_, found)| found.is_none());
     Ok(lost.map(|(place, _)| place.text.clone()))
+}
+
+/// The first line of an order of whose goods there are not enough where it takes them: what is counted there is held
+/// until the end of the transaction. Goods without a name are not counted, and never short.
+pub(crate) fn short_line(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, &Order),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<Option<usize>, StoreError> {
+    // What the jobs before this one moved comes first.
+    settle(tx, world, ids, now_ms)?;
+    let mut wanted: BTreeMap<(Id, Id), (i64, usize)> = BTreeMap::new();
+    for (index, line) in order.lines.iter().enumerate() {
+        let Some(key) = key_of(line) else { continue };
+        let variant = variants::find_many(tx, &[(store, key)])?.pop().flatten();
+        let place = match place_of("", line, order) {
+            Some(place) => locations::find_many(tx, &[(store, &place)])?.pop().flatten(),
+            None => Some(default_location(store)?),
+        };
+        // Of what nobody knows, nobody has any.
+        let (Some(variant), Some(place)) = (variant, place) else { return Ok(Some(index)) };
+        let (units, _) = wanted.entry((variant, place)).or_insert((0, index));
+        *units = units.saturating_add(line.quantity.into());
+    }
+    for ((variant, place), (units, line)) in wanted {
+        let level = stock::hold_known(tx, store, variant, place)?;
+        if level.is_none_or(|level| level.quantity < units) {
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
 }
 
 /// Our numbers of variants. Orders from before variants were known bring them along now.
@@ -537,7 +618,7 @@ fn variants_of<'k>(
     tx: &mut Tx<'_>,
     keys: BTreeSet<(i64, &'k str)>,
     refunds: &[(i64, Arc<Refund>)],
-    orders: &BTreeMap<(i64, Id), Arc<Order>>,
+    orders: &Orders,
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<BTreeMap<(i64, &'k str), Id>, StoreError> {
@@ -554,9 +635,9 @@ fn variants_of<'k>(
 }
 
 /// Our numbers of the places where units go, one for each. A place that a platform names and nobody knows is made.
-fn places_of(tx: &mut Tx<'_>, returned: &[Returned<'_>], ids: &mut Ids, now_ms: i64) -> Result<Vec<Id>, StoreError> {
-    let named = |found: &[Option<Id>]| returned.iter().filter(|r| r.place.is_some()).zip(found.to_vec());
-    let wanted: Vec<(i64, &Reference)> = returned.iter().filter_map(|r| Some((r.store, r.place.as_ref()?))).collect();
+fn places_of(tx: &mut Tx<'_>, moving: &[Moving<'_>], ids: &mut Ids, now_ms: i64) -> Result<Vec<Id>, StoreError> {
+    let named = |found: &[Option<Id>]| moving.iter().filter(|m| m.place.is_some()).zip(found.to_vec());
+    let wanted: Vec<(i64, &Reference)> = moving.iter().filter_map(|m| Some((m.store, m.place.as_ref()?))).collect();
     let mut found = locations::find_many(tx, &wanted)?;
     let new: BTreeSet<(i64, &str)> = wanted
         .iter()
@@ -568,15 +649,15 @@ fn places_of(tx: &mut Tx<'_>, returned: &[Returned<'_>], ids: &mut Ids, now_ms: 
         name_places(tx, new, ids, now_ms)?;
         found = locations::find_many(tx, &wanted)?;
     }
-    let unplaced = returned.iter().filter(|r| r.place.is_none()).map(|r| r.store);
-    let lost = named(&found).filter(|(_, place)| place.is_none()).map(|(r, _)| r.store);
+    let unplaced = moving.iter().filter(|m| m.place.is_none()).map(|m| m.store);
+    let lost = named(&found).filter(|(_, place)| place.is_none()).map(|(m, _)| m.store);
     open(tx, unplaced.chain(lost).collect(), now_ms)?;
     let mut found = found.into_iter();
-    returned
+    moving
         .iter()
-        .map(|r| match r.place.as_ref().and_then(|_| found.next()).flatten() {
+        .map(|m| match m.place.as_ref().and_then(|_| found.next()).flatten() {
             Some(place) => Ok(place),
-            None => default_location(r.store),
+            None => default_location(m.store),
         })
         .collect()
 }
@@ -584,11 +665,12 @@ fn places_of(tx: &mut Tx<'_>, returned: &[Returned<'_>], ids: &mut Ids, now_ms: 
 /// Takes what failed refunds had put back from where they had put it. Those from before stock was counted put nothing.
 fn take_back(tx: &mut Tx<'_>, failed: &[(i64, Id)], moves: &mut BTreeMap<Kind, i64>) -> Result<(), StoreError> {
     for (store, refund) in failed {
-        let of_batch = moves.iter().filter(|((s, _, _, r, _), _)| (s, r) == (store, refund));
+        let of_batch = moves.iter().filter(|((s, _, _, by, _), _)| (*s, *by) == (*store, By::Refund(*refund)));
         let mut put: Vec<(Id, Id, i64)> = of_batch.map(|((_, v, l, ..), moved)| (*v, *l, *moved)).collect();
         put.extend(stock::put_by(tx, *store, *refund)?);
         for (variant, location, units) in put {
-            let sum = moves.entry((*store, variant, location, *refund, MoveWhy::Reopened)).or_default();
+            let kind = (*store, variant, location, By::Refund(*refund), MoveWhy::Reopened);
+            let sum = moves.entry(kind).or_default();
             *sum = sum.saturating_sub(units);
         }
     }

@@ -362,8 +362,8 @@ impl World {
             let refund = Some(refund.id);
             self.entries.push(Entry { store, order, id: entry, refund, happened_ms: now_ms, happening, postings });
         }
-        let known = self.refunds.get(&(store, refund.id)).filter(|_| !new);
-        self.goods.refunded(store, known.map(|kept| &*kept.value), &refund);
+        let known = self.refunds.get(&(store, refund.id)).filter(|_| !new).map(|kept| Arc::clone(&kept.value));
+        self.goods.refunded(store, known.as_deref(), &refund);
         let slot = self.refunds.entry((store, refund.id));
         let kept = slot.or_insert_with(|| Kept { value: Arc::clone(&refund), state: Row::Same });
         kept.value = Arc::clone(&refund);
@@ -371,9 +371,7 @@ impl World {
             (true, _) | (false, Row::New) => Row::New,
             (false, Row::Same | Row::Changed) => Row::Changed,
         };
-        if let Some(stood) = stood {
-            self.tell_refund((store, order), &stood, new.then_some(refund.shape));
-        }
+        self.tell_refund((store, order), stood.as_ref(), known.as_deref(), &refund);
         Ok((refund, shared))
     }
 

@@ -25,6 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
+mod details;
+
+pub(crate) use details::{pack_detail, read_detail};
+
 /// An order without what has columns of its own.
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a packed form: each flag is an enum again as soon as it is read")]
@@ -43,6 +47,9 @@ struct PackedOrder {
     /// Left out where nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     life: Option<PackedLife>,
+    /// Of its life, too, and left out where it is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    restocked: bool,
 }
 
 /// Placed, fulfilled, finished, cancelled, its reason, closed, deleted, units delivered, location.
@@ -85,6 +92,7 @@ pub(crate) fn pack_order(order: &Order) -> String {
         components: order.components.iter().map(pack_component).collect(),
         payments: order.payments.iter().map(pack_payment).collect(),
         life: pack_life(&order.life),
+        restocked: order.life.restocked,
     };
     write(&packed)
 }
@@ -113,7 +121,7 @@ pub(crate) fn read_order(columns: OrderColumns, facts: &str) -> Result<Order, St
         created_ms: columns.created_ms,
         updated_ms: columns.updated_ms,
         test: packed.test,
-        life: packed.life.map(read_life).unwrap_or_default(),
+        life: Life { restocked: packed.restocked, ..packed.life.map(read_life).unwrap_or_default() },
     })
 }
 
@@ -122,7 +130,8 @@ fn pack_life(life: &Life) -> Option<PackedLife> {
         return None;
     }
     let Life { placed_ms, fulfilled_ms, finished_ms, cancelled_ms, cancel_reason, .. } = life.clone();
-    let Life { closed_ms, deleted_ms, delivered, location, .. } = life.clone();
+    // That units were put back stands beside it.
+    let Life { closed_ms, deleted_ms, delivered, restocked: _, location, .. } = life.clone();
     let ends = (cancelled_ms, cancel_reason, closed_ms, deleted_ms);
     Some((placed_ms, fulfilled_ms, finished_ms, ends.0, ends.1, ends.2, ends.3, delivered, location))
 }
@@ -138,6 +147,7 @@ fn read_life(packed: PackedLife) -> Life {
         closed_ms,
         deleted_ms,
         delivered: packed.7,
+        restocked: false,
         location: packed.8,
     }
 }

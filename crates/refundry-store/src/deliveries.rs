@@ -17,9 +17,9 @@ pub struct DeliveryKey {
     pub store: i64,
     /// The subscription.
     pub subscription: Id,
-    /// The order.
+    /// The order, or the variant where goods moved.
     pub order: Id,
-    /// Count of the event among those of the order.
+    /// Count of the event among those of the order, or of the variant.
     pub seq: i64,
 }
 

@@ -40,7 +40,9 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0012_closed.sql"),
         then: Some(orders::note_closed),
     },
-    Migration { version: 15, name: "returns", sql: include_str!("../migrations/0015_returns.sql"), then: None },
+    Migration { version: 13, name: "sold", sql: include_str!("../migrations/0013_sold.sql"), then: None },
+    Migration { version: 14, name: "returns", sql: include_str!("../migrations/0014_returns.sql"), then: None },
+    Migration { version: 15, name: "told", sql: include_str!("../migrations/0015_told.sql"), then: None },
 ];
 
 /// A part of a migration that is no SQL.

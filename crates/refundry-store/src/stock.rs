@@ -33,6 +33,8 @@ pub enum MoveWhy {
     Set,
     /// Somebody said how many more or fewer there are.
     Adjusted,
+    /// An order took them.
+    Sold,
 }
 
 impl MoveWhy {
@@ -43,6 +45,7 @@ impl MoveWhy {
             Self::Reopened => "reopened",
             Self::Set => "set",
             Self::Adjusted => "adjusted",
+            Self::Sold => "sold",
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct MoveRow {
     pub why: MoveWhy,
     /// The refund that did it.
     pub refund: Option<Id>,
+    /// The order that it was sold with.
+    pub order: Option<Id>,
     /// When, epoch milliseconds.
     pub at_ms: i64,
 }
@@ -75,8 +80,8 @@ pub fn write(tx: &mut Tx<'_>, moves: &[MoveRow], sums: &[(i64, Id, Id, i64)], at
         levels.push([(*store).into(), number(*variant)?, number(*location)?, (*units).into(), at_ms.into()]);
     }
     tx.write_many(ADD, &levels)?;
-    let mut params: Vec<[Value<'_>; 8]> = Vec::with_capacity(moves.len());
-    for MoveRow { store, id, variant, location, moved, why, refund, at_ms } in moves {
+    let mut params: Vec<[Value<'_>; 9]> = Vec::with_capacity(moves.len());
+    for MoveRow { store, id, variant, location, moved, why, refund, order, at_ms } in moves {
         params.push([
             (*store).into(),
             number(*variant)?,
@@ -86,6 +91,7 @@ pub fn write(tx: &mut Tx<'_>, moves: &[MoveRow], sums: &[(i64, Id, Id, i64)], at
             why.code().into(),
             refund.map(number).transpose()?.unwrap_or(Value::Null),
             (*at_ms).into(),
+            order.map(number).transpose()?.unwrap_or(Value::Null),
         ]);
     }
     tx.write_many(INSERT_MOVE, &params)
@@ -94,6 +100,11 @@ pub fn write(tx: &mut Tx<'_>, moves: &[MoveRow], sums: &[(i64, Id, Id, i64)], at
 /// What a refund put back and nobody took away again: variant, location, units.
 pub fn put_by(tx: &mut Tx<'_>, store: i64, refund: Id) -> Result<Vec<(Id, Id, i64)>, StoreError> {
     tx.query(PUT_BY, &[store.into(), number(refund)?], |row| Ok((id(row, 0)?, id(row, 1)?, row.int(2)?)))
+}
+
+/// What an order took from stock and did not put back: variant, location, units, which are below zero.
+pub fn sold_by(tx: &mut Tx<'_>, store: i64, order: Id) -> Result<Vec<(Id, Id, i64)>, StoreError> {
+    tx.query(SOLD_BY, &[store.into(), number(order)?], |row| Ok((id(row, 0)?, id(row, 1)?, row.int(2)?)))
 }
 
 /// Holds the stock of a variant at a location until the end of the transaction, with none where there was no row, and
@@ -114,6 +125,17 @@ pub fn hold_known(tx: &mut Tx<'_>, store: i64, variant: Id, location: Id) -> Res
 /// Removes the row of a variant at a location; its moves stay, and must sum to none.
 pub fn disconnect(tx: &mut Tx<'_>, store: i64, variant: Id, location: Id) -> Result<(), StoreError> {
     tx.execute(DISCONNECT, &[store.into(), number(variant)?, number(location)?]).map(|_| ())
+}
+
+/// The stock of variants at locations (store, variant, location), as far as there are rows.
+pub fn get_many(tx: &mut Tx<'_>, keys: &[(i64, Id, Id)]) -> Result<Vec<(i64, Level)>, StoreError> {
+    let params = keys.iter().map(|(store, v, l)| Ok([(*store).into(), number(*v)?, number(*l)?]));
+    let mut found = Vec::with_capacity(keys.len());
+    tx.each_many(GET, &params.collect::<Result<Vec<[Value<'_>; 3]>, StoreError>>()?, |place, row| {
+        found.push((keys[place].0, level(row)?));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Stock of a store by variant and location, at most `limit` rows; empty lists leave nothing out. A variant that is
@@ -163,15 +185,22 @@ const ADD: &str = "
     ON CONFLICT (store, variant_id, location_id)
     DO UPDATE SET quantity = stock.quantity + excluded.quantity, updated_ms = excluded.updated_ms";
 const INSERT_MOVE: &str = "
-    INSERT INTO stock_moves (store, variant_id, location_id, id, moved, why, refund_id, at_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO stock_moves (store, variant_id, location_id, id, moved, why, refund_id, at_ms, order_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const PUT_BY: &str = "
     SELECT variant_id, location_id, CAST(SUM(moved) AS BIGINT) FROM stock_moves
     WHERE store = ?1 AND refund_id = ?2
     GROUP BY variant_id, location_id ORDER BY variant_id, location_id";
+const SOLD_BY: &str = "
+    SELECT variant_id, location_id, CAST(SUM(moved) AS BIGINT) FROM stock_moves
+    WHERE store = ?1 AND order_id = ?2
+    GROUP BY variant_id, location_id ORDER BY variant_id, location_id";
 const CONNECT: &str = "
     INSERT INTO stock (store, variant_id, location_id, quantity, updated_ms) VALUES (?1, ?2, ?3, 0, ?4)
     ON CONFLICT (store, variant_id, location_id) DO NOTHING";
+const GET: &str = "
+    SELECT variant_id, location_id, quantity, updated_ms FROM stock
+    WHERE store = ?1 AND variant_id = ?2 AND location_id = ?3";
 const HOLD: &str = "
     SELECT variant_id, location_id, quantity, updated_ms FROM stock
     WHERE store = ?1 AND variant_id = ?2 AND location_id = ?3 {lock}";

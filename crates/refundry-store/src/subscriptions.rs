@@ -15,6 +15,8 @@ pub struct Subscription {
     pub store: i64,
     /// Our number.
     pub id: Id,
+    /// Its place among all that its store ever had, from 1; 0 for one from before they were counted.
+    pub number: i64,
     /// Code of the public API that it was made with.
     pub dialect: String,
     /// Version of that API.
@@ -49,6 +51,7 @@ pub fn insert(tx: &mut Tx<'_>, row: &Subscription) -> Result<(), StoreError> {
         row.created_ms.into(),
         row.updated_ms.into(),
         row.failing_ms.into(),
+        row.number.into(),
     ];
     tx.execute(INSERT, &params)?;
     Ok(())
@@ -103,17 +106,17 @@ pub fn wanted(tx: &mut Tx<'_>, stores: &[i64]) -> Result<BTreeMap<i64, Vec<(Id, 
 
 const INSERT: &str = "
     INSERT INTO subscriptions
-        (store, id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        (store, id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms, number)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const UPDATE: &str = "
     UPDATE subscriptions SET topic = ?3, kind = ?4, address = ?5, updated_ms = ?6 WHERE store = ?1 AND id = ?2";
 const NOTE_FAILING: &str = "UPDATE subscriptions SET failing_ms = ?3 WHERE store = ?1 AND id = ?2";
 const REMOVE: &str = "DELETE FROM subscriptions WHERE store = ?1 AND id = ?2";
 const GET: &str = "
-    SELECT id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms
+    SELECT id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms, number
     FROM subscriptions WHERE store = ?1 AND id = ?2";
 const LIST: &str = "
-    SELECT id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms
+    SELECT id, dialect, version, topic, kind, address, format, created_ms, updated_ms, failing_ms, number
     FROM subscriptions WHERE store = ?1 ORDER BY id";
 const WANTED: &str = "SELECT id, kind FROM subscriptions WHERE store = ?1 AND kind <> ''";
 
@@ -135,5 +138,6 @@ fn decode(row: &Row<'_>, store: i64) -> Result<Subscription, StoreError> {
         created_ms: row.int(7)?,
         updated_ms: row.int(8)?,
         failing_ms: row.opt_int(9)?,
+        number: row.int(10)?,
     })
 }

@@ -88,6 +88,12 @@ pub fn find_all(tx: &mut Tx<'_>, store: i64, named: &[Reference]) -> Result<Vec<
     Ok(all)
 }
 
+/// Holds variants (store, number) until the end of the transaction; they come in the order of their keys.
+pub fn hold(tx: &mut Tx<'_>, keys: &[(i64, Id)]) -> Result<(), StoreError> {
+    let params = keys.iter().map(|(store, id)| Ok([(*store).into(), number(*id)?]));
+    tx.lock_many(HOLD, &params.collect::<Result<Vec<[Value<'_>; 2]>, StoreError>>()?)
+}
+
 /// The platform's id of each variant, or what stands for it, by our numbers; without those that nobody knows.
 pub fn external_ids(tx: &mut Tx<'_>, store: i64, ids: &[Id]) -> Result<BTreeMap<Id, String>, StoreError> {
     let mut params: Vec<[Value<'_>; 2]> = Vec::with_capacity(ids.len());
@@ -118,6 +124,7 @@ const EXTERNAL_ID: &str = "SELECT id, external_id FROM variants WHERE store = ?1
 const GET_BY_EXTERNAL_ID: &str = "
     SELECT id, external_id, product_id, sku, title, price_minor, currency, tracked, created_ms, updated_ms
     FROM variants WHERE store = ?1 AND external_id = ?2";
+const HOLD: &str = "SELECT id FROM variants WHERE store = ?1 AND id = ?2 {lock}";
 const SELECT: &str = "
     SELECT id, external_id, product_id, sku, title, price_minor, currency, tracked, created_ms, updated_ms
     FROM variants WHERE store = ?1";

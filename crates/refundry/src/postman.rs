@@ -10,15 +10,18 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use refundry_core::limits::{DELIVERIES_IN_FLIGHT_MAX, DELIVERIES_TO_FAILING_MAX, DELIVERY_MS};
 use refundry_core::order::{Dialect, Id};
-use refundry_dialects::hooks::{Envelope, HookEvent, body, headers};
+use refundry_dialects::hooks::{About, Envelope, HookEvent, OrderTold, Sender, Subject, body, headers};
+use refundry_dialects::stock::LevelView;
 use refundry_dialects::wire::OrderView;
 use refundry_engine::Engine;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::hooks::{self, Due, DueNow, Fate, HookAsk, HookDone};
+use refundry_engine::settings::{Shopline, SignatureText, StoreSettings};
 use refundry_engine::store::deliveries::{Delivery, DeliveryKey, Take};
+use refundry_engine::store::events::Detail;
 use refundry_engine::store::stores::{self, StoreRecord};
 use refundry_engine::store::subscriptions::Subscription;
-use refundry_gateways::signing::{Hash, to_base64};
+use refundry_gateways::signing::{Hash, to_base64, to_hex};
 use refundry_gateways::{HttpOutcome, HttpRequest, Method, Transport, TransportLimits};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
@@ -174,12 +177,19 @@ impl Postman {
         let Outcome::Hooks(HookDone::Taken(taken)) = self.engine.call(Job::Hooks { store: store.id, ask })? else {
             bail!("the writer answered something else than was asked");
         };
+        let says = StoreSettings::read(&store.settings)?.shopline;
+        let sender = sender(&store, &says);
         let of = |key: DeliveryKey| due.iter().find(|due| due.delivery.key == key);
         let ready = taken.into_iter().filter_map(|delivery| {
             let due = of(delivery.key)?;
             let dialect = Dialect::parse(&due.subscription.dialect)?;
             let (_, secret) = secrets.iter().find(|(known, _)| *known == dialect)?;
-            Some(errand(dialect, &store.handle, secret, due, delivery))
+            let signature = Hash::Sha256.sign(secret, &[delivery.body.as_bytes()]);
+            let signature = match (dialect, says.signature()) {
+                (Dialect::Shopline, SignatureText::Hex) => to_hex(&signature),
+                _ => to_base64(&signature),
+            };
+            Some(errand(dialect, &sender, &signature, due, delivery))
         });
         let ready: Vec<Errand> = ready.collect();
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,18 +279,53 @@ fn written(dialect: Dialect, due: &Due) -> Option<String> {
     if !due.delivery.body.is_empty() {
         return Some(due.delivery.body.clone());
     }
-    let (facts, document, parcels) = (due.event.facts.clone(), due.document.clone(), due.parcels.clone());
-    let parcel = parcels.iter().find(|parcel| Some(parcel.id) == due.event.subject).cloned();
-    let store = Id::try_from(due.delivery.key.store).unwrap_or_default();
-    let order = OrderView { document, parcels, store, ..OrderView::bare(facts) };
-    body(dialect, &HookEvent { kind: due.event.kind, order, asked_last: due.asked_last, parcel })
+    let about = about(dialect, due)?;
+    body(dialect, &HookEvent { kind: due.event.kind, version: due.subscription.version.clone(), about })
 }
 
-fn errand(dialect: Dialect, store: &str, secret: &[u8], due: &Due, delivery: Delivery) -> Errand {
-    let signature = to_base64(&Hash::Sha256.sign(secret, &[delivery.body.as_bytes()]));
+fn about(dialect: Dialect, due: &Due) -> Option<About> {
+    let Due { event, beside, .. } = due;
+    if let Some(Detail::Level(level)) = &event.detail {
+        let (variant, place) = beside.goods.as_ref()?;
+        return Some(About::Level(LevelView {
+            variant: level.variant,
+            variant_external_id: variant.external_id.clone(),
+            location: level.location,
+            location_external_id: place.external_id.clone(),
+            units: level.quantity,
+            updated_ms: level.updated_ms,
+        }));
+    }
+    let (facts, document, parcels) = (event.facts.clone()?, beside.document.clone(), beside.parcels.clone());
+    // Shoplazza's are told of parcels as these are when it is posted.
+    let shown = parcels.iter().find(|parcel| Some(parcel.id) == event.subject).cloned();
+    let subject = match &event.detail {
+        Some(Detail::Refund(refund)) => Subject::Refund(Box::new((**refund).clone())),
+        Some(Detail::Transaction(told)) => Subject::Transaction(Box::new(told.clone())),
+        Some(Detail::Return(back)) => Subject::Return(Box::new(back.clone())),
+        Some(Detail::Parcel(parcel)) if dialect == Dialect::Shopline => Subject::Parcel(parcel.clone()),
+        Some(Detail::Parcel(_) | Detail::Level(_)) | None => shown.map_or(Subject::Order, Subject::Parcel),
+    };
+    let (refunds, transactions) = (beside.refunds.clone(), beside.transactions.clone());
+    let store = Id::try_from(due.delivery.key.store).unwrap_or_default();
+    let order = OrderView { facts, document, parcels, refunds, transactions, store };
+    Some(About::Order(Box::new(OrderTold { order, asked_last: beside.asked_last, subject })))
+}
+
+fn sender(store: &StoreRecord, says: &Shopline) -> Sender {
+    Sender {
+        handle: store.handle.clone(),
+        id: store.id,
+        domain: says.domain(&store.handle),
+        merchant_id: says.merchant_id(store.id),
+    }
+}
+
+fn errand(dialect: Dialect, store: &Sender, signature: &str, due: &Due, delivery: Delivery) -> Errand {
     let subscription = &due.subscription;
     let (topic, version) = (subscription.topic.as_str(), subscription.version.as_str());
-    let envelope = Envelope { topic, version, store, event: due.event.id, signature: &signature };
+    let (event, number) = (due.event.id, subscription.number);
+    let envelope = Envelope { topic, version, store, event, subscription: number, signature };
     let mut all = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     all.extend(headers(dialect, &envelope).into_iter().map(|(name, value)| (name.to_owned(), value)));
     Errand { delivery, topic: topic.to_owned(), address: subscription.address.clone(), headers: all }

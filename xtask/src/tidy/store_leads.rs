@@ -50,6 +50,7 @@ pub(super) const EXCEPTIONS: Exceptions = Exceptions {
         (STOCK, "SELECT m.store, m.variant_id", WALK),
         (RETURNS, "SELECT DISTINCT store, order_id", WALK),
         (STOCK, "SELECT m.store, m.refund_id", "the same in the order of an index, which the store leads"),
+        (STOCK, "SELECT m.store, m.order_id", "the same in the order of an index, which the store leads"),
         (LISTS, "SELECT r.id, r.order_id", PIECES),
         (LISTS, "SELECT * FROM (SELECT r.id", PIECES),
         (LISTS, "FROM (SELECT a.id FROM refund_blocks", PIECES),

@@ -104,6 +104,11 @@ impl Book {
         self.check();
     }
 
+    /// Time passes.
+    pub(crate) fn pass(&mut self, ms: i64) {
+        self.now_ms += ms;
+    }
+
     fn store(&mut self, refund: usize, decision: Decision) {
         self.facts.balances = decision.balances;
         self.refunds[refund] = decision.refund;

@@ -1,14 +1,18 @@
 //! What each change of an order is told as: a row a change.
 
-use super::world::{line, order};
+use super::book::Book;
+use super::world::{line, order, pay};
 use crate::balances::Facts;
+use crate::command::Ask;
+use crate::decide::News;
 use crate::event::EventKind::{
     OrderCancelled, OrderCreated, OrderDeleted, OrderFinished, OrderFulfilled, OrderPaid, OrderPartlyFulfilled,
-    OrderPartlyRefunded, OrderRefunded, OrderUpdated,
+    OrderPartlyRefunded, OrderRefunded, OrderUpdated, RefundCreated, RefundUpdated,
 };
-use crate::event::{EventKind, Snapshot, events};
+use crate::event::{EventKind, Snapshot, events, of_refund, refunds_then};
 use crate::money::{Amount, Currency};
 use crate::order::{Order, Payment, PaymentKind, Status};
+use crate::refund::{LegState, Refund, RefundState};
 
 /// Ten units at 1.00.
 fn unpaid() -> Facts {
@@ -127,4 +131,68 @@ fn every_kind_has_a_code_of_its_own() {
         assert_eq!(EventKind::parse(kind.code()), Some(kind));
     }
     assert_eq!(EventKind::parse("order_eaten"), None);
+}
+
+fn amount_of(text: &str) -> Ask {
+    Ask::Amount { amount: super::world::dec(text), class: None }
+}
+
+#[test]
+fn a_refund_is_told_when_it_is_made_and_when_a_leg_of_it_ends_or_is_open_again() {
+    let mut book = Book::open(paid_order());
+    let made = book.ask_for(amount_of("3.00")).expect("it can be refunded");
+    let first = book.refunds[made].clone();
+    assert_eq!(of_refund(None, &first), Some(RefundCreated));
+    let succeeded = News::Succeeded { reference: "r1".to_owned() };
+    let failed = News::Failed { code: "card_gone".to_owned(), message: String::new() };
+    let rows: [(&str, News, Option<EventKind>); 5] = [
+        ("on its way", News::Sent { reference: "r1".to_owned() }, None),
+        ("nobody knows", News::GivenUp { reason: "no answer".to_owned() }, None),
+        ("arrived", succeeded.clone(), Some(RefundUpdated)),
+        ("came back", failed, Some(RefundUpdated)),
+        ("arrived, said too late", succeeded, None),
+    ];
+    for (what, news, expected) in rows {
+        let before = book.refunds[made].clone();
+        book.news(made, 0, &news);
+        assert_eq!(of_refund(Some(&before), &book.refunds[made]), expected, "{what}");
+    }
+}
+
+/// Ten units at 1.00, paid.
+fn paid_order() -> Order {
+    let mut order = order("USD");
+    line(&mut order, "cup", 10, 1_000, 0);
+    pay(&mut order, "card", 1_000);
+    order
+}
+
+#[test]
+fn refunds_are_shown_as_they_were_at_any_moment_before() {
+    let mut book = Book::open(paid_order());
+    // What was known after each step: the facts, and the states of the refunds by then.
+    let mut seen: Vec<(Facts, Vec<RefundState>)> = Vec::new();
+    let look = |book: &Book| (book.facts.clone(), book.refunds.iter().map(Refund::state).collect::<Vec<_>>());
+    seen.push(look(&book));
+    for text in ["3.00", "2.00", "3.00"] {
+        book.ask_for(amount_of(text)).expect("it can be refunded");
+        seen.push(look(&book));
+    }
+    let failed = News::Failed { code: "card_gone".to_owned(), message: String::new() };
+    let arrived = News::Succeeded { reference: "r".to_owned() };
+    for (refund, news) in [(1, arrived.clone()), (2, failed), (0, arrived)] {
+        assert!(book.news(refund, 0, &news));
+        book.pass(10);
+        seen.push(look(&book));
+    }
+    for (step, (facts, states)) in seen.iter().enumerate() {
+        let then = refunds_then(facts, book.refunds.clone());
+        let shown: Vec<RefundState> = then.iter().map(Refund::state).collect();
+        assert_eq!(shown, *states, "after step {step}");
+        let open = then.iter().flat_map(|r| &r.legs).filter(|leg| leg.state == LegState::Waiting);
+        assert_eq!(open.map(|leg| leg.amount).sum::<Amount>(), facts.balances.pending(), "after step {step}");
+        let failed = then.iter().filter(|refund| refund.state() == RefundState::Failed);
+        assert!(then.iter().filter(|r| r.failed().is_zero()).all(|r| r.units.iter().all(|u| !u.reopened)));
+        assert_eq!(failed.count(), usize::from(step >= 5), "after step {step}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The rules, tried: tables of cases, properties, small worlds.
 
 mod book;
+mod called_off;
 mod edges;
 mod events;
 mod held;

@@ -93,7 +93,7 @@ impl Case {
     fn pay_through(&mut self, leg: LegAsk) {
         match &mut self.request.plan {
             Plan::Named(legs) => legs.push(leg),
-            Plan::InOrder(_) => self.request.plan = Plan::Named(vec![leg]),
+            Plan::InOrder(_) | Plan::Outside { .. } => self.request.plan = Plan::Named(vec![leg]),
         }
     }
 

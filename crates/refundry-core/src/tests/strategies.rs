@@ -15,6 +15,7 @@ use crate::money::{Amount, Decimal};
 use crate::order::{Order, PaymentKind};
 use crate::payouts::{GatewayLimits, PaymentLimit, Payouts, Strategy, Terms};
 use crate::quote::{Quote, alternatives};
+use crate::refund::Route;
 use crate::rejection::Rejection;
 
 const DAY_MS: i64 = 86_400_000;
@@ -395,4 +396,24 @@ fn codes_are_read_as_they_are_written() {
     }
     assert_eq!(Strategy::parse("named"), None);
     assert_eq!(Strategy::default(), Strategy::ALL[0]);
+}
+
+#[test]
+fn what_is_paid_outside_keeps_the_route_of_one_channel_only() {
+    let mut facts = paid_by("a 3000; g 2000; c 5000");
+    let order = Arc::make_mut(&mut facts.order);
+    for (payment, channel) in order.payments.iter_mut().zip(["PayPal", "card", "paypal"]) {
+        channel.clone_into(&mut payment.channel);
+    }
+    let routes = |but: &str, amount: i64| {
+        let plan = Plan::Outside { but: but.to_owned() };
+        let strategy = Some(Strategy::OriginalFirst);
+        let quote = decide(&facts, &RefundRequest { plan, strategy, ..RefundRequest::of(minor(amount)) })?;
+        Ok::<_, Rejection>(quote.legs.iter().map(|leg| (leg.amount.get(), leg.route)).collect::<Vec<_>>())
+    };
+    let (original, outside) = (Route::Original, Route::Outside);
+    assert_eq!(routes("paypal", 6_000), Ok(vec![(3_000, original), (2_000, outside), (1_000, original)]));
+    assert_eq!(routes("", 4_000), Ok(vec![(3_000, outside), (1_000, outside)]));
+    assert_eq!(routes("cash", 1_000), Ok(vec![(1_000, outside)]));
+    assert!(routes("paypal", 10_001).is_err());
 }

@@ -86,7 +86,7 @@ pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_
             let (address, topic) = draft(request, true)?;
             let missing = || Bad::Field(Malformed::at("webhook", Fault::Missing));
             let (address, topic) = (address.ok_or_else(missing)?, topic.ok_or_else(missing)?);
-            HookCall::Create(HookDraft { dialect, version: version.name(), topic, address })
+            HookCall::Create(HookDraft { dialect, version: version.name().to_owned(), topic, address })
         }
         Endpoint::Change(id) => {
             let hook = number(version, id)?;

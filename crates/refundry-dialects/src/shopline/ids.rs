@@ -26,6 +26,11 @@ pub(super) fn order_reference(text: &str) -> Reference {
     reference(text, Some(ORDER))
 }
 
+/// Our number, of an order id in the shape in which ours are printed.
+pub(super) fn order_number(text: &str) -> Option<Id> {
+    read_padded_id(ORDER.0, ORDER.1, text).filter(|id| *id <= OURS_MAX)
+}
+
 /// A payment slip as a caller names it.
 pub(super) fn payment_reference(text: &str) -> Reference {
     reference(text, Some(PAYMENT))

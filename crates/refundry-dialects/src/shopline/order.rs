@@ -15,7 +15,7 @@ use super::till::{
     Pair, Till, add, contradictory, currency, id, list, minor, name, object, of_malformed, proportion, rate, show,
     text, unreadable,
 };
-use super::{past, terms};
+use super::{ids, past, terms};
 use crate::body::Fields;
 use crate::text::parse_time;
 
@@ -40,7 +40,7 @@ pub(super) fn read(document: &Value, now_ms: i64) -> Result<Intake, IntakeFault>
     let created_ms = time(&fields, &["created_at", "order_at"])?.unwrap_or(now_ms);
     let Sold { lines, components, fulfillable, reduced } = sold;
     let mut order = Order {
-        id: 0,
+        id: ids::order_number(&external_id).unwrap_or(0),
         origin: Dialect::Shopline,
         number: text(&fields, "name")?.map_or_else(|| external_id.clone(), str::to_owned),
         external_id: Some(external_id),
@@ -146,7 +146,7 @@ fn slip(fields: &Fields<'_>, till: Till, total: Pair, account: &str) -> Result<S
     }
     let booked = booked(fields, till, total, (own, own_currency), store)?;
     let names = Names::read(fields)?;
-    let kind = names.kind();
+    let kind = names.kind;
     let of_captured = |amount: Amount| if captured { amount } else { Amount::ZERO };
     let payment = Payment {
         id: 0,
@@ -188,34 +188,36 @@ fn booked(
 struct Names {
     gateway: String,
     method: String,
-    all: Vec<String>,
+    kind: PaymentKind,
 }
 
 impl Names {
     fn read(fields: &Fields<'_>) -> Result<Self, IntakeFault> {
         let named = |key| Ok::<_, IntakeFault>(text(fields, key)?.unwrap_or_default().to_owned());
         let (gateway, channel, method) = (named("gateway")?, named("pay_channel")?, named("payment_method")?);
-        let bare = |name: &String| {
-            let letters = name.chars().filter(|c| c.is_alphanumeric());
-            letters.flat_map(char::to_lowercase).collect::<String>()
-        };
-        let all = [&gateway, &channel, &method].map(bare).to_vec();
-        Ok(Self { gateway: if gateway.is_empty() { channel } else { gateway }, method, all })
+        let kind = kind_named([&gateway, &channel, &method]);
+        Ok(Self { gateway: if gateway.is_empty() { channel } else { gateway }, method, kind })
     }
+}
 
-    fn kind(&self) -> PaymentKind {
-        let any = |is: fn(&str) -> bool| self.all.iter().any(|name| is(name));
-        if any(|n| n == "cod" || n == "cashondelivery") {
-            PaymentKind::CashOnDelivery
-        } else if any(|n| n == "giftcard") {
-            PaymentKind::GiftCard
-        } else if any(|n| n.starts_with("custom") || n.starts_with("manual") || n == "adjustpay" || n == "cash")
-            || any(|n| n.contains("banktransfer") || n.contains("bankdeposit") || n == "moneyorder")
-        {
-            PaymentKind::Custom
-        } else {
-            PaymentKind::Online
-        }
+/// What a payment is whose slip bears these names.
+pub(super) fn kind_named<const N: usize>(names: [&str; N]) -> PaymentKind {
+    let bare = |name: &str| {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect::<String>()
+    };
+    let names = names.map(bare);
+    let any = |is: fn(&str) -> bool| names.iter().any(|name| is(name));
+    if any(|n| n == "cod" || n == "cashondelivery") {
+        PaymentKind::CashOnDelivery
+    } else if any(|n| n == "giftcard") {
+        PaymentKind::GiftCard
+    } else if any(|n| n.starts_with("custom") || n.starts_with("manual") || n == "adjustpay" || n == "cash")
+        || any(|n| n.contains("banktransfer") || n.contains("bankdeposit") || n == "moneyorder")
+    {
+        PaymentKind::Custom
+    } else {
+        PaymentKind::Online
     }
 }
 

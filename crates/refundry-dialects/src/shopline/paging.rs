@@ -116,7 +116,7 @@ pub(super) fn entries(
     let previous = previous.map(|token| entry("previous", token));
     let next = next.map(|token| entry("next", token));
     let entries: Vec<String> = previous.into_iter().chain(next).collect();
-    (!entries.is_empty()).then(|| entries.join(", "))
+    (!entries.is_empty()).then(|| entries.join(","))
 }
 
 /// The address that was asked, with another query; no comma in it, because clients split the header at commas.

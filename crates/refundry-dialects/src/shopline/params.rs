@@ -3,11 +3,12 @@
 //! Clients made by the platform's generator drop `false`, `0` and `""`, and send `{}` for objects that are not set, so
 //! all of these are one with a missing key here.
 
+use refundry_core::command::CurrencyAsk;
 use refundry_core::limits::{ENTRIES_PER_REQUEST_MAX, EXTERNAL_ID_CHARS_MAX};
 use refundry_core::money::Decimal;
 use serde_json::{Map, Value};
 
-use super::reject;
+use super::{Version, reject};
 use crate::body::{self, Fault, Fields};
 use crate::text::{parse_time, query_pairs};
 use crate::wire::{Request, Response};
@@ -131,6 +132,23 @@ pub(super) fn time_ms(fields: &Fields<'_>, key: &str) -> Result<Option<i64>, Res
 
 fn not_a_time(key: &str) -> Response {
     reject::unprocessable(format!("{key} is invalid: use ISO 8601, e.g. 2023-04-12T22:59:52+08:00"))
+}
+
+/// Versions before the field ignore it; later ones take its absence for the store's currency.
+pub(super) fn currency(version: Version, fields: &Fields<'_>) -> Result<CurrencyAsk, Response> {
+    if version < Version::WITH_CURRENCIES {
+        return Ok(CurrencyAsk::Unsaid);
+    }
+    let code = fields.text("currency").map_err(|m| reject::malformed(&m))?;
+    Ok(code.map_or(CurrencyAsk::ShopAssumed, |code| CurrencyAsk::Is(code.trim().to_owned())))
+}
+
+/// When it counts as done; versions before the field ignore it.
+pub(super) fn processed_ms(version: Version, fields: &Fields<'_>) -> Result<Option<i64>, Response> {
+    if version < Version::WITH_CURRENCIES {
+        return Ok(None);
+    }
+    time_ms(fields, "processed_at")
 }
 
 /// The query of a request; a parameter that is blank is not there, and of several the first counts.

@@ -10,7 +10,7 @@ use refundry_core::payouts::PaymentLimit;
 use refundry_core::rejection::Rejection;
 use serde_json::json;
 
-use super::{ids, parcels, returns, stock, told};
+use super::{hooks, ids, orders, parcels, returns, stock, told};
 use crate::body::{Fault, Malformed};
 use crate::rate::retry_after;
 use crate::wire::{Refusal, Response};
@@ -80,12 +80,12 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
         Refusal::CursorUnknown { .. } => unprocessable("since_id is invalid: the order has no such refund"),
         Refusal::LegNotSettleable(leg) => unprocessable(format!("transaction {leg} cannot be settled by hand")),
         Refusal::Told(fault) => told::refuse(*fault),
+        Refusal::Shop(fault) => orders::refuse(fault),
         Refusal::Parcels(fault) => parcels::refuse(fault),
         Refusal::Returns(fault) => returns::refuse(fault),
         Refusal::Stock(fault) => stock::refuse(fault),
-        Refusal::Payouts(_) | Refusal::Shop(_) | Refusal::Cases(_) | Refusal::Hooks(_) => {
-            unprocessable("this cannot be done with the payment as it is")
-        }
+        Refusal::Hooks(fault) => hooks::refuse(fault),
+        Refusal::Payouts(_) | Refusal::Cases(_) => unprocessable("this cannot be done with the payment as it is"),
         Refusal::Intake(fault) => unprocessable(intake(fault)),
         Refusal::Setting { field, reason } => unprocessable(format!("{field} is invalid: {reason}")),
         Refusal::TooMany { retry_after_ms } => {

@@ -13,8 +13,8 @@ use refundry_core::trial::{Trial, TrialAsk, TrialShipping, TrialUnits};
 use serde_json::{Value, json};
 
 use super::money::{Money, decimal};
-use super::params::{self, id, missing, objects};
-use super::refunds::{currency, shipping, unit_mode};
+use super::params::{self, currency, id, missing, objects};
+use super::refunds::{shipping, unit_mode};
 use super::{Version, ids, only, reject};
 use crate::body::Fields;
 use crate::text::percent_decode;

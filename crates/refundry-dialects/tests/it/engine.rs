@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use refundry_core::balances::Facts;
 use refundry_core::command::{CreateRefund, RefundRequest};
 use refundry_core::decide::{News, accept, decide, decide_at, settle};
+use refundry_core::event::EventKind;
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::BODY_BYTES_MAX;
 use refundry_core::money::Currency;
 use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
 use refundry_core::payouts::{Payouts, Terms};
-use refundry_core::query::Beside;
 use refundry_core::quote::alternatives;
 use refundry_core::refund::{Bucket, LegState, MetaValue, Refund};
 use refundry_core::rejection::Rejection;
@@ -25,8 +25,8 @@ use refundry_core::returns::Return;
 use refundry_core::terms::Term;
 use refundry_dialects::hooks::HookView;
 use refundry_dialects::{
-    Call, Endpoint, OrderView, RefundAnswer, RefundPage, RefundView, Refusal, Reply, Request, Response, Routed, Scope,
-    StoreView, TokenView, Wait, rate, read_order, refuse, route, token,
+    Call, Endpoint, OrderView, RefundAnswer, RefundView, Refusal, Reply, Request, Response, Routed, Scope, StoreView,
+    TokenView, Wait, rate, read_order, refuse, route, token,
 };
 
 mod parcels;
@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     returns: Vec<Return>,
     pub(crate) shelves: stock::Shelves,
     hooks: Vec<HookView>,
+    /// What each of them wants to hear, of all that there ever were.
+    hooks_made: Vec<Option<EventKind>>,
     /// What documents say that orders are found by.
     pub(crate) told: BTreeMap<Id, Vec<Term>>,
     /// Legs that a payment app has called paid.
@@ -100,6 +102,7 @@ impl Engine {
             returns: Vec::new(),
             shelves: stock::Shelves::default(),
             hooks: Vec::new(),
+            hooks_made: Vec::new(),
             told: BTreeMap::new(),
             paid_by_app: BTreeSet::new(),
         }
@@ -186,10 +189,8 @@ impl Engine {
             Call::ListRefundsOf { order, query } => {
                 let index = self.find_order(&order);
                 let is_there = |index: &usize| self.orders[*index].facts.order.life.deleted_ms.is_none();
-                let index = index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
-                let page = lists::refunds(self, &query)?;
-                let beside = Beside { document: true, ..Beside::NOTHING };
-                Ok(Reply::Refunds(RefundPage { order: Some(Box::new(self.view_with(index, beside))), ..page }))
+                index.filter(is_there).ok_or(Refusal::OrderUnknown(order.text))?;
+                lists::refunds(self, &query).map(Reply::Refunds)
             }
             Call::OrderWithRefunds { order } => {
                 let index = self.find_order(&order).ok_or(Refusal::OrderUnknown(order.text))?;
@@ -471,8 +472,8 @@ impl Engine {
     /// A refund with its order. No caller here has a live token.
     pub(crate) fn view(&self, index: usize) -> RefundView {
         let refund = self.refunds[index].clone();
-        let order = self.orders[self.order_of(&refund)].facts.order.clone();
-        RefundView { refund, order, live: false }
+        let beside = Arc::new(self.orders[self.order_of(&refund)].clone());
+        RefundView { refund, order: Arc::clone(&beside.facts.order), beside: Some(beside), live: false }
     }
 
     pub(crate) fn refund_reply(&self, index: usize) -> Reply {

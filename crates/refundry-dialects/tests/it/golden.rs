@@ -17,7 +17,10 @@
 //!   nothing, with the provider's id of its payment;
 //! - `settle 1 succeeded`: what became of the first refund's first leg; `settle 2.3 …` is the third leg of the second;
 //!   `succeeded`, `failed CODE`, `in_doubt`, `sent`;
-//! - `call`, `outcome`, `response` after each request: written by the runner, compared on every run.
+//! - `deliver refunds/create v20260301`: somebody who subscribed to this topic of SHOPLINE's, in this version, is told
+//!   of what there is right now: the last refund, order, parcel, transaction or return, or the first shelf;
+//! - `call`, `outcome`, `response` after each request, `delivery` after each `deliver`: written by the runner, compared
+//!   on every run.
 //!
 //! The runner tells the file anew and compares the whole text, so it never has to interpret what it wrote before.
 
@@ -37,7 +40,7 @@ use crate::{fixtures, words};
 
 /// The variable that makes the run rewrite files instead of comparing them.
 const WRITE: &str = "REFUNDRY_GOLDEN";
-const RECORDED: &[&str] = &["call", "outcome", "response"];
+const RECORDED: &[&str] = &["call", "outcome", "response", "delivery"];
 
 /// Whether this run rewrites files.
 pub(crate) fn writes() -> bool {
@@ -116,6 +119,7 @@ enum Step<'a> {
     Full(&'a str),
     Event(&'a str),
     Settle(&'a str),
+    Deliver(&'a str),
     Request(Sent<'a>),
 }
 
@@ -169,6 +173,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
             let (refund, leg, news) = settlement(text)?;
             engine.settle(refund, leg, news)?;
         }
+        Step::Deliver(what) => return Ok(words::delivery(&engine.deliver(what)?)),
         Step::Request(Sent { method, path, query, headers, body }) => {
             let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
             let request = Request { method, path, query, headers: &headers, body: &body, now_ms: engine.now_ms };
@@ -241,6 +246,13 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
             "full" => Step::Full(section.rest),
             "event" => Step::Event(section.rest),
             "settle" => Step::Settle(section.rest),
+            "deliver" => {
+                comments_only(section.line + 1, section.body)?;
+                while rest.next_if(|next| RECORDED.contains(&next.word)).is_some() {}
+                told.truncate(told.trim_end().len());
+                told += "\n\n";
+                Step::Deliver(section.rest)
+            }
             "request" => {
                 let mut sent = read_request(section.body).map_err(at)?;
                 while let Some(more) = rest.next_if(|next| next.word.starts_with("body-")) {
@@ -252,10 +264,12 @@ fn tell(text: &str, act: &mut dyn FnMut(Step<'_>) -> Result<String, String>) -> 
                 told += "\n\n";
                 Step::Request(sent)
             }
-            word if RECORDED.contains(&word) => return Err(at(format!("`{word}` follows no request"))),
+            word if RECORDED.contains(&word) => {
+                return Err(at(format!("`{word}` follows no request")));
+            }
             word => return Err(at(format!("there is no section `{word}`"))),
         };
-        if !matches!(step, Step::Request(_)) {
+        if !matches!(step, Step::Request(_) | Step::Deliver(_)) {
             comments_only(section.line + 1, section.body)?;
         }
         told += &act(step).map_err(at)?;
@@ -466,6 +480,7 @@ GET /  []
             | Step::Hold(rest)
             | Step::Full(rest)
             | Step::Event(rest)
+            | Step::Deliver(rest)
             | Step::Settle(rest) => Err(format!("`{rest}` is not of this test")),
         })
     }

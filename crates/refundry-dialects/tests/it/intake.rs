@@ -61,7 +61,7 @@ pub(crate) fn take_in(engine: &mut Engine, intake: Intake) -> Result<(usize, Tak
     }
 }
 
-fn give_numbers(engine: &mut Engine, order: &mut Order, before: Option<&Order>) {
+pub(crate) fn give_numbers(engine: &mut Engine, order: &mut Order, before: Option<&Order>) {
     order.id = before.map_or_else(|| engine.next_id(), |before| before.id);
     for (index, line) in order.lines.iter_mut().enumerate() {
         let same = before.and_then(|b| b.lines.get(index)).filter(|b| b.external_id == line.external_id);

@@ -10,7 +10,7 @@ use refundry_core::money::Amount;
 use refundry_core::order::{Dialect, Id};
 use refundry_core::parcels::{Parcel, ParcelState, ParcelUnits, Tracking};
 use refundry_dialects::OrderView;
-use refundry_dialects::hooks::{HookEvent, body};
+use refundry_dialects::hooks::{About, HookEvent, OrderTold, Subject, body};
 use refundry_dialects::keys::{Kind, List, Versions};
 use refundry_dialects::shoplazza::{self, VERSIONS};
 use refundry_dialects::shopline;
@@ -111,6 +111,81 @@ fn shoplines_answers_have_the_documented_keys() {
     assert!(checked > 50, "only {checked} answers were looked at");
 }
 
+/// Where each golden has a delivery: headers and body.
+fn deliveries(dialect: &str) -> Vec<(String, String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(dialect);
+    let mut found = Vec::new();
+    for path in crate::golden::listed(&folder) {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for section in parse(&text).1.iter().filter(|section| section.word == "delivery") {
+            let (head, body) = section.body.trim().split_once("\n\n").expect("headers and a body");
+            let body = serde_json::from_str(body).expect("a body is JSON");
+            found.push((format!("{name}:{}", section.line), head.to_owned(), body));
+        }
+    }
+    found
+}
+
+#[test]
+fn shoplines_deliveries_have_the_documented_keys() {
+    crate::golden::played();
+    let (list, mut faults) = (shopline::keys(), Vec::new());
+    let mut seen: std::collections::BTreeSet<(String, String)> = std::collections::BTreeSet::new();
+    for (place, head, body) in deliveries("shopline") {
+        let header = |name: &str| {
+            let value = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            value.filter(|value| !value.is_empty()).unwrap_or_else(|| panic!("{place} has no {name}"))
+        };
+        for name in ["Hmac-Sha256", "Shop-Domain", "Shop-Id", "Merchant-Id"] {
+            header(&format!("X-Shopline-{name}"));
+        }
+        let id = header("X-Shopline-Webhook-Id");
+        assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{place}: {id}");
+        let topic = header("X-Shopline-Topic");
+        let path = format!("/admin/openapi/{}/webhooks.json", header("X-Shopline-API-Version"));
+        let (version, _) = shopline::version_of(&path).expect("it names a version");
+        let all = format!("{}/*", topic.split_once('/').expect("a topic has two words").0);
+        let tree = [topic, &all].iter().find_map(|topic| list.tree(topic, "", version, Kind::Delivery));
+        let tree = tree.unwrap_or_else(|| panic!("{topic} is not listed"));
+        tree.check(&body, "", &mut |fault| faults.push(format!("{place}, {topic}: {fault}")));
+        seen.insert((topic.to_owned(), version.to_owned()));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    // Each topic that anything happens under; one stands for all of orders.
+    assert_eq!(seen.len(), 2 * 9, "{seen:?}");
+}
+
+#[test]
+fn shoplines_orders_are_told_with_the_documented_keys() {
+    let (list, mut faults) = (shopline::keys(), Vec::new());
+    let kinds = [
+        EventKind::OrderCreated,
+        EventKind::OrderUpdated,
+        EventKind::OrderEdited,
+        EventKind::OrderPaid,
+        EventKind::OrderPartlyFulfilled,
+        EventKind::OrderFulfilled,
+        EventKind::OrderCancelled,
+        EventKind::OrderDeleted,
+    ];
+    for (name, order) in fixtures::ALL.iter().map(|(name, make)| (name, make())) {
+        let order = OrderView::bare(Facts::fresh(order));
+        for version in shopline::VERSIONS.all().filter(|version| *version >= "v20240601") {
+            let tree = list.tree("orders/*", "", version, Kind::Delivery).expect("it is listed");
+            for kind in kinds {
+                let told = OrderTold { order: order.clone(), asked_last: Amount::ZERO, subject: Subject::Order };
+                let about = About::Order(Box::new(told));
+                let body = body(Dialect::Shopline, &HookEvent { kind, version: version.to_owned(), about });
+                tree.check(&serde_json::from_str(&body.expect("it has a body")).unwrap(), "", &mut |fault| {
+                    faults.push(format!("{name}, {} in {version}: {fault}", kind.code()));
+                });
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 #[test]
 fn a_date_names_the_version_of_shopline_that_was_there() {
     for (path, found) in [
@@ -144,6 +219,21 @@ fn parcel(order: Id, units: Vec<ParcelUnits>) -> Parcel {
     }
 }
 
+/// What its subscribers can hear of.
+const SHOPLAZZAS: [EventKind; 11] = [
+    EventKind::OrderCreated,
+    EventKind::OrderUpdated,
+    EventKind::OrderPaid,
+    EventKind::OrderPartlyFulfilled,
+    EventKind::OrderFulfilled,
+    EventKind::OrderFinished,
+    EventKind::OrderPartlyRefunded,
+    EventKind::OrderRefunded,
+    EventKind::OrderCancelled,
+    EventKind::OrderDeleted,
+    EventKind::ParcelCreated,
+];
+
 #[test]
 fn shoplazzas_deliveries_have_the_documented_keys() {
     let list = shoplazza::keys();
@@ -152,11 +242,13 @@ fn shoplazzas_deliveries_have_the_documented_keys() {
         let units = order.lines.iter().map(|line| ParcelUnits { line: line.id, quantity: 1 }).collect();
         let parcel = parcel(order.id, units);
         let order = OrderView { parcels: vec![parcel.clone()], ..OrderView::bare(Facts::fresh(order)) };
-        let order = HookEvent { kind: EventKind::OrderCreated, order, asked_last: Amount::ZERO, parcel: Some(parcel) };
-        for kind in EventKind::ALL {
+        let told = OrderTold { order, asked_last: Amount::ZERO, subject: Subject::Parcel(parcel) };
+        let about = About::Order(Box::new(told));
+        let of_order = HookEvent { kind: EventKind::OrderCreated, version: "2026-01".to_owned(), about };
+        for kind in SHOPLAZZAS {
             let topic = if kind == EventKind::ParcelCreated { "fulfillments/*" } else { "orders/*" };
             let tree = list.tree(topic, "", "2026-01", Kind::Delivery).expect("it is listed");
-            let body = body(Dialect::Shoplazza, &HookEvent { kind, ..order.clone() }).expect("it has a body");
+            let body = body(Dialect::Shoplazza, &HookEvent { kind, ..of_order.clone() }).expect("it has a body");
             tree.check(&serde_json::from_str(&body).unwrap(), "", &mut |fault| {
                 faults.push(format!("{name}, {}: {fault}", kind.code()));
             });

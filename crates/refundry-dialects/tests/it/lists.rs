@@ -28,7 +28,7 @@ pub(crate) fn refunds(engine: &Engine, query: &RefundQuery) -> Result<RefundPage
     };
     let matching = all.iter().filter(|view| matches(engine, query, view)).cloned().collect();
     let (refunds, has_more) = cut(matching, key, query.descending, (&query.page, query.limit), named)?;
-    Ok(RefundPage { refunds, has_more, order: None })
+    Ok(RefundPage { refunds, has_more })
 }
 
 /// How many refunds a list has, on all its pages.

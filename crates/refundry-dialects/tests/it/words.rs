@@ -39,6 +39,17 @@ pub(crate) fn record(answer: &Answer) -> String {
     text
 }
 
+/// The section that follows a delivery: headers, and the body with its keys in order.
+pub(crate) fn delivery((headers, body): &(Vec<(&'static str, String)>, String)) -> String {
+    let mut text = "=== delivery\n".to_owned();
+    for (name, value) in headers {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    let body: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
+    let _ = write!(text, "\n{}\n\n", serde_json::to_string_pretty(&body).expect("it was read"));
+    text
+}
+
 fn call(answer: &Answer) -> String {
     match (&answer.call, &answer.outcome) {
         (None, None) => "refused by decode".to_owned(),

@@ -7,12 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refundry_core::balances::Balances;
-use refundry_core::event::{EventKind, Snapshot, events};
+use refundry_core::event::{EventKind, Snapshot, events, of_refund};
 use refundry_core::order::{Id, Order};
-use refundry_core::refund::Shape;
+use refundry_core::parcels::Parcel;
+use refundry_core::paying::{self, Transaction};
+use refundry_core::refund::{Refund, Shape};
+use refundry_core::returns::Return;
 use refundry_store::deliveries::{self, DeliveryKey};
-use refundry_store::events::{self as rows, NewEvent};
-use refundry_store::{StoreError, Tx, subscriptions};
+use refundry_store::events::{self as rows, Detail, NewEvent};
+use refundry_store::stock::Level;
+use refundry_store::{StoreError, Tx, subscriptions, variants};
 
 use super::{Row, World};
 use crate::accept::Job;
@@ -21,15 +25,19 @@ use crate::ids::Ids;
 /// An event that somebody wants to hear.
 pub(super) struct Told {
     store: i64,
+    /// The order that it happened to, or the variant.
+    of: Id,
     kind: EventKind,
+    /// What else it is about.
     subject: Option<Id>,
-    /// The order right after it.
-    order: Arc<Order>,
-    balances: Balances,
+    /// The order right after it; `None` for goods.
+    order: Option<(Arc<Order>, Balances)>,
+    /// What else it is about, right after it.
+    detail: Option<Detail>,
 }
 
 impl World {
-    /// Reads once who wants to hear what, in the stores whose orders may change.
+    /// Reads once who wants to hear what, in the stores whose orders or goods may change.
     pub(super) fn read_wanted(&mut self, tx: &mut Tx<'_>, jobs: &[Job]) -> Result<(), StoreError> {
         let stores: BTreeSet<i64> = jobs.iter().filter(|job| may_change_orders(job)).map(Job::store).collect();
         if !stores.is_empty() {
@@ -57,41 +65,92 @@ impl World {
         }
     }
 
-    /// Tells what a fold of a refund means; `new` is the shape of one that was just made.
+    /// Tells what a fold of a refund means, for the refund and then for its order; `known` is the refund before it,
+    /// `None` for one that was just made.
     ///
     /// Refunds that an order brings along when it comes in are its history: they change what its creation shows.
-    pub(super) fn tell_refund(&mut self, (store, order): (i64, Id), before: &Snapshot, new: Option<Shape>) {
-        let Some(kept) = self.facts.get(&(store, order)) else { return };
-        if kept.order != Row::New || new != Some(Shape::Imported) {
-            return self.tell_change((store, order), Some(before));
-        }
-        for told in self.told.iter_mut().filter(|told| (told.store, told.order.id) == (store, order)) {
-            told.balances.clone_from(&kept.facts.balances);
-        }
-    }
-
-    /// Tells of something that changed no row of the order itself, such as a parcel that was sent. The order is in
-    /// memory: whoever writes what is told of holds it.
-    pub(crate) fn tell(
+    pub(super) fn tell_refund(
         &mut self,
-        tx: &mut Tx<'_>,
         (store, order): (i64, Id),
-        kind: EventKind,
-        subject: Id,
-    ) -> Result<(), StoreError> {
-        self.facts(tx, store, order)?;
-        self.note((store, order), kind, Some(subject));
-        Ok(())
-    }
-
-    fn note(&mut self, (store, order): (i64, Id), kind: EventKind, subject: Option<Id>) {
-        let is_wanted = |wanted: &Vec<(Id, EventKind)>| wanted.iter().any(|(_, wants)| *wants == kind);
-        let Some(kept) = self.facts.get(&(store, order)) else { return };
-        if !self.wanted.get(&store).is_some_and(is_wanted) {
+        stood: Option<&Snapshot>,
+        known: Option<&Refund>,
+        refund: &Arc<Refund>,
+    ) {
+        if !self.wanted.contains_key(&store) {
             return;
         }
-        let (order, balances) = (Arc::clone(&kept.facts.order), kept.facts.balances.clone());
-        self.told.push(Told { store, kind, subject, order, balances });
+        let Some(kept) = self.facts.get(&(store, order)) else { return };
+        if kept.order == Row::New && known.is_none() && refund.shape == Shape::Imported {
+            let of_order = self.told.iter_mut().filter(|told| (told.store, told.of) == (store, order));
+            for (_, balances) in of_order.filter_map(|told| told.order.as_mut()) {
+                balances.clone_from(&kept.facts.balances);
+            }
+            return;
+        }
+        if let Some(kind) = of_refund(known, refund) {
+            self.note((store, order), kind, Some((refund.id, Detail::Refund(Arc::clone(refund)))));
+        }
+        if stood.is_some() {
+            self.tell_change((store, order), stood);
+        }
+    }
+
+    /// Tells that somebody changed what an order says. The order is in memory: whoever changed it holds it.
+    pub(crate) fn tell_edited(&mut self, store: i64, order: Id) {
+        self.note((store, order), EventKind::OrderEdited, None);
+    }
+
+    /// Tells of a parcel, whose order is in memory: whoever wrote it holds it.
+    pub(crate) fn tell_parcel(&mut self, store: i64, kind: EventKind, parcel: &Parcel) {
+        self.note((store, parcel.order), kind, Some((parcel.id, Detail::Parcel(parcel.clone()))));
+    }
+
+    /// Tells of a return, whose order is in memory: whoever wrote it holds it.
+    pub(crate) fn tell_return(&mut self, store: i64, kind: EventKind, back: &Return) {
+        self.note((store, back.order), kind, Some((back.id, Detail::Return(back.clone()))));
+    }
+
+    /// Tells of transactions of one order, once the order is as they left it.
+    pub(crate) fn tell_transactions(&mut self, store: i64, made: &[Transaction]) {
+        for told in made {
+            let detail = Detail::Transaction(told.clone());
+            self.note((store, told.order), EventKind::TransactionCreated, Some((told.id, detail)));
+        }
+    }
+
+    /// Tells of payments that came with a change of an order, and of which there are no transactions.
+    pub(crate) fn tell_payments(&mut self, (store, order): (i64, Id), before: &Order) {
+        if !self.wants(store, EventKind::TransactionCreated) {
+            return;
+        }
+        let Some(kept) = self.facts.get(&(store, order)) else { return };
+        let is_new = |payment: Id| before.payments.iter().all(|known| known.id != payment);
+        let made = paying::shown(&kept.facts, &[]);
+        let made: Vec<Transaction> = made.into_iter().filter(|told| told.payment.is_some_and(is_new)).collect();
+        self.tell_transactions(store, &made);
+    }
+
+    /// Tells how many units of variants are at locations now.
+    pub(crate) fn tell_levels(&mut self, levels: Vec<(i64, Level)>) {
+        for (store, level) in levels {
+            let (of, kind, subject) = (level.variant, EventKind::StockChanged, Some(level.location));
+            self.told.push(Told { store, of, kind, subject, order: None, detail: Some(Detail::Level(level)) });
+        }
+    }
+
+    /// Whether anybody in a store wants to hear of this.
+    pub(crate) fn wants(&self, store: i64, kind: EventKind) -> bool {
+        self.wanted.get(&store).is_some_and(|wanted| wanted.iter().any(|(_, wants)| *wants == kind))
+    }
+
+    fn note(&mut self, (store, order): (i64, Id), kind: EventKind, about: Option<(Id, Detail)>) {
+        if !self.wants(store, kind) {
+            return;
+        }
+        let Some(kept) = self.facts.get(&(store, order)) else { return };
+        let (subject, detail) = about.unzip();
+        let right_after = (Arc::clone(&kept.facts.order), kept.facts.balances.clone());
+        self.told.push(Told { store, of: order, kind, subject, order: Some(right_after), detail });
     }
 
     /// Writes the events, and a delivery of each to everybody who wants to hear it.
@@ -99,26 +158,31 @@ impl World {
         if self.told.is_empty() {
             return Ok(());
         }
-        let orders: BTreeSet<(i64, Id)> = self.told.iter().map(|told| (told.store, told.order.id)).collect();
-        let mut last = rows::last_of(tx, &orders.into_iter().collect::<Vec<_>>())?;
+        // Orders are held already. Whoever moves the same goods elsewhere counts on the same events.
+        let goods: BTreeSet<(i64, Id)> =
+            self.told.iter().filter(|t| t.order.is_none()).map(|t| (t.store, t.of)).collect();
+        variants::hold(tx, &goods.into_iter().collect::<Vec<_>>())?;
+        let counted: BTreeSet<(i64, Id)> = self.told.iter().map(|told| (told.store, told.of)).collect();
+        let mut last = rows::last_of(tx, &counted.into_iter().collect::<Vec<_>>())?;
         let (mut events, mut deliveries) = (Vec::with_capacity(self.told.len()), Vec::new());
-        for Told { store, kind, subject, order, balances } in &self.told {
-            let seq = last.entry((*store, order.id)).or_default();
+        for Told { store, of, kind, subject, order, detail } in &self.told {
+            let seq = last.entry((*store, *of)).or_default();
             *seq += 1;
-            let (store, kind, seq) = (*store, *kind, *seq);
-            let (id, subject) = (ids.next(now_ms), *subject);
+            let (store, of, kind, seq) = (*store, *of, *kind, *seq);
+            let (id, subject, detail) = (ids.next(now_ms), *subject, detail.as_ref());
+            let order = order.as_ref().map(|(order, balances)| (&**order, balances));
             // It happens now, however long ago the money is said to have moved: what is forgotten by its age must not
             // be older than its deliveries.
-            events.push(NewEvent { store, seq, id, kind, subject, happened_ms: now_ms, order, balances });
+            events.push(NewEvent { store, of, seq, id, kind, subject, happened_ms: now_ms, order, detail });
             let wanting = self.wanted.get(&store).into_iter().flatten().filter(|(_, wants)| *wants == kind);
-            deliveries.extend(wanting.map(|(id, _)| DeliveryKey { store, subscription: *id, order: order.id, seq }));
+            deliveries.extend(wanting.map(|(id, _)| DeliveryKey { store, subscription: *id, order: of, seq }));
         }
         rows::insert(tx, &events)?;
         deliveries::insert(tx, &deliveries, now_ms)
     }
 }
 
-/// Jobs that surely change no order spare the look at who subscribed.
+/// Jobs that surely change no order and no goods spare the look at who subscribed.
 fn may_change_orders(job: &Job) -> bool {
     match job {
         Job::On { job, .. } => may_change_orders(job),

@@ -1,5 +1,6 @@
 //! Subscribers: what they are told, in which order, how often, and when nobody tries any more.
 
+use refundry_core::balances::Facts;
 use refundry_core::event::EventKind;
 use refundry_core::event::EventKind::{
     OrderCancelled, OrderCreated, OrderDeleted, OrderPaid, OrderPartlyRefunded, OrderRefunded, OrderUpdated,
@@ -7,7 +8,7 @@ use refundry_core::event::EventKind::{
 use refundry_core::limits::{DELIVERY_LEASE_MS, DELIVERY_WAITS_MS, EVENT_LIFE_MS, SUBSCRIPTIONS_MAX};
 use refundry_core::order::{Id, Status};
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::hooks::{self, Due, Fate, HookAsk, HookDone, NewSubscription, SubscriptionFault};
+use refundry_engine::hooks::{self, Due, Fate, HookAsk, HookDone, HookName, NewSubscription, SubscriptionFault};
 use refundry_store::deliveries::{self, Delivery, Take};
 use refundry_store::subscriptions::{self, Subscription};
 
@@ -27,14 +28,14 @@ on_both!(
     what_happened_long_ago_is_forgotten,
 );
 
-fn ask(shop: &Shop, ask: HookAsk) -> HookDone {
+pub(crate) fn ask(shop: &Shop, ask: HookAsk) -> HookDone {
     match shop.call(Job::Hooks { store: shop.tenant, ask: Box::new(ask) }) {
         Outcome::Hooks(done) => done,
         other => panic!("{other:?}"),
     }
 }
 
-fn new(kind: EventKind, address: &str) -> NewSubscription {
+pub(crate) fn new(kind: EventKind, address: &str) -> NewSubscription {
     NewSubscription {
         dialect: "shoplazza",
         version: "2022-01".to_owned(),
@@ -45,7 +46,7 @@ fn new(kind: EventKind, address: &str) -> NewSubscription {
     }
 }
 
-fn subscribed(done: HookDone) -> Result<Subscription, SubscriptionFault> {
+pub(crate) fn subscribed(done: HookDone) -> Result<Subscription, SubscriptionFault> {
     match done {
         HookDone::Subscribed(subscribed) => subscribed,
         other => panic!("{other:?}"),
@@ -57,7 +58,7 @@ pub(crate) fn subscribe(shop: &Shop, kind: EventKind) -> Subscription {
 }
 
 /// What is due now.
-fn due(shop: &Shop) -> Vec<Due> {
+pub(crate) fn due(shop: &Shop) -> Vec<Due> {
     hooks::due(shop.engine.store(), shop.now_ms(), 100).unwrap().into_iter().flat_map(|now| now.due).collect()
 }
 
@@ -84,7 +85,7 @@ fn record(shop: &Shop, delivery: &Delivery, got_through: bool) -> Fate {
 }
 
 /// Posts everything until nothing is due; what was posted, in its order.
-fn post_all(shop: &Shop) -> Vec<Due> {
+pub(crate) fn post_all(shop: &Shop) -> Vec<Due> {
     let mut posted = Vec::new();
     loop {
         let now = due(shop);
@@ -98,8 +99,13 @@ fn post_all(shop: &Shop) -> Vec<Due> {
     }
 }
 
-fn kinds(posted: &[Due]) -> Vec<EventKind> {
+pub(crate) fn kinds(posted: &[Due]) -> Vec<EventKind> {
     posted.iter().map(|due| due.event.kind).collect()
+}
+
+/// The order right after it.
+pub(crate) fn facts(due: &Due) -> &Facts {
+    due.event.facts.as_ref().unwrap()
 }
 
 fn waiting(shop: &Shop) -> i64 {
@@ -153,9 +159,9 @@ fn what_happens_is_told_to_those_who_want_to_hear_it_in_its_order(on: Backend) {
     assert!(posted.iter().all(|due| due.delivery.key.order == order && order != before));
     let ids: std::collections::BTreeSet<Id> = posted.iter().map(|due| due.event.id).collect();
     assert_eq!(ids.len(), expected.len(), "each has a number of its own");
-    let succeeded: Vec<i64> = posted.iter().map(|due| due.event.facts.balances.succeeded().get()).collect();
+    let succeeded: Vec<i64> = posted.iter().map(|due| facts(due).balances.succeeded().get()).collect();
     assert_eq!(succeeded, [0, 0, 0, 1000, 1000, 1000, 1000, 1000, 4400, 4400, 4400, 4400], "as it was right then");
-    let asked: Vec<i64> = posted.iter().map(|due| due.asked_last.get()).collect();
+    let asked: Vec<i64> = posted.iter().map(|due| due.beside.asked_last.get()).collect();
     assert_eq!(asked, [0, 0, 1000, 1000, 1000, 500, 500, 3400, 3400, 3400, 3400, 3400]);
     shop.assert_clean();
 }
@@ -168,8 +174,8 @@ fn an_order_that_comes_in_shows_its_history_and_one_that_is_deleted_is_told_whol
     shop.put_with(plain("a"), vec![past("r1", 1_000, 100, 1)]).unwrap();
     let posted = post_all(&shop);
     assert_eq!(kinds(&posted), [OrderCreated]);
-    assert_eq!(posted[0].event.facts.balances.succeeded().get(), 1_100);
-    assert_eq!(posted[0].asked_last.get(), 1_100);
+    assert_eq!(facts(&posted[0]).balances.succeeded().get(), 1_100);
+    assert_eq!(posted[0].beside.asked_last.get(), 1_100);
 
     // A refund that comes in later is news.
     shop.tick(1_000);
@@ -177,14 +183,14 @@ fn an_order_that_comes_in_shows_its_history_and_one_that_is_deleted_is_told_whol
     let mut posted = post_all(&shop);
     posted.sort_by_key(|due| due.delivery.key.seq);
     assert_eq!(kinds(&posted), [OrderUpdated, OrderPartlyRefunded, OrderUpdated]);
-    assert_eq!(posted[1].event.facts.balances.succeeded().get(), 2_200);
+    assert_eq!(facts(&posted[1]).balances.succeeded().get(), 2_200);
 
     let mut deleted = plain("a");
     deleted.life.deleted_ms = Some(shop.now_ms());
     shop.put(deleted);
     let posted = post_all(&shop);
     assert_eq!(kinds(&posted), [OrderDeleted]);
-    assert_eq!((posted[0].event.facts.order.number.as_str(), posted[0].document.as_str()), ("a", r#"{"id":1}"#));
+    assert_eq!((facts(&posted[0]).order.number.as_str(), posted[0].beside.document.as_str()), ("a", r#"{"id":1}"#));
     shop.assert_clean();
 }
 
@@ -196,7 +202,7 @@ fn two_refunds_in_one_batch_are_two_events_with_the_figures_of_each(on: Backend)
     assert!(shop.together(&jobs).iter().all(Result::is_ok));
     let posted = post_all(&shop);
     assert_eq!(kinds(&posted), [OrderUpdated, OrderUpdated]);
-    let pending: Vec<i64> = posted.iter().map(|due| due.event.facts.balances.pending().get()).collect();
+    let pending: Vec<i64> = posted.iter().map(|due| facts(due).balances.pending().get()).collect();
     assert_eq!(pending, [1_100, 3_300]);
 }
 
@@ -339,24 +345,29 @@ fn subscriptions_are_changed_and_ended_with_what_they_would_be_told(on: Backend)
     assert_eq!(subscribed(ask(&shop, twin)), Err(SubscriptionFault::Taken));
     let other = subscribed(ask(&shop, HookAsk::Subscribe(new(OrderUpdated, "https://b.example/")))).unwrap();
     let address = Some("https://a.example/".to_owned());
-    let change = HookAsk::Change { dialect, id: other.id, topic: None, address };
+    let change = HookAsk::Change { dialect, hook: HookName::Ours(other.id), topic: None, address };
     assert_eq!(subscribed(ask(&shop, change)), Err(SubscriptionFault::Taken));
     shop.create(order, amount("1.00")).unwrap();
     assert_eq!(waiting(&shop), 2);
 
     shop.tick(1_000);
     let topic = Some(("order_paid".to_owned(), Some(OrderPaid)));
-    let change = HookAsk::Change { dialect, id: other.id, topic, address: Some("https://c.example/".to_owned()) };
+    let change = HookAsk::Change {
+        dialect,
+        hook: HookName::Ours(other.id),
+        topic,
+        address: Some("https://c.example/".to_owned()),
+    };
     let changed = subscribed(ask(&shop, change)).unwrap();
     assert_eq!((changed.kind, changed.address.as_str()), (Some(OrderPaid), "https://c.example/"));
     assert_eq!((changed.created_ms, changed.updated_ms), (NOW_MS, NOW_MS + 1_000));
     assert_eq!(waiting(&shop), 1, "it does not want to hear that any more");
-    let nothing = HookAsk::Change { dialect, id: other.id, topic: None, address: None };
+    let nothing = HookAsk::Change { dialect, hook: HookName::Ours(other.id), topic: None, address: None };
     assert_eq!(subscribed(ask(&shop, nothing)), Ok(changed));
-    let foreign = HookAsk::Change { dialect: "shopline", id: other.id, topic: None, address: None };
+    let foreign = HookAsk::Change { dialect: "shopline", hook: HookName::Ours(other.id), topic: None, address: None };
     assert_eq!(subscribed(ask(&shop, foreign)), Err(SubscriptionFault::Unknown));
 
-    let end = |id| ask(&shop, HookAsk::Unsubscribe { dialect, id });
+    let end = |id| ask(&shop, HookAsk::Unsubscribe { dialect, hook: HookName::Ours(id) });
     assert!(matches!(end(first.id), HookDone::Unsubscribed(true)));
     assert!(matches!(end(first.id), HookDone::Unsubscribed(false)));
     assert_eq!((waiting(&shop), listed(&shop).len()), (0, 1));

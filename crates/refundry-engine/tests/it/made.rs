@@ -1,15 +1,15 @@
 //! Orders made and changed here, on both databases.
 
 use refundry_core::amend::{AmendFault, Amendment};
-use refundry_core::draft::{Draft, DraftFault, DraftLine};
+use refundry_core::draft::{Draft, DraftFault, DraftLine, DraftShipping};
 use refundry_core::intake::IntakeFault;
-use refundry_core::money::{Amount, Currency};
+use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{ComponentKind, Dialect, Id, Status};
-use refundry_core::query::Beside;
+use refundry_core::query::{Beside, OrderQuery};
 use refundry_core::rejection::Rejection;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read::{self, Shown};
-use refundry_engine::shop::{ShopAsk, ShopDone, ShopNo};
+use refundry_engine::shop::{Series, ShopAsk, ShopDone, ShopNo};
 
 use crate::shop::{Backend, Build, Shop, amount, dec, everything, number, order};
 
@@ -23,22 +23,14 @@ on_both!(
     an_order_is_called_off_and_put_away_once,
     an_order_that_was_deleted_is_unknown_and_its_books_stay,
     nobody_takes_the_place_of_an_order_made_here,
+    an_order_made_here_is_no_new_one_under_the_id_that_was_printed,
 );
 
 fn draft(price: Option<i64>) -> Box<Draft> {
-    let line =
-        DraftLine { title: "Cup".to_owned(), quantity: 2, price: price.map(Amount::minor), ..DraftLine::default() };
-    Box::new(Draft {
-        origin: Dialect::Shoplazza,
-        number: String::new(),
-        currency: Currency::parse("USD").unwrap(),
-        lines: vec![line],
-        discount: None,
-        tax: Amount::ZERO,
-        shipping: Amount::minor(500),
-        charges: Vec::new(),
-        on_delivery: false,
-    })
+    let price = price.map(|minor| Decimal::from_parts(minor.into(), 2));
+    let line = DraftLine { title: "Cup".to_owned(), quantity: 2, price, ..DraftLine::default() };
+    let shipping = vec![DraftShipping { price: dec("5.00"), tax: Decimal::ZERO }];
+    Box::new(Draft { lines: vec![line], shipping, ..Draft::new(Dialect::Shoplazza, Currency::parse("USD")) })
 }
 
 fn making(draft: Box<Draft>) -> ShopAsk {
@@ -46,7 +38,7 @@ fn making(draft: Box<Draft>) -> ShopAsk {
         draft,
         document: r#"{"order":{"note":"a"}}"#.to_owned(),
         terms: Vec::new(),
-        numbering: ("SPZ", 8),
+        numbering: Series { prefix: "SPZ", digits: 8, first: 1 },
     }
 }
 
@@ -115,7 +107,7 @@ fn a_draft_that_is_no_order_uses_up_no_number(on: Backend) {
     let shop = Shop::new(on);
     let unpriced = ask(&shop, making(draft(None)));
     assert_eq!(unpriced, Err(ShopNo::Draft(DraftFault::PriceUnknown(0))));
-    let foreign = Draft { currency: Currency::parse("EUR").unwrap(), ..*draft(Some(1)) };
+    let foreign = Draft { currency: Currency::parse("EUR"), ..*draft(Some(1)) };
     let (given, wanted) = ("EUR".to_owned(), "USD".to_owned());
     assert_eq!(ask(&shop, making(Box::new(foreign))), Err(ShopNo::Currency { given, wanted }));
     let made = ask(&shop, making(draft(Some(1)))).unwrap();
@@ -227,5 +219,24 @@ fn nobody_takes_the_place_of_an_order_made_here(on: Backend) {
     }
     let found = read::order(shop.engine.store(), shop.tenant, &number(made), Beside::ALL).unwrap().unwrap();
     assert_eq!((found.facts.order.id, found.facts.order.captured()), (made, Amount::ZERO));
+    shop.assert_clean();
+}
+
+/// A dialect prints our number in a shape of its own and says so where it reads it back: the same sale must not be sold
+/// twice.
+fn an_order_made_here_is_no_new_one_under_the_id_that_was_printed(on: Backend) {
+    let shop = Shop::new(on);
+    let sold = Draft { origin: Dialect::Shopline, ..*draft(Some(1_000)) };
+    let made = ask(&shop, making(Box::new(sold))).unwrap();
+    let mut shown = order(&format!("210{made:023}"), "USD").line("1", 2, 2_000, 0).pay("card", "simulated", 2_500);
+    (shown.origin, shown.id) = (Dialect::Shopline, made);
+    for _ in 0..2 {
+        assert_eq!(shop.put_with(shown.clone(), Vec::new()).err(), Some(IntakeFault::Clash { order: made }));
+    }
+    // One of that shape that nobody made here is somebody else's.
+    let (external_id, id) = (Some(format!("210{:023}", made - 1)), made - 1);
+    let taken = shop.put(refundry_core::order::Order { external_id, id, ..shown });
+    assert_ne!(taken, made - 1);
+    assert_eq!(read::count_orders(shop.engine.store(), shop.tenant, &OrderQuery::default()).unwrap(), 2);
     shop.assert_clean();
 }

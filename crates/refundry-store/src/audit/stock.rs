@@ -9,7 +9,8 @@ use crate::{Row, Store, StoreError, Tx};
 pub(super) fn check(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
     check_levels(store, run)?;
     check_moves(store, run)?;
-    check_refunds(store, run)
+    check_refunds(store, run)?;
+    check_orders(store, run)
 }
 
 /// Each row says what its moves sum to.
@@ -55,6 +56,27 @@ fn check_refunds(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
             place.say("stock_refund", format!("{other} of its moves are not those of a refund"));
         }
     })
+}
+
+/// An order takes no more units than it has, and puts back no more than it took.
+fn check_orders(store: &Store, run: &mut Run<'_>) -> Result<(), StoreError> {
+    let decode = |row: &Row<'_>| Ok((key(row)?, (row.int(3)?, row.int(4)?), row.opt_string(5)?));
+    walk(store, run, BY_ORDER, decode, |run, ((tenant, order, _), (moved, other), facts)| {
+        let place = &mut run.at(*tenant, Some(*order), None);
+        let Some(facts) = facts else { return place.say("stray", "stock moved for an order that is not there") };
+        let Ok(facts) = parse("orders.facts", facts) else { return };
+        place.within("stock_order", "units taken from stock", -*moved, ("what the order sold", sold(&facts)));
+        place.within("stock_order", "units put back into stock", *moved, ("what the order took", 0));
+        if *other != 0 {
+            place.say("stock_order", format!("{other} of its moves are not those of an order"));
+        }
+    })
+}
+
+/// Units of an order's lines: the ninth entry of each.
+fn sold(facts: &Json) -> i64 {
+    let lines = facts.get("lines").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    lines.iter().filter_map(|line| line.get(8).and_then(Json::as_i64)).sum()
 }
 
 /// Units of a refund's body that go back on a shelf: the fourth and tenth entry of each.
@@ -138,3 +160,11 @@ const BY_REFUND: &str = "
     WHERE m.refund_id IS NOT NULL AND (m.store, m.refund_id, CAST(0 AS BIGINT)) > (?1, ?2, ?3)
     GROUP BY m.store, m.refund_id
     ORDER BY m.store, m.refund_id LIMIT ?4";
+const BY_ORDER: &str = "
+    SELECT m.store, m.order_id, CAST(0 AS BIGINT), CAST(SUM(m.moved) AS BIGINT),
+        CAST(SUM(CASE WHEN m.why = 'sold' THEN 0 ELSE 1 END) AS BIGINT),
+        (SELECT o.facts FROM orders o WHERE o.store = m.store AND o.id = m.order_id)
+    FROM stock_moves m
+    WHERE m.order_id IS NOT NULL AND (m.store, m.order_id, CAST(0 AS BIGINT)) > (?1, ?2, ?3)
+    GROUP BY m.store, m.order_id
+    ORDER BY m.store, m.order_id LIMIT ?4";

@@ -30,8 +30,11 @@ const ORDER: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t
 const MOVED: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
     AND t.subject = COALESCE(t.refund_id, t.order_id) AND (t.refund_id IS NULL OR EXISTS (
         SELECT 1 FROM refunds r WHERE r.store = t.store AND r.id = t.refund_id AND r.order_id = t.order_id))";
+/// An event is of an order, or of a variant where goods moved.
+const TOLD: &str = "SELECT 1 FROM orders o WHERE o.store = t.store AND o.id = t.order_id
+    UNION ALL SELECT 1 FROM variants v WHERE v.store = t.store AND v.id = t.order_id";
 const STORE: &str = "SELECT 1 FROM stores s WHERE s.id = t.store";
-const TABLES: [Table; 18] = [
+const TABLES: [Table; 20] = [
     Table { name: "orders", key: ["id", ""], owner: STORE },
     Table { name: "tokens", key: ["hash", ""], owner: STORE },
     Table { name: "balances", key: ["order_id", ""], owner: ORDER },
@@ -46,6 +49,8 @@ const TABLES: [Table; 18] = [
     Table { name: "parcels", key: ["order_id", "id"], owner: ORDER },
     Table { name: "transactions", key: ["order_id", "id"], owner: ORDER },
     Table { name: "returns", key: ["order_id", "id"], owner: ORDER },
+    Table { name: "events", key: ["order_id", "seq"], owner: TOLD },
+    Table { name: "subscriptions", key: ["id", ""], owner: STORE },
     Table { name: "evidence", key: ["leg_id", "id"], owner: STORE },
     Table { name: "refund_blocks", key: ["block", ""], owner: STORE },
     Table { name: "locations", key: ["id", ""], owner: STORE },

@@ -7,7 +7,9 @@ use refundry_core::order::{Dialect, Id};
 use refundry_dialects::Refusal;
 use refundry_dialects::hooks::{HookCall, HookDraft, HookFault, HookQuery, HookReply, HookView, host_of};
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::hooks::{self, HookAsk, HookDone, NewSubscription, SubscriptionFault, SubscriptionQuery};
+use refundry_engine::hooks::{
+    self, HookAsk, HookDone, HookName, NewSubscription, SubscriptionFault, SubscriptionQuery,
+};
 use refundry_engine::store::subscriptions::Subscription;
 use refundry_engine::tenants::Caller;
 
@@ -34,8 +36,9 @@ impl App {
                 Ok(HookReply::Counted(self.read(caller, read).await?.len()))
             }
             HookCall::Get { dialect, hook } => {
-                let read =
-                    move |e: &refundry_engine::Engine| hooks::subscription(e.store(), store, dialect.code(), hook);
+                let read = move |e: &refundry_engine::Engine| {
+                    hooks::subscription(e.store(), store, dialect.code(), named(dialect, hook))
+                };
                 let found = self.read(caller, read).await?;
                 found.map(|found| HookReply::Hook(hook_view(found))).ok_or_else(|| refused(HookFault::Unknown(hook)))
             }
@@ -44,7 +47,7 @@ impl App {
                 let HookDraft { dialect, version, topic, address } = draft;
                 let ask = HookAsk::Subscribe(NewSubscription {
                     dialect: dialect.code(),
-                    version: version.to_owned(),
+                    version,
                     topic: topic.name,
                     kind: topic.kind,
                     address,
@@ -57,11 +60,11 @@ impl App {
                     self.check_address(address)?;
                 }
                 let topic = topic.map(|topic| (topic.name, topic.kind));
-                let ask = HookAsk::Change { dialect: dialect.code(), id: hook, topic, address };
+                let ask = HookAsk::Change { dialect: dialect.code(), hook: named(dialect, hook), topic, address };
                 self.subscribed(caller, hook, ask).await
             }
             HookCall::Remove { dialect, hook } => {
-                let ask = HookAsk::Unsubscribe { dialect: dialect.code(), id: hook };
+                let ask = HookAsk::Unsubscribe { dialect: dialect.code(), hook: named(dialect, hook) };
                 match self.write(caller, Job::Hooks { store, ask: Box::new(ask) }).await? {
                     Outcome::Hooks(HookDone::Unsubscribed(true)) => Ok(HookReply::Removed),
                     Outcome::Hooks(HookDone::Unsubscribed(false)) => Err(refused(HookFault::Unknown(hook))),
@@ -95,10 +98,24 @@ fn refused(fault: HookFault) -> Refusal {
 
 fn asked(query: HookQuery) -> (Dialect, SubscriptionQuery) {
     let HookQuery { dialect, address, topics, created, updated, page, limit } = query;
-    (dialect, SubscriptionQuery { address, topics, created, updated, page, limit })
+    let by_place = is_counted(dialect);
+    (dialect, SubscriptionQuery { address, topics, created, updated, page, limit, by_place })
+}
+
+/// Whether an API calls subscriptions by their places among all that the store ever had, and not by our numbers.
+fn is_counted(dialect: Dialect) -> bool {
+    dialect == Dialect::Shopline
+}
+
+fn named(dialect: Dialect, hook: Id) -> HookName {
+    // A number that is too large is of none.
+    if is_counted(dialect) { HookName::Place(i64::try_from(hook).unwrap_or(-1)) } else { HookName::Ours(hook) }
 }
 
 fn hook_view(subscription: Subscription) -> HookView {
-    let Subscription { id, topic, address, format, created_ms, updated_ms, .. } = subscription;
-    HookView { id, topic, address, format, created_ms, updated_ms }
+    let Subscription { id, number, dialect, version, topic, address, format, created_ms, updated_ms, .. } =
+        subscription;
+    let counted = Dialect::parse(&dialect).is_some_and(is_counted);
+    let id = if counted { Id::try_from(number).unwrap_or(0) } else { id };
+    HookView { id, version, topic, address, format, created_ms, updated_ms }
 }

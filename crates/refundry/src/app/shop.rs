@@ -7,7 +7,7 @@ use refundry_dialects::shop::{Numbering, ShopCall, ShopFault, ShopReply};
 use refundry_dialects::{OrderView, Refusal};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::read;
-use refundry_engine::shop::{ShopAsk, ShopNo};
+use refundry_engine::shop::{Series, ShopAsk, ShopNo};
 use refundry_engine::tenants::Caller;
 
 use super::{App, by_number, cursor_of, known_order, mismatch, order_view, written};
@@ -33,21 +33,22 @@ impl App {
                 return Ok(ShopReply::Counted(count));
             }
             ShopCall::Create { draft, document, terms, numbering } => {
-                let Numbering { prefix, digits } = numbering;
-                ShopAsk::Create { draft, document, terms, numbering: (prefix, digits) }
+                let Numbering { prefix, digits, first } = numbering;
+                ShopAsk::Create { draft, document, terms, numbering: Series { prefix, digits, first } }
             }
             ShopCall::Amend { order, amendment } => ShopAsk::Amend { order, amendment },
             ShopCall::Cancel { order, reason } => ShopAsk::Cancel { order, reason },
+            ShopCall::CallOff { order, reason, restock, refund } => ShopAsk::CallOff { order, reason, restock, refund },
             ShopCall::Archive { order, closed } => ShopAsk::Archive { order, closed },
             ShopCall::Delete { order } => ShopAsk::Delete { order },
         };
         let deletes = matches!(ask, ShopAsk::Delete { .. });
         match self.write(caller, Job::Shop { store, ask: Box::new(ask) }).await? {
             Outcome::Shop(Ok(_)) if deletes => Ok(ShopReply::Deleted),
-            Outcome::Shop(Ok(order)) => {
+            Outcome::Shop(Ok(order)) | Outcome::CalledOff(Ok((order, _))) => {
                 Ok(ShopReply::Order(self.order(store, by_number(order), Beside::ALL).await.map_err(written)?))
             }
-            Outcome::Shop(Err(no)) => Err(refused(no)),
+            Outcome::Shop(Err(no)) | Outcome::CalledOff(Err(no)) => Err(refused(no)),
             _ => Err(mismatch()),
         }
     }
@@ -70,9 +71,12 @@ fn shown(view: Box<OrderView>, named: String) -> Result<Box<OrderView>, Refusal>
 fn refused(no: ShopNo) -> Refusal {
     let fault = match no {
         ShopNo::OrderUnknown(order) => return Refusal::OrderUnknown(order),
+        ShopNo::Rejected(rejection) => return Refusal::Rejected(rejection),
+        ShopNo::CalledOff => ShopFault::CalledOff,
         ShopNo::Intake(fault) => return Refusal::Intake(Box::new(fault)),
         ShopNo::Draft(fault) => ShopFault::Draft(fault),
         ShopNo::Currency { given, wanted } => ShopFault::Currency { given, wanted },
+        ShopNo::OutOfStock(line) => ShopFault::OutOfStock(line),
         ShopNo::Amend(fault) => ShopFault::Amend(fault),
     };
     Refusal::Shop(Box::new(fault))

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
-use clap::Subcommand;
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+use refundry_core::limits::{DELIVERY_WAITS_MAX, DELIVERY_WAITS_S_MAX};
 use refundry_core::order::Dialect;
 use refundry_engine::accept::{Job, Outcome};
-use refundry_engine::hooks::{HookAsk, HookDone};
-use refundry_engine::store::{deliveries, subscriptions};
+use refundry_engine::hooks::{HookAsk, HookDone, can_wait};
+use refundry_engine::store::deliveries;
+use refundry_engine::store::subscriptions::{self, Subscription};
 use refundry_engine::tenants;
 
 use super::Keyring;
@@ -39,6 +41,30 @@ pub(crate) enum WebhookCommand {
         #[arg(long)]
         store: String,
     },
+    /// Choose how long to wait before each further attempt; without any, the usual ladder of two days
+    Waits {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Handle of the store
+        #[arg(long)]
+        store: String,
+        /// Seconds to wait before the second attempt, the third, and so on; nobody tries again after the last
+        #[arg(value_name = "SECONDS")]
+        waits: Vec<u32>,
+    },
+}
+
+/// Which API's subscribers a secret is for.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ApiArgs {
+    /// The API whose subscribers it is for: shoplazza, shopline
+    #[arg(long, value_name = "API", default_value = "shoplazza", value_parser = api)]
+    api: Dialect,
+}
+
+fn api(text: &str) -> Result<Dialect, String> {
+    let known = Dialect::parse(text).filter(|dialect| matches!(dialect, Dialect::Shoplazza | Dialect::Shopline));
+    known.ok_or_else(|| "webhooks are there in the APIs shoplazza and shopline".to_owned())
 }
 
 /// What to do with a secret.
@@ -50,6 +76,8 @@ pub(crate) enum SecretCommand {
         data: DataArgs,
         #[command(flatten)]
         secrets: SecretsArgs,
+        #[command(flatten)]
+        api: ApiArgs,
         /// Handle of the store
         #[arg(long)]
         store: String,
@@ -60,6 +88,8 @@ pub(crate) enum SecretCommand {
         data: DataArgs,
         #[command(flatten)]
         secrets: SecretsArgs,
+        #[command(flatten)]
+        api: ApiArgs,
         /// Handle of the store
         #[arg(long)]
         store: String,
@@ -76,6 +106,8 @@ pub(crate) enum SecretCommand {
         data: DataArgs,
         #[command(flatten)]
         secrets: SecretsArgs,
+        #[command(flatten)]
+        api: ApiArgs,
         /// Handle of the store
         #[arg(long)]
         store: String,
@@ -88,16 +120,17 @@ pub(crate) fn run(command: &WebhookCommand) -> anyhow::Result<()> {
         WebhookCommand::Secret(command) => secret(command),
         WebhookCommand::List { data, store } => list(data, store),
         WebhookCommand::Retry { data, store } => retry(data, store),
+        WebhookCommand::Waits { data, store, waits } => wait(data, store, waits),
     }
 }
 
 fn secret(command: &SecretCommand) -> anyhow::Result<()> {
-    let (SecretCommand::Show { data, secrets, store }
-    | SecretCommand::Set { data, secrets, store, .. }
-    | SecretCommand::Rotate { data, secrets, store }) = command;
+    let (SecretCommand::Show { data, secrets, api, store }
+    | SecretCommand::Set { data, secrets, api, store, .. }
+    | SecretCommand::Rotate { data, secrets, api, store }) = command;
     let engine = idle_engine(data)?;
     let keyring = Keyring::new(Vault::open(secrets)?, None);
-    let (store, dialect) = (store_called(&engine, store)?, Dialect::Shoplazza);
+    let (store, dialect) = (store_called(&engine, store)?, api.api);
     match command {
         SecretCommand::Show { .. } => {
             let secret = keyring.secret(&engine, store.id, dialect)?;
@@ -115,7 +148,7 @@ fn secret(command: &SecretCommand) -> anyhow::Result<()> {
                 (None, None) => bail!("a secret comes from --secret-env or --secret-file"),
             };
             keyring.set(&engine, store.id, dialect, secret.trim())?;
-            say(&format!("deliveries of {} are signed with it", store.handle))
+            say(&format!("deliveries of {} to subscribers of {} are signed with it", store.handle, dialect.code()))
         }
         SecretCommand::Rotate { .. } => {
             let secret = tenants::new_secret(true)?.replacen("sk_live_", "whsec_", 1);
@@ -135,8 +168,13 @@ fn list(data: &DataArgs, store: &str) -> anyhow::Result<()> {
         let waits = waiting.get(&subscription.id).copied().unwrap_or(0);
         let failing = subscription.failing_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         let failing = failing.map_or_else(String::new, |at| format!("\tnothing gets through since {at}"));
-        let id = refundry_dialects::text::uuid_of(subscription.id);
-        say(&format!("{id}\t{}\t{}\t{waits} waiting{failing}", subscription.topic, subscription.address))?;
+        // As its API calls it.
+        let id = match Dialect::parse(&subscription.dialect) {
+            Some(Dialect::Shopline) => subscription.number.to_string(),
+            _ => refundry_dialects::text::uuid_of(subscription.id),
+        };
+        let Subscription { dialect, topic, address, .. } = &subscription;
+        say(&format!("{id}\t{dialect}\t{topic}\t{address}\t{waits} waiting{failing}"))?;
     }
     Ok(())
 }
@@ -146,6 +184,22 @@ fn retry(data: &DataArgs, store: &str) -> anyhow::Result<()> {
     let store = store_called(&engine, store)?;
     match engine.call(Job::Hooks { store: store.id, ask: Box::new(HookAsk::Hasten) })? {
         Outcome::Hooks(HookDone::Counted(count)) => say(&format!("deliveries posted again: {count}")),
+        _ => bail!("the writer answered something else than was asked"),
+    }
+}
+
+fn wait(data: &DataArgs, store: &str, waits: &[u32]) -> anyhow::Result<()> {
+    let days = DELIVERY_WAITS_S_MAX / (24 * 60 * 60);
+    ensure!(
+        can_wait(waits),
+        "at most {DELIVERY_WAITS_MAX} waits, each of at least a second, and of {days} days together"
+    );
+    let engine = idle_engine(data)?;
+    let store = store_called(&engine, store)?;
+    let ask = Box::new(HookAsk::Wait(waits.to_vec()));
+    match engine.call(Job::Hooks { store: store.id, ask })? {
+        Outcome::Hooks(HookDone::Kept) if waits.is_empty() => say("failed deliveries climb the usual ladder"),
+        Outcome::Hooks(HookDone::Kept) => say(&format!("failed deliveries are tried again {} times", waits.len())),
         _ => bail!("the writer answered something else than was asked"),
     }
 }

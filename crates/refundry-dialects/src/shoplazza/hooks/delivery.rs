@@ -8,14 +8,18 @@ use refundry_core::money::Amount;
 use refundry_core::order::Order;
 use serde_json::{Value, json};
 
-use crate::hooks::{Envelope, HookEvent};
+use crate::hooks::{About, Envelope, HookEvent, OrderTold, Subject};
 use crate::shoplazza::{echo, encode, order_modern, parcels};
 use crate::text::{rfc3339_seconds, uuid_of};
 
-/// The body of a delivery; `None` for a parcel that is not there.
+/// The body of a delivery; `None` for a parcel that is not there, and for what this API has no topic for.
 pub fn body(event: &HookEvent) -> Option<String> {
+    let About::Order(told) = &event.about else { return None };
     let body = match event.kind {
-        EventKind::ParcelCreated => json!({ "fulfillment": parcels::one_of(&event.order, event.parcel.as_ref()?) }),
+        EventKind::ParcelCreated => {
+            let Subject::Parcel(parcel) = &told.subject else { return None };
+            json!({ "fulfillment": parcels::one_of(&told.order, parcel) })
+        }
         EventKind::OrderCreated
         | EventKind::OrderUpdated
         | EventKind::OrderPaid
@@ -25,7 +29,15 @@ pub fn body(event: &HookEvent) -> Option<String> {
         | EventKind::OrderPartlyRefunded
         | EventKind::OrderRefunded
         | EventKind::OrderCancelled
-        | EventKind::OrderDeleted => json!({ "order": order(event) }),
+        | EventKind::OrderDeleted => json!({ "order": order(told) }),
+        EventKind::ParcelUpdated
+        | EventKind::RefundCreated
+        | EventKind::RefundUpdated
+        | EventKind::OrderEdited
+        | EventKind::TransactionCreated
+        | EventKind::ReturnCreated
+        | EventKind::ReturnUpdated
+        | EventKind::StockChanged => return None,
     };
     Some(body.to_string())
 }
@@ -35,23 +47,23 @@ pub fn headers(envelope: &Envelope<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("X-Shoplazza-Topic", envelope.topic.to_owned()),
         ("X-Shoplazza-Hmac-Sha256", envelope.signature.to_owned()),
-        ("X-Shoplazza-Shop-Domain", format!("{}.myshoplaza.com", envelope.store)),
+        ("X-Shoplazza-Shop-Domain", format!("{}.myshoplaza.com", envelope.store.handle)),
         ("X-Shoplazza-Api-Version", envelope.version.to_owned()),
         ("X-Shoplazza-Deduplication-ID", uuid_of(envelope.event)),
     ]
 }
 
-fn order(event: &HookEvent) -> Value {
-    let facts = &event.order.facts;
+fn order(told: &OrderTold) -> Value {
+    let facts = &told.order.facts;
     let order = &facts.order;
     let closed = order.life.closed_ms.map_or(Value::Null, |ms| rfc3339_seconds(ms).into());
-    let mut whole = encode::object(echo::legacy_order(&event.order));
+    let mut whole = encode::object(echo::legacy_order(&told.order));
     let beside = json!({
-        "refund_price": encode::price(order, event.asked_last),
+        "refund_price": encode::price(order, told.asked_last),
         "real_total_paid": encode::price(order, (order.captured() - facts.balances.succeeded()).or_zero()),
         "closed_at": closed,
         "main_currency_prices": main_currency_prices(order),
-        "payment_lines": order_modern::payment_lines(&event.order),
+        "payment_lines": order_modern::payment_lines(&told.order),
     });
     whole.extend(encode::object(beside));
     Value::Object(whole)

@@ -1,8 +1,8 @@
 //! Wire → call: an order to be made. Legacy bodies are flat, modern ones have everything under `order`.
 
-use refundry_core::draft::{Discount, Draft, DraftLine};
+use refundry_core::draft::{Discount, Draft, DraftLine, DraftShipping, LineTotal};
 use refundry_core::limits::{LINES_PER_ORDER_MAX, NOTE_CHARS_MAX, UNITS_PER_LINE_MAX};
-use refundry_core::money::{Amount, Currency, Decimal};
+use refundry_core::money::{Currency, Decimal};
 use refundry_core::order::Dialect;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::shop::{Numbering, ShopCall};
 use crate::wire::Request;
 
 /// Orders made here are called `SPZ00000001` and on.
-const NUMBERING: Numbering = Numbering { prefix: "SPZ", digits: 8 };
+const NUMBERING: Numbering = Numbering { prefix: "SPZ", digits: 8, first: 1 };
 
 /// What an address must have, in the order in which a missing one is told.
 const ADDRESS: [&str; 7] = ["last_name", "email", "country_code", "province", "province_code", "city", "address"];
@@ -60,21 +60,18 @@ impl Form<'_> {
             let method = if on_delivery { "cod" } else { payment.trim() };
             document.insert("payment_method".to_owned(), method.into());
         }
-        let minor = |key: &str, amount: Decimal| minor(order, key, amount, currency);
+        let minor = |key: &str, amount: Decimal| amount_of(order, key, amount, currency);
         let discount = discount.map(|discount| match discount {
             Given::Percent(percent) => Ok(Discount::Percent(percent)),
             Given::Amount(amount) => minor("discount", amount).map(Discount::Amount),
         });
         let draft = Draft {
-            origin: Dialect::Shoplazza,
-            number: String::new(),
-            currency,
             lines,
             discount: discount.transpose()?,
             tax: minor("tax_total", tax)?,
-            shipping: minor("shipping_line", shipping)?,
-            charges: Vec::new(),
+            shipping: vec![DraftShipping { price: minor("shipping_line", shipping)?, tax: Decimal::ZERO }],
             on_delivery,
+            ..Draft::new(Dialect::Shoplazza, Some(currency))
         };
         let document = Value::Object(document);
         let terms = terms::of(&document);
@@ -137,7 +134,7 @@ impl Form<'_> {
         let wrong = || item.fault("quantity", Fault::Value(format!("from 1 to {UNITS_PER_LINE_MAX}")));
         let money = |key: &str| {
             let amount = amount(item, key)?;
-            amount.map(|amount| minor(item, key, amount, currency)).transpose()
+            amount.map(|amount| amount_of(item, key, amount, currency)).transpose()
         };
         Ok(DraftLine {
             product_id: product.unwrap_or_default().trim().to_owned(),
@@ -145,8 +142,9 @@ impl Form<'_> {
             title: item.text_or_empty("product_title", TEXT_CHARS_MAX)?,
             quantity: in_range.ok_or_else(wrong)?,
             price: money("price")?,
-            total: money("total_price")?,
+            total: money("total_price")?.map(LineTotal::Is),
             no_discount: item.flag("use_discount")? == Some(false),
+            ..DraftLine::default()
         })
     }
 
@@ -222,11 +220,11 @@ fn text<'a>(fields: &Fields<'a>, key: &str) -> Result<Option<&'a str>, Malformed
 }
 
 /// An amount of a currency, not negative.
-fn minor(fields: &Fields<'_>, key: &str, amount: Decimal, currency: Currency) -> Result<Amount, Malformed> {
+fn amount_of(fields: &Fields<'_>, key: &str, amount: Decimal, currency: Currency) -> Result<Decimal, Malformed> {
     let minor = amount.to_minor(currency).ok().filter(|minor| !minor.is_negative());
     let decimals = currency.exponent();
     let wanted = || format!("an amount of {currency}, not negative, with at most {decimals} decimals");
-    minor.ok_or_else(|| fields.fault(key, Fault::Value(wanted())))
+    minor.map(|_| amount).ok_or_else(|| fields.fault(key, Fault::Value(wanted())))
 }
 
 /// `tax_total` → `TaxTotal`.

@@ -182,7 +182,17 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
             }
             DraftFault::TaxOnNothing => format!("{inside}tax_total must be 0.00 where the line items cost nothing"),
             DraftFault::Order(fault) => reject::order_fault(fault),
+            // Amounts were read in the order's currency, and none of the others can be asked for here.
+            DraftFault::Currency { .. }
+            | DraftFault::Rate(_)
+            | DraftFault::TaxInside(_)
+            | DraftFault::Amount(..)
+            | DraftFault::Claim(_)
+            | DraftFault::Payment(_)
+            | DraftFault::Shipment(_) => format!("{inside}line_items cannot be sold so"),
         },
+        ShopFault::CalledOff => "the order was cancelled before".to_owned(),
+        ShopFault::OutOfStock(line) => format!("{inside}line_items[{line}] is out of stock"),
         ShopFault::Amend(fault) => match fault {
             AmendFault::Amount { what, amount, why } => {
                 let key = if what == "shipping" {
@@ -197,6 +207,7 @@ fn sentence(inside: &str, fault: &ShopFault) -> String {
                     }
                 }
             }
+            AmendFault::LineUnknown(line) => format!("{inside}line_items names {line}, which is no line of the order"),
             AmendFault::ChargeName(name) => format!("{inside}additional_prices names \"{name}\" twice"),
         },
     }

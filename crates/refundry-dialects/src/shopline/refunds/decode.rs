@@ -1,8 +1,8 @@
 //! Wire → call.
 
 use refundry_core::command::{
-    AmountIn, Ask, CreateRefund, CurrencyAsk, LegAsk, PartAsk, PartMoney, Parts, Plan, RefundRequest, Rounding, Target,
-    Total, UnitAsk, UnitMode,
+    AmountIn, Ask, CreateRefund, LegAsk, PartAsk, PartMoney, Parts, Plan, RefundRequest, Rounding, Target, Total,
+    UnitAsk, UnitMode,
 };
 use refundry_core::limits::{EXTERNAL_ID_CHARS_MAX, NOTE_CHARS_MAX};
 use refundry_core::money::Decimal;
@@ -12,7 +12,7 @@ use refundry_core::refund::Restock;
 
 use crate::body::Fields;
 use crate::shopline::paging::PageInfo;
-use crate::shopline::params::{self, Query, amount, flag, id, missing, objects, word};
+use crate::shopline::params::{self, Query, amount, currency, flag, id, missing, objects, processed_ms, word};
 use crate::shopline::{Version, ids, reject};
 use crate::wire::{Call, Request, Response, Wait};
 
@@ -90,11 +90,8 @@ pub(super) fn list_query(order: &str, request: &Request<'_>) -> Result<RefundQue
 }
 
 /// `GET orders/{order_id}/refunds/{refund_id}.json`
-pub(super) fn get_refund(order: &str, refund: &str) -> Call {
-    let order = ids::order_reference(order);
-    let (orders, refunds) = (Some(vec![order.clone()]), Some(vec![ids::refund_reference(refund)]));
-    let query = Box::new(RefundQuery { orders, refunds, limit: 1, ..RefundQuery::default() });
-    Call::ListRefundsOf { order, query }
+pub(super) fn get_refund(refund: &str) -> Call {
+    Call::GetRefund { refund: ids::refund_reference(refund) }
 }
 
 /// The pool that units come from.
@@ -141,22 +138,6 @@ fn leg_ask(version: Version, transaction: &Fields<'_>) -> Result<LegAsk, Respons
         currency: currency(version, transaction)?,
         outside: !by_original_route,
     })
-}
-
-/// Versions before the field ignore it; later ones take its absence for the store's currency.
-pub(in crate::shopline) fn currency(version: Version, fields: &Fields<'_>) -> Result<CurrencyAsk, Response> {
-    if version < Version::WITH_CURRENCIES {
-        return Ok(CurrencyAsk::Unsaid);
-    }
-    let code = fields.text("currency").map_err(|m| reject::malformed(&m))?;
-    Ok(code.map_or(CurrencyAsk::ShopAssumed, |code| CurrencyAsk::Is(code.trim().to_owned())))
-}
-
-fn processed_ms(version: Version, fields: &Fields<'_>) -> Result<Option<i64>, Response> {
-    if version < Version::WITH_CURRENCIES {
-        return Ok(None);
-    }
-    params::time_ms(fields, "processed_at")
 }
 
 /// Our extension: what the caller believes is left.

@@ -9,11 +9,11 @@ use refundry_core::refund::{Bucket, Leg, LegState, PAYMENT_APP_ERROR, Refund, Un
 use serde_json::{Map, Value, json};
 
 use crate::shopline::money::{Money, decimal, hundredths, number};
-use crate::shopline::orders::{Document, Kept, sold_line};
+use crate::shopline::orders::{Document, show_lines};
 use crate::shopline::params::{Query, only_fields};
 use crate::shopline::{Version, ids, lines};
 use crate::text::rfc3339_offset;
-use crate::wire::{OrderView, RefundPage, RefundView, Request, Response};
+use crate::wire::{RefundPage, RefundView, Request, Response};
 
 /// Where a refund stands that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,37 +49,36 @@ pub(super) fn created(version: Version, view: &RefundView) -> Response {
 }
 
 /// `{"refund":{…}}`
-pub(super) fn one(version: Version, page: &RefundPage, view: &RefundView) -> Response {
-    let mut refund = object(version, view, Form::Alone);
-    show_lines(&mut refund, page, view);
-    Response::json(200, &json!({ "refund": refund }))
+pub(super) fn one(version: Version, view: &RefundView) -> Response {
+    let document = document_of(view);
+    Response::json(200, &json!({ "refund": alone(version, view, document.as_ref()) }))
+}
+
+/// What the document of a refund's order says; `None` where only the refund is known.
+fn document_of(view: &RefundView) -> Option<Document> {
+    view.beside.as_deref().map(Document::of)
+}
+
+/// A refund by itself, with its lines as they are now where they are known.
+fn alone(version: Version, view: &RefundView, document: Option<&Document>) -> Value {
+    let mut shown = object(version, view, Form::Alone);
+    if let (Some(order), Some(document)) = (&view.beside, document) {
+        show_lines(&mut shown, order, document.order(), &view.refund);
+    }
+    shown
 }
 
 /// `{"refunds":[…]}`; `fields` of the query cuts each refund down to the keys it names.
 pub(super) fn list(version: Version, request: &Request<'_>, page: &RefundPage) -> Response {
     let query = Query::of(request);
+    // All of one order, so its document is read once.
+    let document = page.refunds.first().and_then(document_of);
     let refunds = page.refunds.iter().map(|view| {
-        let mut refund = object(version, view, Form::Alone);
-        show_lines(&mut refund, page, view);
+        let mut refund = alone(version, view, document.as_ref());
         only_fields(&query, &mut refund);
         refund
     });
     Response::json(200, &json!({ "refunds": refunds.collect::<Vec<Value>>() }))
-}
-
-fn show_lines(refund: &mut Value, page: &RefundPage, view: &RefundView) {
-    if let Some(order) = &page.order {
-        as_sold(refund, &view.refund, order, Document::of(order).order());
-    }
-}
-
-/// Shows the lines of a refund as they are now, where the whole order is known: what can still be shipped of them after
-/// all refunds, and what its document says of them.
-pub(in crate::shopline) fn as_sold(shown: &mut Value, refund: &Refund, order: &OrderView, kept: Kept<'_>) {
-    let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
-    for (row, units) in rows.zip(&refund.units) {
-        row["line_item"] = sold_line(order, kept, units.line).into();
-    }
 }
 
 /// A refund as it is read.

@@ -1,14 +1,14 @@
 //! Endpoints about refunds: make one, read one, list those of an order.
 
-use super::{Version, only, paging, reject};
+use super::{Version, ids, only, paging, reject};
 use crate::text::percent_decode;
 use crate::wire::{Call, Refusal, Reply, Request, Response, Routed, Scope};
 
 mod decode;
 mod encode;
 
-pub(super) use decode::{currency, shipping, unit_mode};
-pub(super) use encode::{Form, as_sold, object};
+pub(super) use decode::{shipping, unit_mode};
+pub(super) use encode::{Form, object};
 
 /// The endpoints, with their path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) fn decode(endpoint: &Endpoint, version: Version, request: &Request<'_
     match endpoint {
         Endpoint::Create => decode::create_refund(version, request),
         Endpoint::List { order } => decode::list_refunds(order, request),
-        Endpoint::Get { order, refund } => Ok(decode::get_refund(order, refund)),
+        Endpoint::Get { refund, .. } => Ok(decode::get_refund(refund)),
     }
 }
 
@@ -72,10 +72,15 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_
                 None => answer,
             }
         }
-        (Endpoint::Get { refund, .. }, Reply::Refunds(page)) => match page.refunds.first() {
-            Some(view) => encode::one(version, page, view),
-            None => reject::refusal(None, &Refusal::RefundUnknown(refund.clone())),
-        },
+        (Endpoint::Get { order, refund }, Reply::Refund(view)) => {
+            // A refund is found by its own id alone; the order in the path must be its order.
+            let is_of = ids::order_reference(order).names(view.order.id, view.order.external_id.as_deref());
+            match view.order.life.deleted_ms {
+                Some(_) if is_of => reject::refusal(None, &Refusal::OrderUnknown(order.clone())),
+                None if is_of => encode::one(version, view),
+                _ => reject::refusal(None, &Refusal::RefundUnknown(refund.clone())),
+            }
+        }
         (_, _) => return None,
     })
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::orders::small;
 use super::{NOW_MS, PATH, example, get, headers, json, post, stored};
 use crate::shopline::{Endpoint, VERSIONS, decode, encode, keys, read_order, route, version_of};
-use crate::wire::{Call, OrderView, RefundAnswer, RefundPage, RefundView, Reply, Response, Routed};
+use crate::wire::{Call, RefundAnswer, RefundPage, RefundView, Reply, Response, Routed};
 
 const CREATED_MS: i64 = 1_673_404_700_862;
 
@@ -51,17 +51,11 @@ fn refund(facts: &mut Facts, path: &str, body: &Value) -> Result<(Refund, Value)
 }
 
 fn view(facts: &Facts, refund: &Refund) -> RefundView {
-    RefundView { refund: refund.clone(), order: facts.order.clone(), live: false }
-}
-
-/// The page that a list of the order has.
-fn page(facts: &Facts, refund: &Refund) -> RefundPage {
-    let order = Some(Box::new(OrderView::bare(facts.clone())));
-    RefundPage { refunds: vec![view(facts, refund)], has_more: false, order }
+    RefundView { refund: refund.clone(), order: facts.order.clone(), beside: None, live: false }
 }
 
 fn read(facts: &Facts, refund: &Refund, path: &str) -> Response {
-    encode(&endpoint("GET", path), &get(path, ""), &Reply::Refunds(page(facts, refund)))
+    encode(&endpoint("GET", path), &get(path, ""), &Reply::Refund(Box::new(view(facts, refund))))
 }
 
 fn facts(document: &Value) -> Facts {
@@ -145,16 +139,15 @@ fn the_same_refund_is_read_with_other_types() {
     assert_eq!(at("/transactions/0/id"), r#""10100000000179543520000000402""#);
     assert_eq!(at("/total_duties_set/shop_money/amount"), r#""0.00""#);
 
-    let page = page(&facts, &stored);
+    let page = RefundPage { refunds: vec![view(&facts, &stored)], has_more: false };
     let list = "/admin/openapi/v20250601/orders/21057520029298437725452511/refunds.json";
     let response = encode(&endpoint("GET", list), &get(list, ""), &Reply::Refunds(page.clone()));
     assert_eq!(json(&response), json!({ "refunds": [one] }));
     let response = encode(&endpoint("GET", list), &get(list, "fields=id,%20note"), &Reply::Refunds(page));
     assert_eq!(json(&response), json!({"refunds": [{"id": "2600179543520000000401", "note": "Notes"}]}));
 
-    // It is looked for among the refunds of the order in the path.
-    let none = RefundPage { refunds: Vec::new(), has_more: false, order: None };
-    let response = encode(&endpoint("GET", path), &get(path, ""), &Reply::Refunds(none));
+    let elsewhere = path.replace("452511/", "452512/");
+    let response = read(&facts, &stored, &elsewhere);
     assert_eq!((response.status, json(&response)), (404, json!({"errors": "The refund does not exist."})));
 }
 
@@ -331,8 +324,8 @@ fn answers_have_the_listed_keys_in_every_version() {
             let (refund, answer) = refund(&mut facts, &create, body).expect("accepted");
             check("POST", &create, 200, &answer);
             let all = format!("{base}/orders/{}/refunds.json", body["order_id"].as_str().expect("an id"));
-            let reply = Reply::Refunds(page(&facts, &refund));
-            let listed = encode(&endpoint("GET", &all), &get(&all, ""), &reply);
+            let page = RefundPage { refunds: vec![view(&facts, &refund)], has_more: false };
+            let listed = encode(&endpoint("GET", &all), &get(&all, ""), &Reply::Refunds(page));
             let listed = json(&listed);
             check("GET", &all, 200, &listed);
             let one = all.replace(".json", &format!("/{}.json", answer["data"]["id"].as_str().expect("an id")));

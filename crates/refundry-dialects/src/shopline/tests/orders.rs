@@ -261,3 +261,19 @@ fn no_value_in_any_place_is_too_odd() {
     }
     assert!(read_well > 500 && refused > 500, "both happen: {read_well} read, {refused} refused");
 }
+
+/// An order made here is printed under our number in the platform's shape; sent back, it names that number.
+#[test]
+fn an_id_in_our_shape_names_our_number() {
+    let mut document = example("two-lines-discount-added-tax.json");
+    for (id, ours) in [
+        ("21000000176166720000001042", 176_166_720_000_001_042),
+        ("21057520029298437725452511", 0),
+        ("23000000176166720000001042", 0),
+        ("176166720000001042", 0),
+    ] {
+        document["order"]["id"] = json!(id);
+        let order = read(&document).order;
+        assert_eq!((order.id, order.external_id.as_deref()), (ours, Some(id)));
+    }
+}

@@ -20,14 +20,29 @@ const STORE: Id = 1;
 /// What is known of orders beside their facts.
 #[derive(Default)]
 pub(crate) struct Yard {
-    parcels: Vec<Parcel>,
-    transactions: Vec<Transaction>,
+    pub(super) parcels: Vec<Parcel>,
+    pub(super) transactions: Vec<Transaction>,
+}
+
+impl Yard {
+    /// The parcel that was made last.
+    pub(super) fn last_parcel(&self) -> Option<Parcel> {
+        self.parcels.last().cloned()
+    }
+
+    /// The transaction that was told of last.
+    pub(super) fn last_transaction(&self) -> Option<Transaction> {
+        self.transactions.last().cloned()
+    }
 }
 
 impl Engine {
     pub(crate) fn parcels(&mut self, call: ParcelCall) -> Result<ParcelReply, Refusal> {
         let order = match &call {
             ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => return self.slips(&call),
+            ParcelCall::Money { order, refunds } => {
+                return self.index_of(order).map(|index| self.money(index, *refunds));
+            }
             ParcelCall::Pay { order, .. }
             | ParcelCall::Capture { order, .. }
             | ParcelCall::Ship { order, .. }
@@ -37,8 +52,7 @@ impl Engine {
             | ParcelCall::List { order, .. }
             | ParcelCall::Count { order, .. }
             | ParcelCall::Get { order, .. }
-            | ParcelCall::Transactions { order, .. }
-            | ParcelCall::Money { order, .. } => order,
+            | ParcelCall::Transactions { order, .. } => order,
         };
         let index = self.index_of(order)?;
         self.parcels_of(index, call).map_err(|fault| Refusal::Parcels(Box::new(fault)))
@@ -46,6 +60,14 @@ impl Engine {
 
     fn index_of(&self, order: &Reference) -> Result<usize, Refusal> {
         self.find_order(order).ok_or_else(|| Refusal::OrderUnknown(order.text.clone()))
+    }
+
+    fn money(&self, index: usize, with_refunds: bool) -> ParcelReply {
+        let (facts, told) = (&self.orders[index].facts, self.told(index));
+        let (slips, transactions) = (slips::slips(facts, &told), paying::shown(facts, &told));
+        let of_order = self.refunds.iter().filter(|refund| with_refunds && refund.order == facts.order.id);
+        let refunds = of_order.cloned().collect();
+        ParcelReply::Money { order: Arc::clone(&facts.order), slips, transactions, refunds }
     }
 
     /// Slips of several orders, all or nothing.
@@ -151,14 +173,9 @@ impl Engine {
                 transactions.retain(|t| channel.as_ref().is_none_or(|c| t.channel.eq_ignore_ascii_case(c)));
                 Ok(ParcelReply::Transactions { order: facts.order, transactions })
             }
-            ParcelCall::Money { refunds, .. } => {
-                let told = self.told(index);
-                let (slips, transactions) = (slips::slips(&facts, &told), paying::shown(&facts, &told));
-                let of_order = self.refunds.iter().filter(|refund| refunds && refund.order == facts.order.id);
-                let refunds = of_order.cloned().collect();
-                Ok(ParcelReply::Money { order: facts.order, slips, transactions, refunds })
+            ParcelCall::Money { .. } | ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => {
+                unreachable!("they are answered before")
             }
-            ParcelCall::PutSlips(_) | ParcelCall::ChangeSlips(_) => unreachable!("they are of several orders"),
         }
     }
 

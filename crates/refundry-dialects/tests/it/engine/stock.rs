@@ -40,6 +40,11 @@ impl Default for Shelves {
 }
 
 impl Shelves {
+    /// The first place where anything is.
+    pub(super) fn first(&self) -> LevelView {
+        self.views().next().expect("there is a shelf")
+    }
+
     /// Makes the places known that the lines of an order name.
     pub(crate) fn learn(&mut self, order: &Order) {
         for place in order.lines.iter().map(|line| line.location_id.as_str()).filter(|place| !place.is_empty()) {

@@ -144,6 +144,14 @@ const FIELDS: &str = r#"
   422 restock_type is invalid
 /refund_line_items/0/restock_type true
   400 Bad Request: refund_line_items[0].restock_type must be a string
+/refund_line_items/0/location_id "moon"
+  422 location_id is invalid
+/refund_line_items/0/location_id 5409714787218633773
+  422 location_id is invalid
+/refund_line_items/0/location_id "a\u0000b"
+  422 refund_line_items.location_id must be a text without NUL characters
+/refund_line_items/0/location_id [1]
+  400 Bad Request: refund_line_items[0].location_id must be a string or a number
 /shipping "x"
   400 Bad Request: shipping must be an object
 /shipping/amount "x"
