@@ -41,6 +41,7 @@ mod shoplazza_keys;
 mod shoplazza_worked;
 mod shopline_client;
 mod shopline_hooks;
+mod shopline_keys;
 mod shopline_stock;
 mod stock;
 mod together;

@@ -186,7 +186,7 @@ const CALLS: &[(&str, Call, &str)] = &[
     (
         SLIPS,
         |client| client.update_slips(&json!([{"id": SLIP, "status": "paid"}])).map(drop),
-        r#"POST /orders/update_transactions.json {"transactions":[{"id":"SLIP","status":"paid"}]}"#,
+        r#"POST /orders/update_transactions.json {"transactions":[{"id":"SLIP","payment_details":{},"status":"paid"}]}"#,
     ),
     (
         NOTHING,

@@ -10,6 +10,7 @@
 mod calls;
 mod hooks;
 mod live;
+mod live_orders;
 mod orders;
 mod parcels;
 mod payments;
@@ -244,7 +245,8 @@ impl Client {
 
     /// `POST orders/update_transactions.json`, of what stands under `transactions`.
     pub(crate) fn update_slips(&mut self, slips: &Value) -> Answered<Vec<Slip>> {
-        let body = sending::as_sent(&json!({ "transactions": slips }), &json!({}));
+        let body =
+            sending::as_sent(&json!({ "transactions": slips }), &json!({"transactions": [{"payment_details": {}}]}));
         self.ask("transaction_list", &post("/orders/update_transactions.json", body))
     }
 

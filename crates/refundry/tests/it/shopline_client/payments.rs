@@ -54,7 +54,7 @@ wire! {
         order_id: OrderId,
         amount: Double,
         status: SlipStatus,
-        create_at: i64,
+        create_at: Time,
         pay_channel_deal_id: String,
     }
 

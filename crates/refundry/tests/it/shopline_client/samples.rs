@@ -79,7 +79,7 @@ fn payments() -> Vec<Sample> {
         "status": "success", "amount": "101.00", "currency": "USD", "gateway": "Paypal", "payment_method": "card",
         "error_code": "", "error_msg": "", "create_at": TIME, "update_at": TIME, "payment_details": payment_details()});
     let slip = json!({"id": SLIP, "order_id": ORDER, "amount": double("101.00"), "status": "paid",
-        "create_at": 1_673_404_700, "pay_channel_deal_id": ""});
+        "create_at": TIME, "pay_channel_deal_id": ""});
     let settings = json!({"currency_code": "USD", "enabled_presentment_currencies": ["USD", "GBP"],
         "shopline_payments_account_id": ""});
     let channel = json!({"channel_status": "1", "pay_channel_code": "Paypal", "pay_channel_desc": "",
