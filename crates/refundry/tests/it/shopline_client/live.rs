@@ -8,7 +8,7 @@ use super::refunds::{ReadRow, RefundStatus, RestockType, TransactionKind, UnitTy
 use super::returns::{ReturnReason, ReturnStatus};
 use super::stock::TrueOrFalse;
 use super::{ApiError, Client, MadeRefund, Refund, Way};
-use crate::harness::{self, Backend, Place, Process, TOKEN, order, put_orders, settled};
+use crate::harness::{self, Backend, Place, Process, TOKEN, order, put_orders, run, settled};
 
 on_both!(
     refunds_are_made_listed_and_read,
@@ -59,6 +59,12 @@ impl Bench {
         let padded = |prefix: &str, uid: &Value| format!("{prefix}{:0>23}", uid.as_str().unwrap_or_default());
         let line = known["lines"][0]["uid"].as_str().and_then(|uid| uid.parse().ok()).expect("a uid");
         Known { order: padded("210", &known["uid"]), slip: padded("230", &known["payments"][0]["uid"]), line }
+    }
+
+    /// Refunds of a channel wait from now on until somebody settles them.
+    pub(super) fn hold(&self, channel: &str) {
+        let held = run(&[&["store", "hold", channel, "--store", "demo"][..], &self.place.args()].concat());
+        assert!(held.status.success(), "{held:?}");
     }
 
     pub(super) fn close(self) {
