@@ -118,6 +118,7 @@ mod tests {
         Amendment {
             document: String::new(),
             terms: None,
+            lines: Vec::new(),
             charges: Some(charges.iter().map(|(name, price)| ((*name).to_owned(), decimal(price))).collect()),
             shipping: shipping.map(decimal),
         }

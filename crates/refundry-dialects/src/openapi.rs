@@ -71,9 +71,14 @@ impl Api {
 
     fn responses(&self, operation: &Operation, version: &str, shared: &mut Shared) -> Value {
         let Operation { method, path, .. } = operation;
+        let asked = (self.keys)().tree(method, path, version, Kind::Request);
+        let can_be_cut = asked.is_some_and(|asked| *method == "GET" && asked.keys.contains_key("fields"));
         let mut trees = |kind| {
             let mut writer = Writer { shared: Some(&mut *shared) };
-            let trees = (self.keys)().trees(method, path, version, kind);
+            let mut trees = (self.keys)().trees(method, path, version, kind);
+            if can_be_cut && kind == Kind::Answer {
+                trees.iter_mut().for_each(cut);
+            }
             let mut schemas: Vec<Value> = trees.iter().map(|tree| writer.schema(tree)).collect();
             match schemas.len() {
                 1 => schemas.remove(0),
@@ -96,6 +101,14 @@ impl Api {
             responses.insert(status.to_string(), refused);
         }
         Value::Object(responses)
+    }
+}
+
+/// A list whose entries have only the keys that the caller names in `fields`.
+fn cut(answer: &mut Tree) {
+    for entry in answer.keys.values_mut().filter_map(|list| list.entry.as_mut()) {
+        entry.name = None;
+        entry.keys.values_mut().for_each(|key| key.optional = true);
     }
 }
 

@@ -422,6 +422,8 @@ pub struct RefundView {
     pub refund: Refund,
     /// Its order.
     pub order: Arc<Order>,
+    /// The order with its balances and its document, where the answer shows the lines of the refund as they are now.
+    pub beside: Option<Arc<OrderView>>,
     /// Whether the token is a live one (Digital River's `liveMode`).
     pub live: bool,
 }

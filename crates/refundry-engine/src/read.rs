@@ -7,7 +7,7 @@ use refundry_core::balances::Facts;
 use refundry_core::command::RefundRequest;
 use refundry_core::decide::decide;
 use refundry_core::limits::REFUNDS_LISTED_MAX;
-use refundry_core::order::{Id, Order, Reference};
+use refundry_core::order::{Dialect, Id, Order, Reference};
 use refundry_core::parcels::Parcel;
 use refundry_core::paying::Transaction;
 use refundry_core::payouts::Terms;
@@ -29,14 +29,36 @@ use crate::{Engine, settings};
 /// A page of refunds, each with its order, and whether more follow; or a cursor that names nothing.
 pub type Page = Result<(Vec<(Refund, Arc<Order>)>, bool), CursorUnknown>;
 
-/// One refund with its order.
-pub fn refund(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Refund, Arc<Order>)>, StoreError> {
+/// One refund with its order, and what its document says where refunds of its platform show that.
+pub fn refund(store: &Store, tenant: i64, reference: &Reference) -> Result<Option<(Refund, Shown)>, StoreError> {
     store.read(|tx| {
         let Some(refund) = refunds::find(tx, tenant, reference)? else { return Ok(None) };
-        let order = order_of(tx, tenant, refund.order)?;
+        let missing = || StoreError::defect("an order that a refund names is not there");
+        let facts = orders::facts(tx, tenant, refund.order)?.ok_or_else(missing)?;
+        let beside = Beside { document: facts.order.origin == Dialect::Shopline, ..Beside::NOTHING };
+        let order = with(tx, tenant, vec![facts], beside)?.pop().ok_or_else(missing)?;
         Ok(Some((refund, order)))
     })
 }
+
+/// A page of one order's refunds, with the order and its document as they are then; `None` without such an order.
+///
+/// The query names the order, too.
+pub fn refunds_of(
+    store: &Store,
+    tenant: i64,
+    order: &Reference,
+    query: &RefundQuery,
+) -> Result<Option<(Shown, PageOf)>, StoreError> {
+    store.read(|tx| {
+        let Some(id) = orders::resolve(tx, tenant, order)? else { return Ok(None) };
+        let Some(order) = shown(tx, tenant, id, Beside { document: true, ..Beside::NOTHING })? else { return Ok(None) };
+        Ok(Some((order, refunds::list(tx, tenant, query)?)))
+    })
+}
+
+/// A page of one order's refunds, and whether more follow; or a cursor that names nothing.
+pub type PageOf = Result<(Vec<Refund>, bool), CursorUnknown>;
 
 /// A page of refunds.
 pub fn list_refunds(store: &Store, tenant: i64, query: &RefundQuery) -> Result<Page, StoreError> {

@@ -220,6 +220,7 @@ fn put_made(
     let entry = (means.ids.next(now_ms), Happening::OrderOpened, opening(None, &order));
     world.put_order(store, Facts::fresh(order), Some(document), entry, now_ms)?;
     transactions::insert(tx, store, &transactions)?;
+    world.tell_transactions(store, &transactions);
     let Some((order, parcel)) = shipped else { return Ok(()) };
     let before = world.facts(tx, store, id)?.clone();
     let entry = (means.ids.next(now_ms), Happening::OrderChanged, opening(Some(&before.order), &order));

@@ -144,23 +144,15 @@ impl App {
                 let text = refund.text.clone();
                 let found = self.read(caller, move |e| read::refund(e.store(), store, &refund)).await?;
                 let (refund, order) = found.ok_or(Refusal::RefundUnknown(text))?;
-                Ok(Reply::Refund(Box::new(view(caller, refund, order))))
+                let beside = Arc::new(order_view(order));
+                Ok(Reply::Refund(Box::new(view_beside(caller, refund, &beside))))
             }
             Call::ListRefunds(query) => Ok(Reply::Refunds(self.refunds(caller, *query).await?)),
             Call::CountRefunds(query) => {
                 let count = self.read(caller, move |e| read::count_refunds(e.store(), store, &query)).await?;
                 Ok(Reply::Counted(count))
             }
-            Call::ListRefundsOf { order, query } => {
-                let page = self.refunds(caller, *query).await?;
-                let text = order.text.clone();
-                // Empty is an answer only for an order that is there.
-                let life = match page.refunds.first() {
-                    Some(view) => view.order.life.clone(),
-                    None => self.order(store, order, Beside::NOTHING).await?.facts.order.life.clone(),
-                };
-                if life.deleted_ms.is_some() { Err(Refusal::OrderUnknown(text)) } else { Ok(Reply::Refunds(page)) }
-            }
+            Call::ListRefundsOf { order, query } => Ok(Reply::Refunds(self.refunds_of(caller, order, *query).await?)),
             Call::OrderWithRefunds { order } => {
                 let text = order.text.clone();
                 let found = self.read(caller, move |e| read::order_with_refunds(e.store(), store, &order)).await?;
@@ -367,6 +359,23 @@ impl App {
         let page = self.read(caller, move |e| read::list_refunds(e.store(), store, &query)).await?;
         let (found, has_more) = page.map_err(|_| cursor)?;
         let refunds = found.into_iter().map(|(refund, order)| view(caller, refund, order)).collect();
+        Ok(RefundPage { refunds, has_more })
+    }
+
+    /// Refunds of one order; an order that was deleted is shown to nobody.
+    async fn refunds_of(
+        &self,
+        caller: &Arc<Caller>,
+        order: Reference,
+        query: RefundQuery,
+    ) -> Result<RefundPage, Refusal> {
+        let (store, cursor, text) = (caller.store.id, cursor_of(&query.page), order.text.clone());
+        let found = self.read(caller, move |e| read::refunds_of(e.store(), store, &order, &query)).await?;
+        let found = found.filter(|(order, _)| order.facts.order.life.deleted_ms.is_none());
+        let (order, page) = found.ok_or(Refusal::OrderUnknown(text))?;
+        let (refunds, has_more) = page.map_err(|_| cursor)?;
+        let beside = Arc::new(order_view(order));
+        let refunds = refunds.into_iter().map(|refund| view_beside(caller, refund, &beside)).collect();
         Ok(RefundPage { refunds, has_more })
     }
 
@@ -619,7 +628,12 @@ fn cursor_of(page: &Page) -> Refusal {
 }
 
 fn view(caller: &Caller, refund: Refund, order: Arc<Order>) -> RefundView {
-    RefundView { refund, order, live: caller.live }
+    RefundView { refund, order, beside: None, live: caller.live }
+}
+
+/// A refund with its order as it is now.
+fn view_beside(caller: &Caller, refund: Refund, beside: &Arc<OrderView>) -> RefundView {
+    RefundView { beside: Some(Arc::clone(beside)), ..view(caller, refund, Arc::clone(&beside.facts.order)) }
 }
 
 fn shared_view(caller: &Caller, (refund, order): &(Arc<Refund>, Arc<Order>)) -> RefundView {

@@ -434,7 +434,8 @@ fn send(facts: &mut Facts, body: &str) -> (u16, Value) {
                     next
                 });
                 facts.balances = decision.balances;
-                let view = RefundView { refund: decision.refund, order: facts.order.clone(), live: false };
+                let view =
+                    RefundView { refund: decision.refund, order: facts.order.clone(), beside: None, live: false };
                 let answer = RefundAnswer { view, order: None, replayed: false };
                 encode(&endpoint, &request, &Reply::Created(Box::new(answer)))
             }
@@ -560,7 +561,7 @@ fn after(body: &str, news: [News; 2]) -> Value {
         facts.balances = decision.balances.clone();
         decision = settle(&facts, &decision.refund, leg, news, 2_000).expect("news");
     }
-    let view = RefundView { refund: decision.refund, order: facts.order, live: true };
+    let view = RefundView { refund: decision.refund, order: facts.order, beside: None, live: true };
     let get = Endpoint::GetRefund { refund: "1".to_owned() };
     let answer = encode(&get, &request(&[], "", b""), &Reply::Refund(Box::new(view)));
     serde_json::from_slice(&answer.body).expect("JSON")

@@ -105,7 +105,7 @@ pub(super) fn refunded() -> (RefundView, Facts) {
         id
     };
     let decision = accept(&before, &command, quote, NOW_MS, &mut next_id);
-    let view = RefundView { refund: decision.refund, order: before.order.clone(), live: false };
+    let view = RefundView { refund: decision.refund, order: before.order.clone(), beside: None, live: false };
     (view, Facts { balances: decision.balances, ..before })
 }
 

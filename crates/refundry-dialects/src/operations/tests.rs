@@ -36,11 +36,11 @@ fn the_table_and_the_list_of_keys_name_the_same_operations() {
 }
 
 #[test]
-fn what_is_routed_asks_for_its_scope() {
+fn every_row_is_routed_and_asks_for_its_scope() {
     for (_, api) in APIS {
         for row in api.operations {
             let name = format!("{} {}", row.method, row.path);
-            for version in api.versions.all().filter(|version| api.is_routed(row, version)) {
+            for version in api.versions.all().filter(|version| api.is_in(row, version)) {
                 assert_eq!(api.routed_scope(row, version), Some(row.scope), "{name} of `{version}`");
             }
         }

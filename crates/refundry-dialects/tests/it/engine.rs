@@ -472,8 +472,8 @@ impl Engine {
     /// A refund with its order. No caller here has a live token.
     pub(crate) fn view(&self, index: usize) -> RefundView {
         let refund = self.refunds[index].clone();
-        let order = self.orders[self.order_of(&refund)].facts.order.clone();
-        RefundView { refund, order, live: false }
+        let beside = Arc::new(self.orders[self.order_of(&refund)].clone());
+        RefundView { refund, order: Arc::clone(&beside.facts.order), beside: Some(beside), live: false }
     }
 
     pub(crate) fn refund_reply(&self, index: usize) -> Reply {

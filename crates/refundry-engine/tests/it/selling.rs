@@ -1,7 +1,9 @@
 //! Orders made here whole: paid, shipped and taken from stock in one transaction, or not at all.
 
 use refundry_core::draft::{Claim, Draft, DraftFault, DraftLine, DraftPayment, DraftShipping, StockRule};
-use refundry_core::event::EventKind::{OrderCreated, OrderFulfilled, OrderPaid, OrderUpdated, ParcelCreated};
+use refundry_core::event::EventKind::{
+    OrderCreated, OrderFulfilled, OrderPaid, OrderUpdated, ParcelCreated, TransactionCreated,
+};
 use refundry_core::limits::STOCK_UNITS_MAX;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{Dialect, Id, PaymentKind};
@@ -161,7 +163,7 @@ fn another_currency_needs_a_rate_and_keeps_it(on: Backend) {
 
 fn an_order_that_is_shipped_at_once_has_a_parcel_and_is_told_step_by_step(on: Backend) {
     let shop = Shop::new(on);
-    for kind in [OrderCreated, OrderPaid, OrderFulfilled, OrderUpdated, ParcelCreated] {
+    for kind in [OrderCreated, OrderPaid, OrderFulfilled, OrderUpdated, ParcelCreated, TransactionCreated] {
         subscribe(&shop, kind);
     }
     let made = make(&shop, Draft { shipped: true, ..paid() }).unwrap();
@@ -169,8 +171,10 @@ fn an_order_that_is_shipped_at_once_has_a_parcel_and_is_told_step_by_step(on: Ba
     assert_eq!((facts.order.lines[0].shipped, facts.order.life.fulfilled_ms), (2, Some(NOW_MS)));
     let sent = shop.engine.store().read(|tx| parcels::all(tx, shop.tenant, made)).unwrap();
     assert_eq!((sent.len(), sent[0].number, sent[0].units[0].quantity), (1, 1, 2));
-    let wanted = ["order_created", "order_paid", "order_fulfilled", "order_updated", "parcel_created"];
-    assert_eq!(told(&shop, made), wanted);
+    assert_eq!(
+        told(&shop, made),
+        ["order_created", "order_paid", "transaction_created", "order_fulfilled", "order_updated", "parcel_created",]
+    );
     let unpaid = make(&shop, draft()).unwrap();
     assert_eq!(told(&shop, unpaid), ["order_created"]);
     // What comes next is numbered above all of it.

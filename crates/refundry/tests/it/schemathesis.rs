@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use refundry_dialects::operations::Api;
-use refundry_dialects::shoplazza;
+use refundry_dialects::{shoplazza, shopline};
 
 use crate::harness::{Backend, Place, Process, TOKEN, order, put_orders};
 
@@ -31,6 +31,15 @@ fn answers_of_shoplazzas_modern_versions_are_as_documented() {
     check(&SHOPLAZZA, |version| version > "2024", "2026-07");
 }
 
+/// Where something changed: each of these answers otherwise than the one before.
+#[test]
+fn answers_of_shopline_are_as_documented() {
+    let changed = |version: &str| {
+        ["v20210901", "v20230901", "v20240601", "v20250601", "v20251201", "v20260301", "v20270301"].contains(&version)
+    };
+    check(&SHOPLINE, changed, "v20270301");
+}
+
 /// An API that is tried.
 struct Tried {
     api: &'static Api,
@@ -43,6 +52,12 @@ const SHOPLAZZA: Tried = Tried {
     api: &shoplazza::operations::API,
     document: |version| format!("{}/openapi.json", (shoplazza::operations::API.server)(version)),
     token: "Access-Token: ",
+};
+
+const SHOPLINE: Tried = Tried {
+    api: &shopline::operations::API,
+    document: |version| format!("/admin/openapi/{version}/openapi.json"),
+    token: "Authorization: Bearer ",
 };
 
 /// Checks each of the versions, the newest with every kind of value that its document rules out or allows, the others

@@ -24,7 +24,7 @@ fn seen(facts: &Facts, ask: Ask) -> Value {
     };
     let quote = decide(facts, &command.request).expect("a quote");
     let refund = accept(facts, &command, quote, 0, &mut || 7).refund;
-    let view = RefundView { refund, order: facts.order.clone(), live: false };
+    let view = RefundView { refund, order: facts.order.clone(), beside: None, live: false };
     let get = Endpoint::GetRefund { refund: "7".to_owned() };
     let answer = encode(&get, &request(&[], "", b""), &Reply::Refund(Box::new(view)));
     serde_json::from_slice(&answer.body).expect("JSON")

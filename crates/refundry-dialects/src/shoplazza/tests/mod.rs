@@ -173,7 +173,11 @@ fn finish(view: &mut OrderView, mut refund: Refund) -> Refund {
 
 fn answer(view: &OrderView, refund: Refund) -> RefundAnswer {
     let order = view.facts.order.clone();
-    RefundAnswer { view: RefundView { refund, order, live: true }, order: Some(view.clone()), replayed: false }
+    RefundAnswer {
+        view: RefundView { refund, order, beside: None, live: true },
+        order: Some(view.clone()),
+        replayed: false,
+    }
 }
 
 #[track_caller]
@@ -381,7 +385,7 @@ fn a_cursor_goes_on_where_its_page_ended() {
     let mut view = stored("two-lines-discount-added-tax");
     let refund = create(&mut view, MODERN, r#"{"refund":{"refund_total":"25.00"}}"#).unwrap();
     let order = view.facts.order.clone();
-    let page = RefundPage { refunds: vec![RefundView { refund, order, live: true }], has_more: true };
+    let page = RefundPage { refunds: vec![RefundView { refund, order, beside: None, live: true }], has_more: true };
     let path = "/openapi/2026-01/orders/refund_records";
     let written = encode(
         &routed("GET", path),

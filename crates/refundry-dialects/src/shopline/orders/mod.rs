@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub(super) use kept::{Document, Kept};
 pub(super) use lines::sold_line;
-pub(super) use object::{Form, object};
+pub(super) use object::{Form, object, show_lines};
 
 use super::{Version, ids, only, reject};
 use crate::shop::{ShopCall, ShopFault, ShopReply};

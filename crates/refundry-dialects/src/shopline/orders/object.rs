@@ -206,13 +206,23 @@ fn codes(order: &Order, kept: Kept<'_>) -> Vec<Value> {
 /// A refund, with its lines as they are now.
 fn refunded(version: Version, view: &OrderView, kept: Kept<'_>, refund: &refundry_core::refund::Refund) -> Value {
     let order = Arc::clone(&view.facts.order);
-    let mut shown =
-        refunds::object(version, &RefundView { refund: refund.clone(), order, live: false }, refunds::Form::InOrder);
+    let alone = RefundView { refund: refund.clone(), order, beside: None, live: false };
+    let mut shown = refunds::object(version, &alone, refunds::Form::InOrder);
+    show_lines(&mut shown, view, kept, refund);
+    shown
+}
+
+/// Shows the lines of a refund as they are now, with what the document says of them.
+pub(in crate::shopline) fn show_lines(
+    shown: &mut Value,
+    view: &OrderView,
+    kept: Kept<'_>,
+    refund: &refundry_core::refund::Refund,
+) {
     let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, units) in rows.zip(&refund.units) {
         row["line_item"] = lines::sold_line(view, kept, units.line).into();
     }
-    shown
 }
 
 /// Places that the document names, or else those that the lines come from.

@@ -28,7 +28,7 @@ pub(in crate::shopline) fn slip(view: &OrderView, payment: Id) -> Option<Value> 
 /// A refund.
 pub(in crate::shopline) fn refund(version: Version, view: &OrderView, refund: &Refund) -> Value {
     let (order, document) = (Arc::clone(&view.facts.order), Document::of(view));
-    let alone = RefundView { refund: refund.clone(), order, live: false };
+    let alone = RefundView { refund: refund.clone(), order, beside: None, live: false };
     let mut shown = refunds::object(version, &alone, refunds::Form::Delivered);
     let rows = shown.get_mut("refund_line_items").and_then(Value::as_array_mut).into_iter().flatten();
     for (row, units) in rows.zip(&refund.units) {

@@ -9,6 +9,7 @@ use refundry_core::refund::{Bucket, Leg, LegState, PAYMENT_APP_ERROR, Refund, Un
 use serde_json::{Map, Value, json};
 
 use crate::shopline::money::{Money, decimal, hundredths, number};
+use crate::shopline::orders::{Document, show_lines};
 use crate::shopline::params::{Query, only_fields};
 use crate::shopline::{Version, ids, lines};
 use crate::text::rfc3339_offset;
@@ -49,14 +50,31 @@ pub(super) fn created(version: Version, view: &RefundView) -> Response {
 
 /// `{"refund":{…}}`
 pub(super) fn one(version: Version, view: &RefundView) -> Response {
-    Response::json(200, &json!({ "refund": object(version, view, Form::Alone) }))
+    let document = document_of(view);
+    Response::json(200, &json!({ "refund": alone(version, view, document.as_ref()) }))
+}
+
+/// What the document of a refund's order says; `None` where only the refund is known.
+fn document_of(view: &RefundView) -> Option<Document> {
+    view.beside.as_deref().map(Document::of)
+}
+
+/// A refund by itself, with its lines as they are now where they are known.
+fn alone(version: Version, view: &RefundView, document: Option<&Document>) -> Value {
+    let mut shown = object(version, view, Form::Alone);
+    if let (Some(order), Some(document)) = (&view.beside, document) {
+        show_lines(&mut shown, order, document.order(), &view.refund);
+    }
+    shown
 }
 
 /// `{"refunds":[…]}`; `fields` of the query cuts each refund down to the keys it names.
 pub(super) fn list(version: Version, request: &Request<'_>, page: &RefundPage) -> Response {
     let query = Query::of(request);
+    // All of one order, so its document is read once.
+    let document = page.refunds.first().and_then(document_of);
     let refunds = page.refunds.iter().map(|view| {
-        let mut refund = object(version, view, Form::Alone);
+        let mut refund = alone(version, view, document.as_ref());
         only_fields(&query, &mut refund);
         refund
     });

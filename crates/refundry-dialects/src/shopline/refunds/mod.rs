@@ -74,10 +74,11 @@ pub(super) fn encode(endpoint: &Endpoint, version: Version, request: &Request<'_
         }
         (Endpoint::Get { order, refund }, Reply::Refund(view)) => {
             // A refund is found by its own id alone; the order in the path must be its order.
-            if ids::order_reference(order).names(view.order.id, view.order.external_id.as_deref()) {
-                encode::one(version, view)
-            } else {
-                reject::refusal(None, &Refusal::RefundUnknown(refund.clone()))
+            let is_of = ids::order_reference(order).names(view.order.id, view.order.external_id.as_deref());
+            match view.order.life.deleted_ms {
+                Some(_) if is_of => reject::refusal(None, &Refusal::OrderUnknown(order.clone())),
+                None if is_of => encode::one(version, view),
+                _ => reject::refusal(None, &Refusal::RefundUnknown(refund.clone())),
             }
         }
         (_, _) => return None,

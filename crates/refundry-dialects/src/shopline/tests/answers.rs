@@ -51,7 +51,7 @@ fn refund(facts: &mut Facts, path: &str, body: &Value) -> Result<(Refund, Value)
 }
 
 fn view(facts: &Facts, refund: &Refund) -> RefundView {
-    RefundView { refund: refund.clone(), order: facts.order.clone(), live: false }
+    RefundView { refund: refund.clone(), order: facts.order.clone(), beside: None, live: false }
 }
 
 fn read(facts: &Facts, refund: &Refund, path: &str) -> Response {

@@ -8,6 +8,7 @@ mod native;
 mod shoplazza;
 mod shopline;
 mod shopline_parcels;
+mod shopline_returns;
 mod transport;
 
 use serde_json::{Value, json};
