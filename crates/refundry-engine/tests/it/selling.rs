@@ -26,6 +26,7 @@ on_both!(
     units_are_taken_where_the_line_says,
     without_enough_in_stock_there_is_no_order,
     two_of_one_batch_do_not_sell_the_same_unit,
+    an_order_called_off_gives_back_what_it_took_once,
     what_is_refused_leaves_nothing_behind,
     planted_errors_of_sold_stock_are_found,
 );
@@ -226,6 +227,39 @@ fn units_are_taken_where_the_line_says(on: Backend) {
     make(&shop, ours).unwrap();
     assert_eq!(levels(&shop, "v-cup"), [(String::new(), -2), ("attic".to_owned(), -7)]);
     assert_eq!(stock::locations(shop.engine.store(), shop.tenant).unwrap(), places);
+    shop.assert_clean();
+}
+
+/// Three cups are taken, one of them is refunded and put back, and then the order is called off without money.
+fn an_order_called_off_gives_back_what_it_took_once(on: Backend) {
+    let shop = Shop::new(on);
+    let made = |stock: StockRule| {
+        let mut draft = Draft { stock, ..paid() };
+        draft.lines[0].quantity = 3;
+        make(&shop, draft).unwrap()
+    };
+    let call_off = |order: Id| {
+        let ask = ShopAsk::CallOff { order: number(order), reason: String::new(), restock: true, refund: None };
+        Job::Shop { store: shop.tenant, ask: Box::new(ask) }
+    };
+    let units_of = |order: Id, quantity: i64| shop.job(order, units("1", quantity), None);
+    let order = made(StockRule::Take);
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), -3)]);
+    // In one batch, where nothing of it is written yet.
+    let outcomes = shop.together(&[units_of(order, 1), call_off(order), units_of(order, 1)]);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)], "each of the three once");
+    assert!(shop.facts(order).order.life.restocked);
+    shop.call(units_of(order, 1));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)]);
+    assert_eq!(shop.facts(order).balances.refunds, 3);
+
+    // What took nothing gives nothing, and a refund of it still puts its units where they are asked for.
+    let other = made(StockRule::Leave);
+    shop.call(call_off(other));
+    assert_eq!((levels(&shop, "v-cup"), shop.facts(other).order.life.restocked), (vec![(String::new(), 0)], false));
+    shop.call(units_of(other, 2));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), 2)]);
     shop.assert_clean();
 }
 
