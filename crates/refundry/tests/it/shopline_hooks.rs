@@ -177,8 +177,8 @@ fn a_store_says_how_it_is_named_and_how_it_signs(on: Backend) {
     assert_eq!(body(&posted)["name"], "own");
 
     // It ends, and nothing more is told.
-    let listed = command(&place, &["webhook", "list", "--store", "shop"]);
-    assert!(listed.starts_with("1\tshopline\torders/create\t"), "{listed}");
+    let known = command(&place, &["webhook", "list", "--store", "shop"]);
+    assert!(known.starts_with("1\tshopline\torders/create\t"), "{known}");
     let ended = ask(&mut client, &token, "DELETE", "/1/webhooks.json", &Value::Null);
     assert_eq!((ended.status, ended.json()), (200, json!({})));
     assert_eq!(ask(&mut client, &token, "GET", "/1/webhooks.json", &Value::Null).status, 404);
