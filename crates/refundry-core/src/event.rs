@@ -196,7 +196,9 @@ pub fn refunds_then(facts: &Facts, refunds: Vec<Refund>) -> Vec<Refund> {
         for (_, id, amount) in ended {
             if amount.is_positive() && amount <= short {
                 short -= amount;
-                then.iter_mut().for_each(|refund| open_again(refund, id));
+                for refund in &mut then {
+                    open_again(refund, id);
+                }
             }
         }
     }

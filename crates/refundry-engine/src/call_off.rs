@@ -9,6 +9,7 @@ use refundry_store::{StoreError, Tx};
 
 use crate::accept::{Accepted, Writer};
 use crate::shop::{self, ShopNo};
+use crate::stock;
 use crate::world::World;
 
 /// An order that is to be called off.
@@ -55,9 +56,11 @@ impl Writer {
         if let Some(Err(no)) = command.as_ref().map(|command| decide(facts, &command.request)) {
             return Ok(Err(ShopNo::Rejected(Box::new(no))));
         }
+        let gives_back = ask.restock && ask.refund.is_none();
+        let restocked = gives_back && stock::give_back(tx, world, (store, id), &mut self.ids, now_ms)?;
         let altered = shop::alter(tx, world, (store, ask.order), &mut self.means(now_ms), |order| {
             shop::call_off(order, ask.reason, now_ms);
-            order.life.restocked = ask.restock && ask.refund.is_none();
+            order.life.restocked = restocked;
         })?;
         if let Err(no) = altered {
             return Ok(Err(no));

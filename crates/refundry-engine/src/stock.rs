@@ -11,7 +11,7 @@ use refundry_core::command::RefundRequest;
 use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
-use refundry_core::refund::{Refund, Restock, Shape};
+use refundry_core::refund::{Bucket, Refund, Restock, Shape, UnitMove};
 use refundry_store::locations::{self, LocationRecord};
 use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
 use refundry_store::variants::{self, VariantRecord};
@@ -272,11 +272,21 @@ pub(crate) struct Goods {
     /// Orders that came in: store, order.
     sold: BTreeSet<(i64, Id)>,
     /// Refunds that put units back.
-    put_back: Vec<(i64, Arc<Refund>)>,
+    put_back: Vec<PutBack>,
     /// Refunds that had put units back, and failed as a whole.
     failed: Vec<(i64, Id)>,
     /// Orders that take their units from stock: store, order.
     taken: Vec<(i64, Id)>,
+    /// Orders that were called off and give back what they took and what still waits: store, order, units by line.
+    given_back: Vec<(i64, Id, Vec<u32>)>,
+}
+
+/// A refund that puts units back.
+struct PutBack {
+    store: i64,
+    refund: Arc<Refund>,
+    /// Its order put those that waited back before.
+    restocked: bool,
 }
 
 impl Goods {
@@ -291,20 +301,27 @@ impl Goods {
     }
 
     /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
-    pub(crate) fn refunded(&mut self, store: i64, before: Option<&Refund>, refund: &Arc<Refund>) {
+    pub(crate) fn refunded(&mut self, store: i64, order: &Order, before: Option<&Refund>, refund: &Arc<Refund>) {
         if refund.shape == Shape::Imported || refund.units.iter().all(|units| units.restock == Restock::No) {
             return;
         }
         let is_open_again = |refund: &Refund| refund.units.iter().any(|units| units.reopened);
         match before {
-            None => self.put_back.push((store, Arc::clone(refund))),
+            None => {
+                let restocked = order.life.restocked;
+                self.put_back.push(PutBack { store, refund: Arc::clone(refund), restocked });
+            }
             Some(before) if is_open_again(refund) && !is_open_again(before) => self.failed.push((store, refund.id)),
             Some(_) => {}
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.sold.is_empty() && self.put_back.is_empty() && self.failed.is_empty() && self.taken.is_empty()
+        self.sold.is_empty()
+            && self.put_back.is_empty()
+            && self.failed.is_empty()
+            && self.taken.is_empty()
+            && self.given_back.is_empty()
     }
 }
 
@@ -358,8 +375,10 @@ pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: 
         return Ok(());
     }
     let mut orders = Orders::new();
-    let of_refunds = goods.put_back.iter().map(|(store, refund)| (*store, refund.order));
-    for key in goods.sold.iter().copied().chain(of_refunds).chain(goods.taken.iter().copied()) {
+    let of_refunds = goods.put_back.iter().map(|back| (back.store, back.refund.order));
+    let called_off = goods.given_back.iter().map(|(store, order, _)| (*store, *order));
+    let touched = goods.sold.iter().copied().chain(of_refunds).chain(goods.taken.iter().copied()).chain(called_off);
+    for key in touched {
         orders.insert(key, world.order(tx, key.0, key.1)?);
     }
     let sold = goods.sold.iter().filter_map(|key| Some((key.0, orders.get(key)?)));
@@ -367,6 +386,7 @@ pub(crate) fn settle(tx: &mut Tx<'_>, world: &mut World, ids: &mut Ids, now_ms: 
     bear(tx, &born.collect::<Vec<_>>(), ids, now_ms)?;
     let mut moving = returned(&goods.put_back, &orders);
     moving.extend(taken(&goods.taken, &orders));
+    moving.extend(given_back(&goods.given_back, &orders));
     let mut moves = moves_of(tx, &moving, (&goods.put_back, &orders), ids, now_ms)?;
     take_back(tx, &goods.failed, &mut moves)?;
     let rows: Vec<MoveRow> = moves
@@ -482,11 +502,12 @@ struct Moving<'r> {
 type Orders = BTreeMap<(i64, Id), Arc<Order>>;
 
 /// What refunds put back.
-fn returned<'r>(refunds: &'r [(i64, Arc<Refund>)], orders: &'r Orders) -> Vec<Moving<'r>> {
+fn returned<'r>(refunds: &'r [PutBack], orders: &'r Orders) -> Vec<Moving<'r>> {
     let mut returned = Vec::new();
-    for (store, refund) in refunds {
+    for PutBack { store, refund, restocked } in refunds {
         let order = orders.get(&(*store, refund.order)).expect("the orders of all refunds were read");
-        for moved in refund.units.iter().filter(|units| units.restock != Restock::No) {
+        let is_back = |units: &UnitMove| *restocked && units.bucket == Bucket::Waiting;
+        for moved in refund.units.iter().filter(|units| units.restock != Restock::No && !is_back(units)) {
             let line = order.lines.get(moved.line).expect("units are of a line of their order");
             let Some(key) = key_of(line) else { continue };
             let (place, units) = (place_of(&moved.location, line, order), moved.quantity.into());
@@ -511,11 +532,26 @@ fn taken<'r>(made: &[(i64, Id)], orders: &'r Orders) -> Vec<Moving<'r>> {
     taken
 }
 
+/// What orders that were called off give back.
+fn given_back<'r>(called_off: &'r [(i64, Id, Vec<u32>)], orders: &'r Orders) -> Vec<Moving<'r>> {
+    let mut given_back = Vec::new();
+    for (store, order, waiting) in called_off {
+        let order = orders.get(&(*store, *order)).expect("the orders that were called off were read");
+        for (line, units) in order.lines.iter().zip(waiting) {
+            let (by, why) = (By::Order(order.id), MoveWhy::CalledOff);
+            let Some(key) = key_of(line) else { continue };
+            let (place, units) = (place_of("", line, order), i64::from(*units));
+            given_back.push(Moving { store: *store, by, why, key, place, units });
+        }
+    }
+    given_back
+}
+
 /// The moves of units; those of one kind are one.
 fn moves_of(
     tx: &mut Tx<'_>,
     moving: &[Moving<'_>],
-    (refunds, orders): (&[(i64, Arc<Refund>)], &Orders),
+    (refunds, orders): (&[PutBack], &Orders),
     ids: &mut Ids,
     now_ms: i64,
 ) -> Result<BTreeMap<Kind, i64>, StoreError> {
@@ -580,6 +616,25 @@ pub(crate) fn lost_place(
     Ok(lost.map(|(place, _)| place.text.clone()))
 }
 
+/// Has an order that is called off put back what waits of it, if it took its units when it was made; whether it did.
+pub(crate) fn give_back(
+    tx: &mut Tx<'_>,
+    world: &mut World,
+    (store, order): (i64, Id),
+    ids: &mut Ids,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    // The job that made it may be one of this batch.
+    settle(tx, world, ids, now_ms)?;
+    if stock::sold_by(tx, store, order)?.is_empty() {
+        return Ok(false);
+    }
+    let facts = world.facts(tx, store, order)?;
+    let waiting = (0..facts.order.lines.len()).map(|line| facts.units_left(line, Bucket::Waiting)).collect();
+    world.goods().given_back.push((store, order, waiting));
+    Ok(true)
+}
+
 /// The first line of an order of whose goods there are not enough where it takes them: what is counted there is held
 /// until the end of the transaction. Goods without a name are not counted, and never short.
 pub(crate) fn short_line(
@@ -617,7 +672,7 @@ pub(crate) fn short_line(
 fn variants_of<'k>(
     tx: &mut Tx<'_>,
     keys: BTreeSet<(i64, &'k str)>,
-    refunds: &[(i64, Arc<Refund>)],
+    refunds: &[PutBack],
     orders: &Orders,
     ids: &mut Ids,
     now_ms: i64,
@@ -625,7 +680,7 @@ fn variants_of<'k>(
     let keys: Vec<(i64, &str)> = keys.into_iter().collect();
     let mut found = variants::find_many(tx, &keys)?;
     if found.iter().any(Option::is_none) {
-        let of_refund = |(store, refund): &(i64, Arc<Refund>)| Some((*store, orders.get(&(*store, refund.order))?));
+        let of_refund = |back: &PutBack| Some((back.store, orders.get(&(back.store, back.refund.order))?));
         let all = refunds.iter().filter_map(of_refund);
         let lines = all.flat_map(|(store, order)| order.lines.iter().map(move |line| (store, &**order, line)));
         bear(tx, &lines.collect::<Vec<_>>(), ids, now_ms)?;

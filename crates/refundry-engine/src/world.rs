@@ -363,7 +363,7 @@ impl World {
             self.entries.push(Entry { store, order, id: entry, refund, happened_ms: now_ms, happening, postings });
         }
         let known = self.refunds.get(&(store, refund.id)).filter(|_| !new).map(|kept| Arc::clone(&kept.value));
-        self.goods.refunded(store, known.as_deref(), &refund);
+        self.goods.refunded(store, &shared, known.as_deref(), &refund);
         let slot = self.refunds.entry((store, refund.id));
         let kept = slot.or_insert_with(|| Kept { value: Arc::clone(&refund), state: Row::Same });
         kept.value = Arc::clone(&refund);

@@ -44,7 +44,7 @@ pub enum Detail {
     /// A refund.
     Refund(Arc<Refund>),
     /// What was told of a payment.
-    Transaction(Transaction),
+    Transaction(Box<Transaction>),
     /// A parcel.
     Parcel(Parcel),
     /// A return.

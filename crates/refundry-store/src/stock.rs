@@ -35,6 +35,8 @@ pub enum MoveWhy {
     Adjusted,
     /// An order took them.
     Sold,
+    /// The order was called off, and what still waited was put back.
+    CalledOff,
 }
 
 impl MoveWhy {
@@ -46,6 +48,7 @@ impl MoveWhy {
             Self::Set => "set",
             Self::Adjusted => "adjusted",
             Self::Sold => "sold",
+            Self::CalledOff => "called_off",
         }
     }
 }

@@ -205,7 +205,8 @@ impl Postman {
         match self.keyring.secret(&self.engine, store.id, dialect) {
             Ok(Some(secret)) => return Some(secret),
             Ok(None) => {
-                tracing::warn!(store = handle, "deliveries wait: `refundry webhook secret` sets what signs them");
+                let api = dialect.code();
+                tracing::warn!(store = handle, api, "deliveries wait: `refundry webhook secret` sets what signs them");
             }
             Err(error) => tracing::error!(store = handle, "deliveries wait: {error:#}"),
         }
@@ -301,7 +302,7 @@ fn about(dialect: Dialect, due: &Due) -> Option<About> {
     let shown = parcels.iter().find(|parcel| Some(parcel.id) == event.subject).cloned();
     let subject = match &event.detail {
         Some(Detail::Refund(refund)) => Subject::Refund(Box::new((**refund).clone())),
-        Some(Detail::Transaction(told)) => Subject::Transaction(Box::new(told.clone())),
+        Some(Detail::Transaction(told)) => Subject::Transaction(told.clone()),
         Some(Detail::Return(back)) => Subject::Return(Box::new(back.clone())),
         Some(Detail::Parcel(parcel)) if dialect == Dialect::Shopline => Subject::Parcel(parcel.clone()),
         Some(Detail::Parcel(_) | Detail::Level(_)) | None => shown.map_or(Subject::Order, Subject::Parcel),

@@ -70,10 +70,11 @@ pub(super) fn route(_: Version, method: &str, path: &[&str]) -> Option<Routed<En
                 _ => Routed::MethodNotAllowed("GET, POST"),
             }
         }
-        ["orders", order, "fulfillments", parcel, "cancel"] => unship(told_apart(order, parcel)),
+        ["orders", order, "fulfillments", parcel, "cancel"] | ["fulfillments", parcel, order, "cancel"] => {
+            unship(told_apart(order, parcel))
+        }
         ["orders", order, "fulfillments", parcel, "update_tracking"]
         | ["fulfillments", order, parcel, "update_tracking"] => track(told_apart(order, parcel)),
-        ["fulfillments", parcel, order, "cancel"] => unship(told_apart(order, parcel)),
         _ => return None,
     })
 }
@@ -132,12 +133,10 @@ fn shipment(version: Version, request: &Request<'_>) -> Result<Shipment, Respons
     let Some(asked) = inner(&root, "fulfillment")? else { return Ok(Shipment::default()) };
     flag(&asked, "notify_customer")?;
     let units = objects(&asked, "line_items")?.iter().map(unit).collect::<Result<_, _>>()?;
-    let tracking = match tracks(version, &asked)? {
-        Some(tracks) => TrackingChange { tracks: Some(tracks), ..TrackingChange::default() },
-        None => {
-            let [company, number, url] = ["tracking_company", "tracking_number", "tracking_url"];
-            main_track(&asked, [company, number, url])?
-        }
+    let tracking = if let Some(tracks) = tracks(version, &asked)? {
+        TrackingChange { tracks: Some(tracks), ..TrackingChange::default() }
+    } else {
+        main_track(&asked, ["tracking_company", "tracking_number", "tracking_url"])?
     };
     Ok(Shipment { units, tracking })
 }

@@ -92,14 +92,13 @@ struct Case {
     /// Name of the file.
     file: String,
     title: String,
-    method: String,
-    /// Below the version.
-    path: String,
     version: &'static str,
     /// First line, headers but for the token, body.
     request: String,
     status: u16,
     body: String,
+    /// Its line in the table.
+    row: Option<&'static Operation>,
 }
 
 fn cases(page: &Page) -> Vec<Case> {
@@ -134,12 +133,11 @@ fn case(page: &Page, file: &str, title: String, request: &str, response: &str) -
     Some(Case {
         file: file.to_owned(),
         title,
-        method: method.to_owned(),
-        path: path.to_owned(),
         version,
         request: shown.collect::<Vec<_>>().join("\n").trim().to_owned(),
         status,
         body: body.trim().to_owned(),
+        row: page.api.row_of(method, path, version),
     })
 }
 
@@ -226,8 +224,7 @@ fn text(page: &Page, cases: &[Case], faults: &mut Vec<String>) -> String {
         if generations.is_empty() {
             continue;
         }
-        let row_of = |case: &Case| page.api.row_of(&case.method, &case.path, case.version);
-        let of: Vec<&Case> = cases.iter().filter(|case| row_of(case).is_some_and(|of| std::ptr::eq(of, row))).collect();
+        let of: Vec<&Case> = cases.iter().filter(|case| case.row.is_some_and(|of| std::ptr::eq(of, row))).collect();
         let _ = writeln!(text, "## {}\n\n`{} {}` · {}", row.about, row.method, row.path, versions(row.versions));
         let scope = if row.scope.is_empty() { String::new() } else { format!(" · scope `{}`", row.scope) };
         text.truncate(text.trim_end().len());

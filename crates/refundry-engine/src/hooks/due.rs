@@ -136,7 +136,7 @@ fn beside(
     });
     let had = |told: &Transaction| told.payment.is_none_or(|id| facts.order.payments.iter().any(|p| p.id == id));
     let transactions = transactions::of_order(tx, store, of)?.into_iter().map(|told| match &event.detail {
-        Some(Detail::Transaction(then)) if then.id == told.id => then.clone(),
+        Some(Detail::Transaction(then)) if then.id == told.id => Transaction::clone(then),
         _ => told,
     });
     Ok(Beside {

@@ -113,7 +113,7 @@ impl World {
     /// Tells of transactions of one order, once the order is as they left it.
     pub(crate) fn tell_transactions(&mut self, store: i64, made: &[Transaction]) {
         for told in made {
-            let detail = Detail::Transaction(told.clone());
+            let detail = Detail::Transaction(Box::new(told.clone()));
             self.note((store, told.order), EventKind::TransactionCreated, Some((told.id, detail)));
         }
     }

@@ -1,22 +1,25 @@
 //! What subscribers hear of refunds, goods, parcels and payments: when, in which order, and as it was right then.
 
 use refundry_core::amend::Amendment;
+use refundry_core::draft::{Draft, DraftLine, DraftPayment};
 use refundry_core::event::EventKind::{
     self, OrderCancelled, OrderCreated, OrderEdited, OrderFulfilled, OrderPaid, OrderPartlyFulfilled, OrderUpdated,
     ParcelCreated, ParcelUpdated, RefundCreated, RefundUpdated, ReturnCreated, ReturnUpdated, StockChanged,
     TransactionCreated,
 };
 use refundry_core::money::Amount;
-use refundry_core::order::{Id, PaymentKind, Reference};
+use refundry_core::order::{Dialect, Id, PaymentKind, Reference};
 use refundry_core::parcels::{ParcelState, Shipment, TrackingChange};
 use refundry_core::paying::{Card, PayLine, TransactionKind, TransactionState};
 use refundry_core::refund::{Refund, RefundState};
 use refundry_core::returns::{ReturnDraft, ReturnState, ReturnUnits};
+use refundry_core::slips::{SlipChange, SlipDraft, SlipState};
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::hooks::{self as engine, Due, HookAsk, HookDone, HookName, NewSubscription};
 use refundry_engine::parcels::{ParcelAsk, Step};
 use refundry_engine::returns::ReturnAsk;
-use refundry_engine::shop::ShopAsk;
+use refundry_engine::shop::{Series, ShopAsk};
+use refundry_engine::slips::SlipAsk;
 use refundry_engine::stock::StockAsk;
 use refundry_gateways::Answer;
 use refundry_store::events::Detail;
@@ -35,6 +38,7 @@ on_both!(
     parcels_are_told_with_each_change,
     returns_are_told_when_they_begin_and_when_they_end,
     what_is_told_of_payments_is_told_on,
+    payments_that_an_order_is_made_with_and_slips_are_told,
     an_order_that_is_edited_is_told_as_that,
     subscriptions_count_from_one_in_each_store,
     an_event_from_before_details_were_kept_still_names_its_parcel,
@@ -402,6 +406,78 @@ fn what_is_told_of_payments_is_told_on(on: Backend) {
     assert_eq!(seen("brought"), [(OrderPaid, None), transaction(sale, success, 4_400, 4_400)]);
     shop.put(open("brought").pay("card", "simulated", 4_400));
     assert!(seen("the same again").is_empty());
+    shop.assert_clean();
+}
+
+fn payments_that_an_order_is_made_with_and_slips_are_told(on: Backend) {
+    let shop = Shop::new(on);
+    listen(&shop, &[OrderCreated, OrderPaid, TransactionCreated, ParcelCreated]);
+    let line = PayLine {
+        channel: "CUSTOM".to_owned(),
+        method: String::new(),
+        kind: PaymentKind::Custom,
+        gateway: "manual".to_owned(),
+        name: String::new(),
+        reference: String::new(),
+        account: String::new(),
+        amount: Some(crate::shop::dec("20.00")),
+        test: false,
+        card: Card::default(),
+    };
+    let payment = DraftPayment { line, state: TransactionState::Success, error_code: String::new(), at_ms: None };
+    let cups = DraftLine {
+        title: "Cup".to_owned(),
+        quantity: 2,
+        price: Some(crate::shop::dec("10.00")),
+        ..DraftLine::default()
+    };
+    let draft = Draft {
+        lines: vec![cups],
+        paid: vec![payment],
+        shipped: true,
+        ..Draft::new(Dialect::Shopline, Some(plain("x").currency))
+    };
+    let making = ShopAsk::Create {
+        draft: Box::new(draft),
+        document: String::new(),
+        terms: Vec::new(),
+        numbering: Series { prefix: "D", digits: 1, first: 1_001 },
+    };
+    let made = shop.call(Job::Shop { store: shop.tenant, ask: Box::new(making) });
+    assert!(matches!(made, Outcome::Shop(Ok(_))), "{made:?}");
+    let all = told(&shop);
+    assert_eq!(kinds(&all), [OrderCreated, OrderPaid, TransactionCreated, ParcelCreated]);
+    assert_eq!(all[2].beside.transactions.len(), 1);
+
+    // A slip that is made is told; that it is paid later is told of the order.
+    let order = shop.put(order("open", "USD").line("hat", 4, 4_000, 400));
+    let slip = SlipDraft {
+        order: ours(order),
+        amount: crate::shop::dec("44.00"),
+        currency: None,
+        state: SlipState::Unpaid,
+        channel: "customPay".to_owned(),
+        name: String::new(),
+        reference: String::new(),
+        created_ms: None,
+        happened_ms: None,
+    };
+    shop.call(Job::Slips { store: shop.tenant, ask: Box::new(SlipAsk::Make(vec![slip])) });
+    let all = told(&shop);
+    assert_eq!(kinds(&all), [OrderCreated, TransactionCreated]);
+    let payment = shop.facts(order).order.payments[0].id;
+    let paid = SlipChange {
+        order: ours(order),
+        slip: ours(payment),
+        amount: None,
+        currency: None,
+        state: Some(SlipState::Paid),
+        reference: None,
+        created_ms: None,
+        happened_ms: None,
+    };
+    shop.call(Job::Slips { store: shop.tenant, ask: Box::new(SlipAsk::Change(vec![paid])) });
+    assert_eq!(kinds(&told(&shop)), [OrderPaid]);
     shop.assert_clean();
 }
 

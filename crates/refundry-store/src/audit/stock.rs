@@ -162,7 +162,7 @@ const BY_REFUND: &str = "
     ORDER BY m.store, m.refund_id LIMIT ?4";
 const BY_ORDER: &str = "
     SELECT m.store, m.order_id, CAST(0 AS BIGINT), CAST(SUM(m.moved) AS BIGINT),
-        CAST(SUM(CASE WHEN m.why = 'sold' THEN 0 ELSE 1 END) AS BIGINT),
+        CAST(SUM(CASE WHEN m.why IN ('sold', 'called_off') THEN 0 ELSE 1 END) AS BIGINT),
         (SELECT o.facts FROM orders o WHERE o.store = m.store AND o.id = m.order_id)
     FROM stock_moves m
     WHERE m.order_id IS NOT NULL AND (m.store, m.order_id, CAST(0 AS BIGINT)) > (?1, ?2, ?3)

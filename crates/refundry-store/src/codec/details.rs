@@ -77,7 +77,7 @@ pub(crate) fn read_detail(kind: EventKind, of: Id, packed: &str) -> Result<Optio
     }
     Ok(match kind {
         EventKind::RefundCreated | EventKind::RefundUpdated => Some(Detail::Refund(Arc::new(refund(of, packed)?))),
-        EventKind::TransactionCreated => Some(Detail::Transaction(transaction(of, packed)?)),
+        EventKind::TransactionCreated => Some(Detail::Transaction(Box::new(transaction(of, packed)?))),
         EventKind::ParcelCreated | EventKind::ParcelUpdated => Some(Detail::Parcel(parcel(of, packed)?)),
         EventKind::ReturnCreated | EventKind::ReturnUpdated => Some(Detail::Return(goods_back(of, packed)?)),
         EventKind::StockChanged => {

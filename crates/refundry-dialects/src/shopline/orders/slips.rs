@@ -94,7 +94,7 @@ fn status(payment: &Payment, told: Option<&Transaction>, kept: Kept<'_>) -> &'st
 fn processed_at(payment: &Payment, told: &[&Transaction], kept: Kept<'_>) -> String {
     let paid = told.iter().rev().find(|told| told.state == TransactionState::Success);
     match paid.filter(|_| payment.captured.is_positive()) {
-        Some(paid) => rfc3339_offset(paid.created_ms),
+        Some(paid) => rfc3339_offset(paid.updated_ms),
         None => kept.time("processed_at"),
     }
 }

@@ -317,7 +317,7 @@ fn reading(world: &World, refund: &str) -> Vec<Row> {
         "/admin/openapi",
         "/admin/openapi/v2022/order/refund.json",
         "/admin/openapi/20220901/order/refund.json",
-        "/admin/openapi/v20220901/orders/refund.json",
+        "/admin/openapi/v20220901/order/refunds.json",
         "/admin/openapi/v20220901/order/refund",
         "/admin/openapi/v20220901/orders//refunds.json",
         "/admin/openapi/v20220901/orders/1/refunds/.json",

@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{self, Answer};
 pub(crate) use hooks::{Delivery, Told, Topic, Webhook};
-pub(crate) use orders::{MadeOrder, Order};
+pub(crate) use orders::{FinancialStatus, MadeOrder, Order, OrderStatus};
 pub(crate) use parcels::Fulfillment;
 pub(crate) use payments::{OrderPayment, PayChannel, PaymentSettings, Slip, Transaction};
-pub(crate) use refunds::{MadeRefund, Refund, Trial};
+pub(crate) use refunds::{AdjustmentKind, MadeRefund, Refund, RefundStatus, RestockType, Trial, UnitType};
 pub(crate) use returns::Return;
 pub(crate) use stock::{AdjustedLevel, Level, Location, LocationWithDistrict, Shop, ShopCurrency};
 use wire::{Asked, Check, Count, Nothing, decode};
