@@ -137,7 +137,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
     match step {
         Step::Orders(names) => {
             for name in words_of(names) {
-                if name.ends_with(".json") {
+                if Path::new(name).extension().is_some_and(|extension| extension == "json") {
                     engine.import_example(name)?;
                     continue;
                 }
