@@ -6,6 +6,7 @@ use refundry_core::order::Reference;
 use refundry_core::terms::{TermChange, TermKind};
 use serde_json::{Map, Value, json};
 
+use super::kept::CHANGED;
 use super::object::ADDRESS;
 use crate::body::{Fields, Malformed};
 use crate::shop::ShopCall;
@@ -53,7 +54,7 @@ pub(super) fn decode(request: &Request<'_>, order: Reference) -> Result<ShopCall
         patch.insert("_lines".to_owned(), later.into());
     }
     let told = Some(terms_of(&patch));
-    let document = if patch.is_empty() { String::new() } else { json!({ "order": patch }).to_string() };
+    let document = if patch.is_empty() { String::new() } else { json!({ CHANGED: patch }).to_string() };
     let amendment = Box::new(Amendment { document, terms: told, lines, ..Amendment::default() });
     Ok(ShopCall::Amend { order, amendment })
 }

@@ -13,18 +13,39 @@ use crate::shopline::till::Till;
 use crate::text::{parse_time, rfc3339_offset};
 use crate::wire::OrderView;
 
-/// The document of an order; that of another platform says nothing here.
+/// Where a document has what was changed through this API: beside the order as it came in, whose shape is its platform's
+/// own.
+pub(super) const CHANGED: &str = "_shopline";
+
+/// The order of a document with what was changed of it; that of another platform says nothing here but that.
 pub(in crate::shopline) struct Document(Value);
 
 impl Document {
     pub(in crate::shopline) fn of(view: &OrderView) -> Self {
+        let whole: Value = serde_json::from_str(&view.document).unwrap_or_default();
         let is_ours = view.facts.order.origin == Dialect::Shopline;
-        Self(if is_ours { serde_json::from_str(&view.document).unwrap_or_default() } else { Value::Null })
+        let mut order = if is_ours { Kept::order(&whole).whole() } else { Value::Null };
+        if let Some(changed) = whole.get(CHANGED) {
+            lay_over(&mut order, changed);
+        }
+        Self(order)
     }
 
     /// The order in it.
     pub(in crate::shopline) fn order(&self) -> Kept<'_> {
-        Kept::order(&self.0)
+        Kept(Some(&self.0))
+    }
+}
+
+/// Objects grow together, anything else is replaced.
+fn lay_over(target: &mut Value, over: &Value) {
+    match (target, over) {
+        (Value::Object(target), Value::Object(over)) => {
+            for (key, value) in over {
+                lay_over(target.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (target, over) => over.clone_into(target),
     }
 }
 
