@@ -145,15 +145,12 @@ fn keep(
     store: i64,
     (back, before): (&Return, Option<&Return>),
 ) -> Result<(), StoreError> {
-    let kind = match before {
-        None => {
-            returns::insert(tx, store, back)?;
-            EventKind::ReturnCreated
-        }
-        Some(_) => {
-            returns::update(tx, store, back)?;
-            EventKind::ReturnUpdated
-        }
+    let kind = if before.is_none() {
+        returns::insert(tx, store, back)?;
+        EventKind::ReturnCreated
+    } else {
+        returns::update(tx, store, back)?;
+        EventKind::ReturnUpdated
     };
     world.tell_return(store, kind, back);
     Ok(())
