@@ -606,7 +606,7 @@ impl Batch for Writer {
             for outcome in outcomes {
                 match outcome {
                     Outcome::Created(Ok(accepted)) | Outcome::CalledOff(Ok((_, Some(accepted)))) => {
-                        calls.extend(accepted.calls.iter().cloned())
+                        calls.extend(accepted.calls.iter().cloned());
                     }
                     Outcome::Leased(leased) => calls.extend(leased.iter().cloned()),
                     Outcome::Recorded(Some(refund))
@@ -679,11 +679,7 @@ impl Writer {
             Job::Rule { store, event, ruling } => {
                 Outcome::Ruled(hear::rule(tx, world, (*store, *event), ruling, &mut self.ids, now_ms)?)
             }
-            Job::Shop { store, ask } if let ShopAsk::CallOff { order, reason, restock, refund } = &**ask => {
-                let ask = CallOff { order, reason, restock: *restock, refund: refund.as_deref() };
-                Outcome::CalledOff(self.call_off(tx, world, *store, &ask, now_ms)?)
-            }
-            Job::Shop { store, ask } => Outcome::Shop(shop::run(tx, world, *store, ask, &mut self.means(now_ms))?),
+            Job::Shop { store, ask } => self.on_shop(tx, world, *store, ask, now_ms)?,
             Job::Parcels { store, ask } => Outcome::Parcels(parcels::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Returns { store, ask } => Outcome::Returns(returns::run(tx, world, *store, ask, self.means(now_ms))?),
             Job::Slips { store, ask } => Outcome::Slips(slips::run(tx, world, *store, ask, &mut self.means(now_ms))?),
@@ -698,6 +694,21 @@ impl Writer {
             Job::RevokeToken { store, id } => Outcome::Revoked(tenants::revoke(tx, *store, id, now_ms)?),
             Job::ForgetKeys { store } => Outcome::Forgotten(keys::forget(tx, *store, now_ms - KEY_LIFE_MS)?),
         })
+    }
+
+    fn on_shop(
+        &mut self,
+        tx: &mut Tx<'_>,
+        world: &mut World,
+        store: i64,
+        ask: &ShopAsk,
+        now_ms: i64,
+    ) -> Result<Outcome, StoreError> {
+        if let ShopAsk::CallOff { order, reason, restock, refund } = ask {
+            let ask = CallOff { order, reason, restock: *restock, refund: refund.as_deref() };
+            return Ok(Outcome::CalledOff(self.call_off(tx, world, store, &ask, now_ms)?));
+        }
+        Ok(Outcome::Shop(shop::run(tx, world, store, ask, &mut self.means(now_ms))?))
     }
 
     pub(crate) fn means(&mut self, now_ms: i64) -> Means<'_> {

@@ -138,6 +138,13 @@ pub fn take_back(tx: &mut Tx<'_>, store: i64, leg: Id, attempts: i64) -> Result<
     Ok(tx.execute(TAKE_BACK, &[store.into(), number(leg)?, attempts.into()])? == 1)
 }
 
+/// Removes a leg that surely was not sent, or was taken last at `before_ms` or earlier, so that nobody can take it any
+/// more; `false` if it was taken since, or is not there. Of one that a process from before stages took, nobody knows
+/// when that was.
+pub fn abandon(tx: &mut Tx<'_>, store: i64, leg: Id, before_ms: i64) -> Result<bool, StoreError> {
+    Ok(tx.execute(ABANDON, &[store.into(), number(leg)?, before_ms.into()])? == 1)
+}
+
 /// Makes a leg due now that is due after `later_ms`, so late that no worker can have it in hand. One that waits for a
 /// person is asked about once more, and waits on. `false` where it is due sooner, or is not there.
 pub fn hasten(tx: &mut Tx<'_>, store: i64, leg: Id, now_ms: i64, later_ms: i64) -> Result<bool, StoreError> {
@@ -219,6 +226,8 @@ const COUNT_BY_STAGE: &str = "SELECT stage, COUNT(*) FROM outbox WHERE store = ?
 const WITHDRAW: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND stage = 'waiting'
     AND (attempts = 0 OR taken_ms > 0)";
 const TAKE_BACK: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND attempts = ?3";
+const ABANDON: &str = "DELETE FROM outbox WHERE store = ?1 AND leg_id = ?2 AND (
+    (stage = 'waiting' AND (attempts = 0 OR taken_ms > 0)) OR (taken_ms > 0 AND taken_ms <= ?3))";
 const HASTEN: &str = "UPDATE outbox SET due_ms = ?3 WHERE store = ?1 AND leg_id = ?2 AND due_ms > ?4";
 const PUT_OFF: &str = "
     UPDATE outbox SET

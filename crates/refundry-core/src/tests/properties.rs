@@ -14,6 +14,7 @@ use crate::order::Capture;
 use crate::payouts::Terms;
 use crate::refund::{RefundState, Restock};
 use crate::rejection::Rejection;
+use crate::standing::{Tally, sent, standing, tally};
 
 /// A request, or news of a leg.
 pub(super) fn step(u: &mut Unstructured<'_>, book: &mut Book, failures: bool) -> Result<()> {
@@ -24,8 +25,10 @@ pub(super) fn step(u: &mut Unstructured<'_>, book: &mut Book, failures: bool) ->
         book.news(refund, leg, &news);
         return Ok(());
     }
+    stands_where_lists_look(book);
     let request = any_request(u, &book.facts)?;
     let accepted = book.ask(&request);
+    stands_where_lists_look(book);
     if failures && let Ok(refund) = accepted {
         let twice = u.ratio(1, 4)?;
         for _ in 0..u.int_in_range(0..=2)? {
@@ -52,6 +55,15 @@ fn finish(book: &mut Book) {
         assert!(unpaid || book.facts.payment_own_left(payment).is_zero(), "payment {payment} in its own currency");
     }
     assert!(book.facts.components_left().is_zero() || book.refunds.is_empty() || !any_left);
+}
+
+/// Lists by a tally, or by how much was sent, begin with the states that may have it.
+fn stands_where_lists_look(book: &Book) {
+    let (facts, stands) = (&book.facts, standing(&book.facts));
+    assert!(stands.money.tallies().contains(&tally(facts)), "{:?} is {:?}", stands.money, tally(facts));
+    assert!(stands.goods.sent().contains(&sent(facts)), "{:?} is {:?}", stands.goods, sent(facts));
+    let back = facts.balances.pending() + facts.balances.succeeded();
+    assert_eq!(tally(facts) == Tally::Back, back.is_positive() && back >= facts.order.captured());
 }
 
 #[test]

@@ -103,11 +103,10 @@ pub(super) fn refusal(scope: Option<&str>, refusal: &Refusal) -> Response {
 
 fn rejected(rejection: &Rejection) -> Response {
     match rejection {
-        Rejection::OrderUnknown { .. } => errors(404, ORDER_UNKNOWN),
+        Rejection::OrderUnknown { .. } | Rejection::OrderDeleted => errors(404, ORDER_UNKNOWN),
         Rejection::KeyReused
         | Rejection::RefundableStale { .. }
         | Rejection::OrderDisputed
-        | Rejection::OrderDeleted
         | Rejection::OrderUnpaid
         | Rejection::NothingLeft
         | Rejection::AmountsOnly
@@ -138,14 +137,13 @@ fn rejected(rejection: &Rejection) -> Response {
 /// The texts; where the platform has one it is used to the letter, without figures.
 fn text(rejection: &Rejection) -> String {
     match rejection {
-        Rejection::OrderUnknown { .. } => ORDER_UNKNOWN.to_owned(),
+        Rejection::OrderUnknown { .. } | Rejection::OrderDeleted => ORDER_UNKNOWN.to_owned(),
         Rejection::KeyReused => "the Idempotency-Key was used for another request".to_owned(),
         Rejection::RefundableStale { expected, actual, currency } => {
             let actual = actual.to_decimal(*currency, currency.exponent().max(2));
             format!("Refundable-Before is {expected}, but {actual} {currency} can be refunded")
         }
         Rejection::OrderDisputed => "the order is in dispute and does not support refund".to_owned(),
-        Rejection::OrderDeleted => "the order was deleted and does not support refund".to_owned(),
         Rejection::AmountsOnly => "the order can only be refunded by amounts now".to_owned(),
         Rejection::OrderUnpaid | Rejection::NothingLeft => NOT_REFUNDABLE.to_owned(),
         Rejection::CurrencyDiffers { wanted, .. } => format!("currency must be {wanted}"),

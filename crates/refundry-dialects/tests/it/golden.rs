@@ -2,8 +2,8 @@
 //!
 //! A file opens with `# Title` and comment lines. Then come sections, each begun by a line `=== word …`:
 //!
-//! - `orders two_lines, foreign`: fixture orders that exist from here on; `two-refunds-already.json` is an example order
-//!   of the dialect, taken in as `refundry import` does;
+//! - `orders two_lines, foreign`: fixture orders that exist from here on; `two-refunds-already.json` is an example
+//!   order of SHOPLINE, taken in as `refundry import` does;
 //! - `token write_orders`: scopes of the caller from here on, `none` for a token that does not work;
 //!   before the first such section: `read_orders, write_orders`;
 //! - `request`, perhaps with a few words on it: method and target, headers, a blank line, the body;
@@ -137,7 +137,7 @@ fn play(engine: &mut Engine, step: Step<'_>) -> Result<String, String> {
     match step {
         Step::Orders(names) => {
             for name in words_of(names) {
-                if name.ends_with(".json") {
+                if Path::new(name).extension().is_some_and(|extension| extension == "json") {
                     engine.import_example(name)?;
                     continue;
                 }

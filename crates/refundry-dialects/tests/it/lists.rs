@@ -43,7 +43,8 @@ pub(crate) fn orders(engine: &Engine, query: &OrderQuery) -> Result<Reply, Refus
         SortBy::Created => (view.facts.order.created_ms, view.facts.order.id),
         SortBy::Updated => (order_updated(view), view.facts.order.id),
     };
-    let named = |cursor: &Reference| engine.find_order(cursor).map(|index| key(&engine.orders[index]));
+    let living = |index: &usize| engine.orders[*index].facts.order.life.deleted_ms.is_none();
+    let named = |cursor: &Reference| engine.find_order(cursor).filter(living).map(|index| key(&engine.orders[index]));
     let matching = engine.orders.iter().filter(|view| matches_order(engine, query, view));
     let cut = cut(matching.cloned().collect(), key, query.descending, (&query.page, query.limit), named);
     let (orders, has_more) = cut?;

@@ -17,8 +17,11 @@ const NOW_MS: i64 = 1_795_435_200_000;
 
 fn examples() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders/shopline");
-    let read = |path: &std::path::PathBuf| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let read = |path: &std::path::PathBuf| {
+        let text = fs::read_to_string(path).expect("a readable file");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     listed(&folder).iter().map(|path| (name(path), read(path))).collect()
 }
 
@@ -30,13 +33,13 @@ fn taken(document: &Value) -> Intake {
 fn shown(document: &Value) -> Value {
     let mut engine = Engine::new();
     intake::take_in(&mut engine, taken(document)).unwrap_or_else(|fault| panic!("{fault:?}"));
-    let id = document["order"]["id"].as_str().unwrap();
+    let id = document["order"]["id"].as_str().expect("an id");
     let path = format!("/admin/openapi/v20260301/orders/{id}.json");
     let headers = [("authorization", "Bearer t".into())];
     let request = Request { method: "GET", path: &path, query: "", headers: &headers, body: b"", now_ms: NOW_MS };
     let answer = engine.serve(&request).response;
     assert_eq!(answer.status, 200);
-    serde_json::from_slice(&answer.body).unwrap()
+    serde_json::from_slice(&answer.body).expect("JSON")
 }
 
 /// Where two values differ, as far as both have a key. Nothing is nothing, however it is written.

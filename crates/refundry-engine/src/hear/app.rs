@@ -10,8 +10,7 @@ use refundry_core::payouts::SIMULATED;
 use refundry_core::refund::{Leg, LegState, PAYMENT_APP_ERROR, PAYMENT_APP_FAILURE, Route};
 use refundry_core::told::{Told, ToldFault, Word};
 use refundry_gateways::{About, Answer, Notice};
-use refundry_store::outbox::{self, Stage};
-use refundry_store::{StoreError, Tx, inbox};
+use refundry_store::{StoreError, Tx, inbox, outbox};
 
 use crate::accept::{Means, missing_refund};
 use crate::by_hand::is_configured;
@@ -98,16 +97,10 @@ fn withdraw(
     if is_paid && (leg.route == Route::Outside || !told_success(tx, (store, order), leg)?) {
         return Ok(Err(ToldFault::PaidOtherwise));
     }
-    let Some(row) = outbox::get(tx, store, leg.id)? else { return Ok(Ok(())) };
-    let surely_unsent = row.stage == Stage::Waiting;
-    if !surely_unsent && now_ms < row.taken_ms + ARRIVES_WITHIN_MS {
-        return Ok(Err(ToldFault::MayStillArrive));
-    }
-    if !outbox::take_back(tx, store, leg.id, row.attempts)? {
-        // A worker took it since it was looked at: begun anew, this is seen.
-        return Err(StoreError::Busy);
-    }
-    Ok(Ok(()))
+    // In one statement, so that no worker takes it between a look at it and its end.
+    let is_nobodys = outbox::abandon(tx, store, leg.id, now_ms - ARRIVES_WITHIN_MS)?;
+    let may_arrive = !is_nobodys && outbox::get(tx, store, leg.id)?.is_some();
+    Ok(if may_arrive { Err(ToldFault::MayStillArrive) } else { Ok(()) })
 }
 
 /// Whether an app has said that a leg was paid.

@@ -220,9 +220,10 @@ fn goods_at_two_places_are_counted_as_one_variant(on: Backend) {
     let shop = Shop::new(on);
     let mut there =
         order("a", "USD").line("hat", 4, 4_000, 400).line("cap", 4, 4_000, 400).pay("card", "simulated", 8_800);
-    there.lines[0].variant_id = "v1".to_owned();
-    there.lines[1].variant_id = "v1".to_owned();
-    there.lines[1].location_id = "attic".to_owned();
+    for line in &mut there.lines {
+        "v1".clone_into(&mut line.variant_id);
+    }
+    "attic".clone_into(&mut there.lines[1].location_id);
     let order = shop.put(there);
     listen(&shop, &[StockChanged]);
     let jobs = ["hat", "cap", "hat"].map(|line| shop.job(order, units(line, 1), None));
@@ -278,15 +279,15 @@ fn parcels_are_told_with_each_change(on: Backend) {
         Outcome::Parcels(Ok(stepped)) => stepped.parcel.unwrap(),
         other => panic!("{other:?}"),
     };
-    let ship = |units| Step::Ship(Shipment { units: vec![(named("hat"), Some(units))], ..Shipment::default() });
-    let first = parcel(step(ship(1)));
+    let send = |units| Step::Ship(Shipment { units: vec![(named("hat"), Some(units))], ..Shipment::default() });
+    let first = parcel(step(send(1)));
     let follow = |number: &str| Step::Track {
         parcel: ours(first.id),
         tracking: TrackingChange { number: Some(number.to_owned()), ..TrackingChange::default() },
     };
     step(follow("T1"));
     step(follow("T1"));
-    let second = parcel(step(ship(3)));
+    let second = parcel(step(send(3)));
     step(Step::Deliver { parcel: ours(first.id) });
     step(Step::Deliver { parcel: ours(first.id) });
     step(Step::Unship { parcel: ours(second.id) });
@@ -563,8 +564,8 @@ fn an_event_from_before_details_were_kept_still_names_its_parcel(on: Backend) {
     subscribe(&shop, ParcelCreated);
     let ask = ParcelAsk { order: ours(order), step: Step::Ship(Shipment::default()) };
     shop.call(Job::Parcels { store: shop.tenant, ask: Box::new(ask) });
-    let older = "UPDATE events SET detail = ''";
-    shop.engine.store().write(|tx| tx.execute(older, &[]).map(|_| ())).unwrap();
+    let without = "UPDATE events SET detail = ''";
+    shop.engine.store().write(|tx| tx.execute(without, &[]).map(|_| ())).unwrap();
     let due = due(&shop).remove(0);
     assert_eq!(due.event.detail, None);
     assert_eq!(due.event.subject, due.beside.parcels.first().map(|parcel| parcel.id));

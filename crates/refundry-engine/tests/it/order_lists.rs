@@ -18,6 +18,8 @@ on_both!(
     terms_follow_what_is_told,
     a_deleted_order_is_in_no_list,
     a_page_comes_with_documents_where_they_are_wanted,
+    a_page_is_filled_past_orders_that_are_not_meant,
+    a_page_comes_with_refunds_and_transactions_where_they_are_wanted,
 );
 
 /// Numbers that look random and are the same in every run.
@@ -362,4 +364,71 @@ fn a_page_comes_with_documents_where_they_are_wanted(on: Backend) {
         assert_eq!(texts, if document { [r#"{"id":1}"#; 2] } else { [""; 2] });
         assert!(!has_more);
     }
+}
+
+/// Nothing leads to orders by how much of them is on its way back: each is looked at until a page is full.
+fn a_page_is_filled_past_orders_that_are_not_meant(on: Backend) {
+    let shop = Shop::new(on);
+    let put = |name: &str, sum: Option<&str>| {
+        shop.tick(1_000);
+        let id = shop.put(order(name, "USD").line("cap", 1, 9_000, 0).pay(&format!("p{name}"), "simulated", 9_000));
+        if let Some(sum) = sum {
+            shop.create(id, amount(sum)).unwrap();
+        }
+        id
+    };
+    let failed = put("e", Some("5.00"));
+    for call in shop.calls() {
+        shop.record(&call, declined());
+    }
+    // All others stay on their way.
+    let whole = [put("a", Some("90.00")), put("b", Some("90.00"))];
+    let partly: Vec<Id> = (0..40).map(|number| put(&format!("c{number}"), Some("1.00"))).collect();
+    let paid = put("d", None);
+    let ids = |query: &OrderQuery| {
+        let (page, more) = read::list_orders(shop.engine.store(), shop.tenant, query).unwrap().unwrap();
+        (page.into_iter().map(|shown| shown.facts.order.id).collect::<Vec<_>>(), more)
+    };
+    let count = |query: &OrderQuery| read::count_orders(shop.engine.store(), shop.tenant, query).unwrap();
+    let of = |tally: Tally, limit: u32| OrderQuery { tally: Some(vec![tally]), limit, ..OrderQuery::default() };
+    assert_eq!(ids(&of(Tally::Back, 1)), (vec![whole[1]], true));
+    assert_eq!(ids(&OrderQuery { descending: false, ..of(Tally::Back, 1) }), (vec![whole[0]], true));
+    let behind = Page::After(Reference { text: String::new(), ours: Some(whole[1]) });
+    assert_eq!(ids(&OrderQuery { page: behind, ..of(Tally::Back, 1) }), (vec![whole[0]], false));
+    let before = Page::Before(Reference { text: String::new(), ours: Some(whole[1]) });
+    assert_eq!(ids(&OrderQuery { page: before, ..of(Tally::PartlyBack, 2) }), (vec![partly[1], partly[0]], true));
+    assert_eq!(ids(&OrderQuery { sort: SortBy::Updated, ..of(Tally::Back, 5) }), (vec![whole[1], whole[0]], false));
+    assert_eq!(standing(&shop.facts(failed)).money, Money::RefundFailed);
+    // What failed is paid again, and stands among what was never refunded.
+    assert_eq!(ids(&of(Tally::Paid, 5)), (vec![paid, failed], false));
+    assert_eq!(count(&of(Tally::Back, 1)), 2);
+    assert_eq!(count(&of(Tally::PartlyBack, 1)), 40);
+    assert_eq!(count(&of(Tally::Paid, 1)), 2);
+    assert_eq!(count(&of(Tally::PartlyPaid, 1)), 0);
+    shop.assert_clean();
+}
+
+fn a_page_comes_with_refunds_and_transactions_where_they_are_wanted(on: Backend) {
+    let shop = Shop::new(on);
+    let made: Vec<Id> = ["a", "b"]
+        .map(|name| {
+            shop.tick(1_000);
+            shop.put(order(name, "USD").line("cap", 2, 9_000, 0).pay(&format!("p{name}"), "simulated", 9_000))
+        })
+        .into();
+    let mut refunds = vec![Vec::new(); 2];
+    for sum in ["1.00", "2.00", "3.00"] {
+        for (order, refunds) in made.iter().zip(&mut refunds) {
+            refunds.push(shop.create(*order, amount(sum)).unwrap().refund.id);
+        }
+    }
+    for beside in [Beside::NOTHING, Beside::PARCELS, Beside::ALL] {
+        let query = OrderQuery { beside, descending: false, ..OrderQuery::default() };
+        let (page, _) = read::list_orders(shop.engine.store(), shop.tenant, &query).unwrap().unwrap();
+        let found: Vec<Vec<Id>> = page.iter().map(|shown| shown.refunds.iter().map(|r| r.id).collect()).collect();
+        assert_eq!(found, if beside.refunds { refunds.clone() } else { vec![Vec::new(); 2] });
+        assert!(page.iter().all(|shown| shown.store == shop.tenant && shown.transactions.is_empty()));
+    }
+    let shown = read::order(shop.engine.store(), shop.tenant, &named("b"), Beside::ALL).unwrap().unwrap();
+    assert_eq!(shown.refunds.iter().map(|refund| refund.id).collect::<Vec<_>>(), refunds[1]);
 }

@@ -431,8 +431,11 @@ fn what_somebody_else_called_paid_does_not_fail(on: Backend) {
     cash.payments[0].kind = refundry_core::order::PaymentKind::Custom;
     let (order, made) = refunded(&shop, cash);
     assert_eq!(made.state(), RefundState::Succeeded);
-    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Success)), Ok(Effect::Stale));
-    assert_eq!(tell(&shop, word(made.legs[0].id, Word::Failure)), Err(ToldFault::PaidOtherwise));
+    for reference in ["app-1", ""] {
+        let told = |said| Told { reference: reference.to_owned(), ..word(made.legs[0].id, said) };
+        assert_eq!(tell(&shop, told(Word::Success)), Ok(Effect::Stale));
+        assert_eq!(tell(&shop, told(Word::Failure)), Err(ToldFault::PaidOtherwise));
+    }
     assert_eq!(left(&shop, order), 3_400);
     shop.assert_clean();
 }

@@ -86,8 +86,9 @@ pub(super) fn count(request: &Request<'_>) -> Result<OrderQuery, Response> {
 fn read(request: &Request<'_>) -> Result<Asked, Response> {
     let given = Query::of(request);
     let Some(text) = given.text("page_info") else { return first(&given) };
-    let token = Token::read(text).ok_or_else(|| reject::unprocessable("page_info is invalid"))?;
-    let invalid = |_| reject::unprocessable("page_info is invalid");
+    let unread = || reject::unprocessable("page_info is invalid: use one that a link header gave");
+    let token = Token::read(text).ok_or_else(unread)?;
+    let invalid = |_| unread();
     let filters: Vec<(String, String)> = FILTERS.iter().filter_map(|key| token.filter(key)).collect();
     let kept = Query::of_pairs(filters.clone());
     let mut query = self::filters(&kept, &[]).map_err(invalid)?;

@@ -164,6 +164,8 @@ fn parts(version: Version, view: &OrderView, kept: Kept<'_>, form: Form) -> Map<
     let made = form == Form::Made;
     let codes = codes(order, kept);
     let applied = kept.list("discount_applications").into_iter().map(Kept::whole);
+    let oldest_first = view.parcels.iter().rev().map(|parcel| parcels::of_order(version, view, kept, parcel));
+    let refunds = view.refunds.iter().map(|refund| refunded(version, view, kept, refund));
     map(json!({
         "total_weight": if made { weight.to_string().into() } else { weight },
         "line_items": (0..order.lines.len()).map(|index| lines::item(view, kept, index)).collect::<Vec<Value>>(),
@@ -173,8 +175,8 @@ fn parts(version: Version, view: &OrderView, kept: Kept<'_>, form: Form) -> Map<
         "discount_applications": applied.collect::<Vec<Value>>(),
         "payment_details": slips::all(view, kept, made),
         "payment_gateway_names": slips::ways(order),
-        "fulfillments": view.parcels.iter().rev().map(|p| parcels::of_order(version, view, kept, p)).collect::<Vec<Value>>(),
-        "refunds": view.refunds.iter().map(|refund| refunded(version, view, kept, refund)).collect::<Vec<Value>>(),
+        "fulfillments": oldest_first.collect::<Vec<Value>>(),
+        "refunds": refunds.collect::<Vec<Value>>(),
         "locations": locations(order, kept),
     }))
 }

@@ -8,7 +8,7 @@ use super::refunds::{ReadRow, RefundStatus, RestockType, TransactionKind, UnitTy
 use super::returns::{ReturnReason, ReturnStatus};
 use super::stock::TrueOrFalse;
 use super::{ApiError, Client, MadeRefund, Refund, Way};
-use crate::harness::{self, Backend, Place, Process, TOKEN, order, put_orders, settled};
+use crate::harness::{self, Backend, Place, Process, TOKEN, order, put_orders, run, settled};
 
 on_both!(
     refunds_are_made_listed_and_read,
@@ -61,14 +61,16 @@ impl Bench {
         Known { order: padded("210", &known["uid"]), slip: padded("230", &known["payments"][0]["uid"]), line }
     }
 
+    /// Refunds of a channel wait from now on until somebody settles them.
+    pub(super) fn hold(&self, channel: &str) {
+        let held = run(&[&["store", "hold", channel, "--store", "demo"][..], &self.place.args()].concat());
+        assert!(held.status.success(), "{held:?}");
+    }
+
     pub(super) fn close(self) {
         drop(self.server);
         self.place.assert_clean();
     }
-}
-
-pub(super) fn error(status: u16, errors: &str) -> Option<ApiError> {
-    Some(ApiError::new(status, errors))
 }
 
 fn refunds_are_made_listed_and_read(on: Backend) {
@@ -144,15 +146,24 @@ fn pages(client: &mut Client, order: &str, made: &[MadeRefund]) {
 
 #[track_caller]
 fn refusals(client: &mut Client, url: &str, version: &str, order: &str, too_much: &Value) {
-    assert_eq!(client.refund(&json!({})).err(), error(422, "order_id is required"));
-    assert_eq!(client.refund(&json!({"order_id": order})).err(), error(422, "transactions is required"));
-    assert_eq!(client.refund(too_much).err(), error(422, "refund amount exceeds the maximum refundable amount"));
-    assert_eq!(client.refunds("21000000000000000000000001", &[]).err(), error(404, "The order does not exist."));
-    assert_eq!(client.refund_of(order, "2600000000000000000001").err(), error(404, "The refund does not exist."));
+    assert_eq!(client.refund(&json!({})).err(), Some(ApiError::new(422, "order_id is required")));
+    assert_eq!(client.refund(&json!({"order_id": order})).err(), Some(ApiError::new(422, "transactions is required")));
+    assert_eq!(
+        client.refund(too_much).err(),
+        Some(ApiError::new(422, "refund amount exceeds the maximum refundable amount"))
+    );
+    assert_eq!(
+        client.refunds("21000000000000000000000001", &[]).err(),
+        Some(ApiError::new(404, "The order does not exist."))
+    );
+    assert_eq!(
+        client.refund_of(order, "2600000000000000000001").err(),
+        Some(ApiError::new(404, "The refund does not exist."))
+    );
     let mut stranger = Client::new(url, version, "sk_test_nobody");
-    assert_eq!(stranger.refunds(order, &[]).err(), error(401, "Unauthorized"));
+    assert_eq!(stranger.refunds(order, &[]).err(), Some(ApiError::new(401, "Unauthorized")));
     let mut reader = Client::new(url, version, "sk_test_demo_read");
-    assert_eq!(reader.refund(too_much).err(), error(403, "This action requires write_orders scope"));
+    assert_eq!(reader.refund(too_much).err(), Some(ApiError::new(403, "This action requires write_orders scope")));
 }
 
 fn the_demos_orders_are_read_in_every_version(on: Backend) {
@@ -203,7 +214,7 @@ fn trials_are_what_refunds_come_to(on: Backend) {
         let made = client.refund(&ask).expect("a refund");
         assert!(made.order_adjustments.is_empty(), "{made:?}");
         let spent = client.trial(&id, &json!({}));
-        assert_eq!(spent.err(), error(422, "the order payment status does not support refund"));
+        assert_eq!(spent.err(), Some(ApiError::new(422, "the order payment status does not support refund")));
     }
     bench.close();
 }
@@ -243,7 +254,7 @@ fn parcels_go_out_and_come_back(on: Backend) {
             let listed = client.returns(&[query]).expect("returns");
             assert_eq!((listed.len(), &listed[0].id, listed[0].status), (1, &back.id, ReturnStatus::Closed));
         }
-        assert_eq!(client.returns(&[]).err(), error(422, "order_id or id is required"));
+        assert_eq!(client.returns(&[]).err(), Some(ApiError::new(422, "order_id or id is required")));
     }
     settled(&mut bench.native);
     bench.close();
@@ -272,7 +283,7 @@ fn slips_are_made_changed_and_listed(on: Backend) {
         let refund = client.refund(&refund).expect("a refund");
         settled(&mut bench.native);
         if version < "v20260301" {
-            assert_eq!(client.transactions(&id, "").err(), error(404, "Not Found"));
+            assert_eq!(client.transactions(&id, "").err(), Some(ApiError::new(404, "Not Found")));
             continue;
         }
         let all = client.transactions(&id, "").expect("transactions");
@@ -310,7 +321,7 @@ fn places_stock_and_the_shop_are_read(on: Backend) {
         assert_eq!(client.payment_settings().expect("settings")[0].currency_code, shop.currency);
         client.pay_channels().expect("channels");
         let nowhere = client.location("5409714787218633773");
-        assert_eq!(nowhere.err(), error(404, "The location does not exist."));
+        assert_eq!(nowhere.err(), Some(ApiError::new(404, "The location does not exist.")));
     }
     bench.close();
 }
