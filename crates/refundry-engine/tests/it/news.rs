@@ -245,7 +245,7 @@ fn two_processes_that_move_the_same_goods_tell_all_of_it(on: Backend) {
     const ROUNDS: i64 = 20;
     let pair = pair(on);
     let mut there = plain("a");
-    there.lines[0].location_id = "attic".to_owned();
+    "attic".clone_into(&mut there.lines[0].location_id);
     let order = pair[0].put(there);
     // Each at a place of its own, and then both at one.
     pair[0].create(order, units("hat", 1)).unwrap();
