@@ -27,6 +27,7 @@ use refundry_store::stock::Level;
 
 use crate::books::{ours, past, plain};
 use crate::hooks::{ask, due, facts, kinds, new, post_all, subscribe, subscribed};
+use crate::pairs::{both, pair};
 use crate::shop::{Backend, Build, Shop, amount, declined, done, everything, named, order, units};
 
 on_both!(
@@ -35,6 +36,7 @@ on_both!(
     however_late_it_is_posted_each_shows_what_was_right_after_it,
     goods_are_told_with_what_is_there_now,
     goods_at_two_places_are_counted_as_one_variant,
+    two_processes_that_move_the_same_goods_tell_all_of_it,
     parcels_are_told_with_each_change,
     returns_are_told_when_they_begin_and_when_they_end,
     what_is_told_of_payments_is_told_on,
@@ -237,6 +239,34 @@ fn goods_at_two_places_are_counted_as_one_variant(on: Backend) {
         .collect();
     assert_eq!(seen, [(1, None, 2), (2, Some("attic".to_owned()), 1), (3, Some("attic".to_owned()), 2)]);
     shop.assert_clean();
+}
+
+fn two_processes_that_move_the_same_goods_tell_all_of_it(on: Backend) {
+    const ROUNDS: i64 = 20;
+    let pair = pair(on);
+    let mut there = plain("a");
+    "attic".clone_into(&mut there.lines[0].location_id);
+    let order = pair[0].put(there);
+    // Each at a place of its own, and then both at one.
+    pair[0].create(order, units("hat", 1)).unwrap();
+    listen(&pair[0], &[StockChanged]);
+    both(&pair, |number, shop| {
+        for round in 0..ROUNDS {
+            let apart = round % 2 == 0 && number == 1;
+            let set = StockAsk::Set { variant: named("sku-hat"), location: None, units: 1_000 + round * 2 + 1 };
+            let adjust = StockAsk::Adjust { variant: named("sku-hat"), location: named("attic"), by: 1 };
+            let done = shop.call(stock(shop, if apart { set } else { adjust }));
+            assert!(matches!(done, Outcome::Stock(_)), "{done:?}");
+        }
+    });
+    let mut all = post_all(&pair[0]);
+    all.sort_by_key(|due| due.delivery.key.seq);
+    let counts: Vec<i64> = all.iter().map(|due| due.delivery.key.seq).collect();
+    assert_eq!(counts, (1..=2 * ROUNDS).collect::<Vec<_>>(), "each is told, one after the other");
+    let in_attic = all.iter().filter(|due| due.beside.goods.as_ref().unwrap().1.external_id.is_some());
+    let units: Vec<i64> = in_attic.map(|due| level_of(due).quantity).collect();
+    assert_eq!(units, (2..=ROUNDS * 3 / 2 + 1).collect::<Vec<_>>(), "with what was there then");
+    pair[0].assert_clean();
 }
 
 fn parcels_are_told_with_each_change(on: Backend) {
