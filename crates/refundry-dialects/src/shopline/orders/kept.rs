@@ -13,8 +13,8 @@ use crate::shopline::till::Till;
 use crate::text::{parse_time, rfc3339_offset};
 use crate::wire::OrderView;
 
-/// Where a document has what was changed through this API: beside the order as it came in, whose shape is its platform's
-/// own.
+/// Where a document has what was changed through this API: beside the order as it came in, whose shape is its
+/// platform's own.
 pub(super) const CHANGED: &str = "_shopline";
 
 /// The order of a document with what was changed of it; that of another platform says nothing here but that.
