@@ -27,7 +27,7 @@ use crate::StoreError;
 
 mod details;
 
-pub(crate) use details::{pack_detail, read_detail};
+pub(crate) use details::{pack_detail, read_detail, transaction_of};
 
 /// An order without what has columns of its own.
 #[derive(Serialize, Deserialize)]

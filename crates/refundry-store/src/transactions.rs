@@ -1,8 +1,7 @@
 //! Transactions: what happened to the payments of an order, as it was told.
 
-use refundry_core::money::{Amount, Currency};
 use refundry_core::order::Id;
-use refundry_core::paying::{Transaction, TransactionKind, TransactionState};
+use refundry_core::paying::Transaction;
 
 use crate::codec;
 use crate::orders::id;
@@ -60,32 +59,9 @@ pub fn of_orders(tx: &mut Tx<'_>, store: i64, orders: &[Id]) -> Result<Vec<Vec<T
 }
 
 fn transaction(order: Id, row: &Row<'_>) -> Result<Transaction, StoreError> {
-    let broken = |wanted: &str| StoreError::defect(format!("a column of transactions should hold {wanted}"));
-    let payment = match row.opt_int(1)? {
-        Some(_) => Some(id(row, 1)?),
-        None => None,
-    };
-    let (texts, test, card, updated_ms) = codec::read_transaction(&row.text(7)?)?;
-    let created_ms = row.int(6)?;
-    let [channel, name, trade_id, message, error_code] = texts;
-    Ok(Transaction {
-        id: id(row, 0)?,
-        order,
-        payment,
-        kind: TransactionKind::parse(&row.text(2)?).ok_or_else(|| broken("a kind"))?,
-        state: TransactionState::parse(&row.text(3)?).ok_or_else(|| broken("a state"))?,
-        amount: Amount::minor(row.int(4)?),
-        currency: Currency::parse(&row.text(5)?).ok_or_else(|| broken("a currency"))?,
-        channel,
-        name,
-        trade_id,
-        message,
-        error_code,
-        test,
-        card,
-        created_ms,
-        updated_ms: updated_ms.unwrap_or(created_ms),
-    })
+    let payment = row.opt_int(1)?.map(|_| id(row, 1)).transpose()?;
+    let (kind, state, amount, currency) = (row.string(2)?, row.string(3)?, row.int(4)?, row.string(5)?);
+    codec::transaction_of(order, (id(row, 0)?, payment, kind, state, amount, currency, row.int(6)?, row.string(7)?))
 }
 
 const INSERT: &str = "

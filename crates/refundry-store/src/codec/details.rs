@@ -21,7 +21,7 @@ const COLUMN: &str = "events.detail";
 /// Number, platform's id, accepted, changed, reason, metadata, body, legs.
 type PackedRefund = (Id, Option<String>, i64, i64, String, String, String, String);
 /// Number, payment, kind, state, amount, currency, made, body.
-type PackedTransaction = (Id, Option<Id>, String, String, i64, String, i64, String);
+pub(crate) type TransactionColumns = (Id, Option<Id>, String, String, i64, String, i64, String);
 /// Number, platform's id, running number, state, made, changed, body.
 type PackedParcel = (Id, Option<String>, u32, String, i64, i64, String);
 /// Number, state, made, changed, body.
@@ -48,7 +48,7 @@ pub(crate) fn pack_detail(detail: &Detail) -> String {
             let (kind, state) = (told.kind.code().to_owned(), told.state.code().to_owned());
             let (amount, currency) = (told.amount.get(), told.currency.code().to_owned());
             let body = super::pack_transaction(told);
-            let packed: PackedTransaction =
+            let packed: TransactionColumns =
                 (told.id, told.payment, kind, state, amount, currency, told.created_ms, body);
             write(&packed)
         }
@@ -77,7 +77,9 @@ pub(crate) fn read_detail(kind: EventKind, of: Id, packed: &str) -> Result<Optio
     }
     Ok(match kind {
         EventKind::RefundCreated | EventKind::RefundUpdated => Some(Detail::Refund(Arc::new(refund(of, packed)?))),
-        EventKind::TransactionCreated => Some(Detail::Transaction(Box::new(transaction(of, packed)?))),
+        EventKind::TransactionCreated => {
+            Some(Detail::Transaction(Box::new(transaction_of(of, read(COLUMN, packed)?)?)))
+        }
         EventKind::ParcelCreated | EventKind::ParcelUpdated => Some(Detail::Parcel(parcel(of, packed)?)),
         EventKind::ReturnCreated | EventKind::ReturnUpdated => Some(Detail::Return(goods_back(of, packed)?)),
         EventKind::StockChanged => {
@@ -104,16 +106,18 @@ fn refund(order_id: Id, packed: &str) -> Result<Refund, StoreError> {
     super::read_refund(columns, &metadata, &body, &legs)
 }
 
-fn transaction(order: Id, packed: &str) -> Result<Transaction, StoreError> {
-    let (id, payment, kind, state, amount, code, created_ms, body): PackedTransaction = read(COLUMN, packed)?;
+/// A transaction of an order, of its columns.
+pub(crate) fn transaction_of(order: Id, columns: TransactionColumns) -> Result<Transaction, StoreError> {
+    const COLUMNS: &str = "transactions";
+    let (id, payment, kind, state, amount, code, created_ms, body) = columns;
     let (texts, test, card, updated_ms) = super::read_transaction(&body)?;
     let [channel, name, trade_id, message, error_code] = texts;
     Ok(Transaction {
         id,
         order,
         payment,
-        kind: TransactionKind::parse(&kind).ok_or_else(|| broken(COLUMN, "a kind of transaction"))?,
-        state: TransactionState::parse(&state).ok_or_else(|| broken(COLUMN, "a state of a transaction"))?,
+        kind: TransactionKind::parse(&kind).ok_or_else(|| broken(COLUMNS, "a kind of transaction"))?,
+        state: TransactionState::parse(&state).ok_or_else(|| broken(COLUMNS, "a state of a transaction"))?,
         amount: Amount::minor(amount),
         currency: currency(&code)?,
         channel,

@@ -38,8 +38,7 @@ pub(super) fn decode(request: &Request<'_>, order: Reference) -> Result<ShopCall
         patch.insert("customer".to_owned(), json!({ "id": customer }));
     }
     if let Some(address) = given.object("shipping_address").map_err(malformed)? {
-        let keys: Vec<(&str, &str)> =
-            ADDRESS.iter().chain(&["standard_province_code"]).map(|key| (*key, *key)).collect();
+        let keys: Vec<(&str, &str)> = ADDRESS.iter().map(|key| (*key, *key)).collect();
         patch.insert("shipping_address".to_owned(), texts(&address, &keys).map_err(malformed)?.into());
     }
     let notes = given.objects("note_attributes", ENTRIES_PER_REQUEST_MAX).map_err(malformed)?;

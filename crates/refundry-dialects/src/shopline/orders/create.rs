@@ -11,6 +11,7 @@ use refundry_core::parcels::Fault as ParcelFault;
 use refundry_core::paying::{Card, PayLine, TransactionState};
 use serde_json::{Map, Value, json};
 
+use super::object::ADDRESS;
 use crate::body::{Fault, Fields};
 use crate::shop::{Numbering, ShopCall, ShopFault};
 use crate::shopline::order::kind_named;
@@ -27,26 +28,7 @@ const TEXT_CHARS_MAX: usize = 255;
 const ORDER_NOTE_CHARS_MAX: usize = 50;
 /// What a payment is called that nobody gave a name.
 const CUSTOM: &str = "CUSTOM";
-/// Keys of an address.
-const ADDRESS: [&str; 17] = [
-    "first_name",
-    "last_name",
-    "company",
-    "email",
-    "phone",
-    "address1",
-    "address2",
-    "area",
-    "area_code",
-    "city",
-    "city_code",
-    "province",
-    "province_code",
-    "standard_province_code",
-    "country",
-    "country_code",
-    "zip",
-];
+/// Keys of a buyer.
 const CUSTOMER: [&str; 5] = ["id", "email", "phone", "first_name", "last_name"];
 
 /// Reads the body.

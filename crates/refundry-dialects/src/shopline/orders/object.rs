@@ -102,8 +102,10 @@ fn people(version: Version, kept: Kept<'_>) -> Map<String, Value> {
     }))
 }
 
+/// The key of an address that came with a later version.
+const STANDARD: &str = "standard_province_code";
 /// Keys of an address.
-pub(super) const ADDRESS: [&str; 16] = [
+pub(super) const ADDRESS: [&str; 17] = [
     "first_name",
     "last_name",
     "company",
@@ -117,14 +119,15 @@ pub(super) const ADDRESS: [&str; 16] = [
     "city_code",
     "province",
     "province_code",
+    STANDARD,
     "country",
     "country_code",
     "zip",
 ];
 
 fn address(version: Version, kept: Kept<'_>) -> Value {
-    let later = (version >= Version::WITH_TRACKING_LIST).then_some("standard_province_code");
-    texts(ADDRESS.into_iter().chain(later), kept)
+    let is_there = |key: &&str| *key != STANDARD || version >= Version::WITH_TRACKING_LIST;
+    texts(ADDRESS.into_iter().filter(is_there), kept)
 }
 
 fn texts<'k>(keys: impl IntoIterator<Item = &'k str>, kept: Kept<'_>) -> Value {
