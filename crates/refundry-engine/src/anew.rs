@@ -34,17 +34,25 @@ fn captured_less(now: &Payment, before: &Payment) -> bool {
 }
 
 /// Money that somebody told of here, and that is not told of now, is still there; but whoever tells of as much money
-/// as the books have knows of it, under whatever name.
+/// as the books have knows of it, under whatever name. A payment that was made here and brought nothing so far is
+/// nobody else's to tell of, so it stays too.
 fn keep_payments(tx: &mut Tx<'_>, store: i64, before: &Order, order: &mut Order) -> Result<(), StoreError> {
     let kept = |paid: &Payment| order.payments.iter().any(|now| now.id == paid.id && !captured_less(now, paid));
-    if before.payments.iter().all(|paid| paid.captured.is_zero() || kept(paid)) {
+    let is_theirs = |paid: &Payment| paid.external_id.is_some() && paid.captured.is_zero();
+    if before.payments.iter().all(|paid| is_theirs(paid) || kept(paid)) {
         return Ok(());
     }
-    let told = transactions::of_order(tx, store, before.id)?.into_iter().filter(|told| {
-        told.state == TransactionState::Success && matches!(told.kind, TransactionKind::Sale | TransactionKind::Capture)
-    });
-    let told: BTreeSet<Id> = told.filter_map(|told| told.payment).collect();
-    for (index, paid) in before.payments.iter().enumerate().filter(|(_, paid)| told.contains(&paid.id)) {
+    let (mut told, mut came) = (BTreeSet::new(), BTreeSet::new());
+    for of_it in transactions::of_order(tx, store, before.id)? {
+        told.extend(of_it.payment);
+        let brings = matches!(of_it.kind, TransactionKind::Sale | TransactionKind::Capture);
+        came.extend(of_it.payment.filter(|_| brings && of_it.state == TransactionState::Success));
+    }
+    for (index, paid) in before.payments.iter().enumerate() {
+        let is_open = paid.captured.is_zero() && paid.external_id.is_none() && told.contains(&paid.id);
+        if !is_open && !came.contains(&paid.id) {
+            continue;
+        }
         let new = |now: &Payment| before.payments.iter().all(|known| known.id != now.id);
         let is_it = |now: &Payment| now.id == paid.id || (new(now) && same_trade(now, paid));
         let loses = captured(order) < captured(before);
@@ -55,7 +63,7 @@ fn keep_payments(tx: &mut Tx<'_>, store: i64, before: &Order, order: &mut Order)
                 order.test |= before.test;
             }
             Some(now) => now.id = paid.id,
-            None if loses => {
+            None if loses || is_open => {
                 order.payments.insert(index.min(order.payments.len()), paid.clone());
                 order.test |= before.test;
             }
