@@ -302,18 +302,40 @@ impl Goods {
 
     /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
     pub(crate) fn refunded(&mut self, store: i64, order: &Order, before: Option<&Refund>, refund: &Arc<Refund>) {
-        if refund.shape == Shape::Imported || refund.units.iter().all(|units| units.restock == Restock::No) {
+        if refund.shape == Shape::Imported {
             return;
         }
         let is_open_again = |refund: &Refund| refund.units.iter().any(|units| units.reopened);
+        let fails = before.is_some_and(|before| is_open_again(refund) && !is_open_again(before));
+        if fails && order.life.restocked {
+            self.wait_again(store, order, refund);
+        }
+        if refund.units.iter().all(|units| units.restock == Restock::No) {
+            return;
+        }
         match before {
             None => {
                 let restocked = order.life.restocked;
                 self.put_back.push(PutBack { store, refund: Arc::clone(refund), restocked });
             }
-            Some(before) if is_open_again(refund) && !is_open_again(before) => self.failed.push((store, refund.id)),
+            Some(_) if fails => self.failed.push((store, refund.id)),
             Some(_) => {}
         }
+    }
+
+    /// Units wait again that a refund had taken before their order was called off and put back what waited: they go
+    /// the same way. Those of a later refund are back already.
+    fn wait_again(&mut self, store: i64, order: &Order, refund: &Refund) {
+        if order.life.cancelled_ms.is_none_or(|cancelled_ms| refund.created_ms >= cancelled_ms) {
+            return;
+        }
+        let mut waiting = vec![0_u32; order.lines.len()];
+        for units in refund.units.iter().filter(|units| units.bucket == Bucket::Waiting) {
+            if let Some(sum) = waiting.get_mut(units.line) {
+                *sum = sum.saturating_add(units.quantity);
+            }
+        }
+        self.given_back.push((store, order.id, waiting));
     }
 
     fn is_empty(&self) -> bool {
