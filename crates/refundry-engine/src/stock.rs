@@ -11,6 +11,7 @@ use refundry_core::command::RefundRequest;
 use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Bucket, Refund, Restock, Shape, UnitMove};
 use refundry_store::locations::{self, LocationRecord};
 use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
@@ -336,6 +337,15 @@ impl Goods {
             }
         }
         self.given_back.push((store, order.id, waiting));
+    }
+
+    /// Units of a parcel never left after all: where their order was called off and put back what waited, they go the
+    /// same way.
+    pub(crate) fn never_left(&mut self, store: i64, order: &Order, parcel: &Parcel) {
+        if order.life.restocked {
+            let units = order.lines.iter().map(|line| parcel.units_of(line.id)).collect();
+            self.given_back.push((store, order.id, units));
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -8,6 +8,7 @@ use refundry_core::event::EventKind::{
 use refundry_core::limits::STOCK_UNITS_MAX;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{Dialect, Id, PaymentKind};
+use refundry_core::parcels::{Shipment, TrackingChange};
 use refundry_core::paying::{Card, PayLine, TransactionKind, TransactionState};
 use refundry_core::query::OrderQuery;
 use refundry_core::refund::Restock;
@@ -276,6 +277,24 @@ fn an_order_called_off_gives_back_what_it_took_once(on: Backend) {
         assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)], "{restock:?} {is_before}");
         shop.assert_clean();
     }
+
+    // So do units whose parcel is called off later.
+    let late = made(StockRule::Take);
+    let step = |step: after::Step| {
+        let ask = Box::new(after::ParcelAsk { order: number(late), step });
+        match shop.call(Job::Parcels { store: shop.tenant, ask }) {
+            Outcome::Parcels(stepped) => stepped.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let shipment = Shipment { units: vec![(named("1"), Some(1))], tracking: TrackingChange::default() };
+    let parcel = step(after::Step::Ship(shipment)).parcel.unwrap();
+    shop.call(call_off(late));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), -1)]);
+    step(after::Step::Unship { parcel: number(parcel.id) });
+    shop.call(units_of(late, 3));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)]);
+    shop.assert_clean();
 
     // What took nothing gives nothing, and a refund of it still puts its units where they are asked for.
     let other = made(StockRule::Leave);
