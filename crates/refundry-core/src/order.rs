@@ -425,6 +425,11 @@ impl Order {
         if in_range { Ok(()) } else { Err(OrderFault::AmountOutOfRange("shop rate")) }
     }
 
+    /// Whether an amount, which need be in no books, can be shown in the store's currency, too.
+    pub(crate) fn can_show(&self, amount: Amount) -> bool {
+        self.shop.is_none_or(|shop| shop.checked_convert(amount, self.currency).is_some())
+    }
+
     /// Σ of all components, net and tax: what the order costs.
     pub fn charged(&self) -> Amount {
         self.components.iter().map(Component::gross).sum()

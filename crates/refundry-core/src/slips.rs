@@ -200,6 +200,7 @@ impl SlipBook {
         }
         check_currency(draft.currency.as_deref(), order.currency)?;
         let amount = positive(entry, draft.amount, order.currency)?;
+        check_shown(order, entry, (draft.amount, amount))?;
         if draft.state != SlipState::Failed {
             self.check_open(amount)?;
         }
@@ -248,6 +249,11 @@ impl SlipBook {
         }
         check_currency(change.currency.as_deref(), slip.own_currency)?;
         let asked = change.amount.map(|amount| positive(entry, amount, slip.own_currency)).transpose()?;
+        if let (Some(stated), Some(amount)) = (change.amount, asked)
+            && slip.own_currency == order.currency
+        {
+            check_shown(order, entry, (stated, amount))?;
+        }
         let state = change.state.unwrap_or(slip.state);
         let after = if slip.state == SlipState::Paid {
             let amount = asked.unwrap_or(slip.own_amount);
@@ -391,6 +397,12 @@ fn check_currency(said: Option<&str>, wanted: Currency) -> Result<(), Fault> {
         Some(code) if !code.eq_ignore_ascii_case(wanted.code()) => Err(Fault::Slip(SlipFault::Currency { wanted })),
         Some(_) | None => Ok(()),
     }
+}
+
+/// What failed is held against nothing that is open, and is shown in the store's currency all the same.
+fn check_shown(order: &Order, entry: usize, (stated, minor): (Decimal, Amount)) -> Result<(), Fault> {
+    let too_large = || Fault::AmountInvalid { entry, amount: stated, why: AmountError::TooLarge };
+    if order.can_show(minor) { Ok(()) } else { Err(too_large()) }
 }
 
 fn positive(entry: usize, amount: Decimal, currency: Currency) -> Result<Amount, Fault> {

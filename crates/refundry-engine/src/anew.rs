@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use refundry_core::money::Amount;
 use refundry_core::order::{Id, Line, Order, Payment, Status};
 use refundry_core::parcels::ParcelState;
 use refundry_core::paying::{TransactionKind, TransactionState};
@@ -34,28 +35,38 @@ fn captured_less(now: &Payment, before: &Payment) -> bool {
 }
 
 /// Money that somebody told of here, and that is not told of now, is still there; but whoever tells of as much money
-/// as the books have knows of it, under whatever name.
+/// as the books have knows of it, under whatever name, and nothing is kept that would make it more than the books have
+/// and the order costs. A payment that was made here and brought nothing so far is nobody else's to tell of: it stays.
 fn keep_payments(tx: &mut Tx<'_>, store: i64, before: &Order, order: &mut Order) -> Result<(), StoreError> {
     let kept = |paid: &Payment| order.payments.iter().any(|now| now.id == paid.id && !captured_less(now, paid));
-    if before.payments.iter().all(|paid| paid.captured.is_zero() || kept(paid)) {
+    let is_theirs = |paid: &Payment| paid.external_id.is_some() && paid.captured.is_zero();
+    if before.payments.iter().all(|paid| is_theirs(paid) || kept(paid)) {
         return Ok(());
     }
-    let told = transactions::of_order(tx, store, before.id)?.into_iter().filter(|told| {
-        told.state == TransactionState::Success && matches!(told.kind, TransactionKind::Sale | TransactionKind::Capture)
-    });
-    let told: BTreeSet<Id> = told.filter_map(|told| told.payment).collect();
-    for (index, paid) in before.payments.iter().enumerate().filter(|(_, paid)| told.contains(&paid.id)) {
+    let (mut told, mut came) = (BTreeSet::new(), BTreeSet::new());
+    for of_it in transactions::of_order(tx, store, before.id)? {
+        told.extend(of_it.payment);
+        let brings = matches!(of_it.kind, TransactionKind::Sale | TransactionKind::Capture);
+        came.extend(of_it.payment.filter(|_| brings && of_it.state == TransactionState::Success));
+    }
+    for (index, paid) in before.payments.iter().enumerate() {
+        let is_open = paid.captured.is_zero() && paid.external_id.is_none() && told.contains(&paid.id);
+        if !is_open && !came.contains(&paid.id) {
+            continue;
+        }
         let new = |now: &Payment| before.payments.iter().all(|known| known.id != now.id);
         let is_it = |now: &Payment| now.id == paid.id || (new(now) && same_trade(now, paid));
-        let loses = captured(order) < captured(before);
+        let (now_in, known_in) = (captured(order), captured(before));
+        let most = known_in.max(charged(order));
+        let fits = |instead: Amount| now_in - i128::from(instead.get()) + i128::from(paid.captured.get()) <= most;
         match order.payments.iter_mut().find(|now| is_it(now)) {
-            Some(now) if captured_less(now, paid) => {
+            Some(now) if captured_less(now, paid) && fits(now.captured) => {
                 let external_id = now.external_id.take().or_else(|| paid.external_id.clone());
                 *now = Payment { external_id, ..paid.clone() };
                 order.test |= before.test;
             }
             Some(now) => now.id = paid.id,
-            None if loses => {
+            None if is_open || (now_in < known_in && fits(Amount::ZERO)) => {
                 order.payments.insert(index.min(order.payments.len()), paid.clone());
                 order.test |= before.test;
             }
@@ -76,6 +87,11 @@ fn same_trade(one: &Payment, other: &Payment) -> bool {
 /// What an order's payments captured; it may not have been checked yet, so no sum of it is an amount.
 fn captured(order: &Order) -> i128 {
     order.payments.iter().map(|payment| i128::from(payment.captured.get())).sum()
+}
+
+/// What an order costs; its sum is no amount either.
+fn charged(order: &Order) -> i128 {
+    order.components.iter().flat_map(|part| [part.net, part.tax]).map(|amount| i128::from(amount.get())).sum()
 }
 
 /// Units of lines that left in parcels made here do not wait again.

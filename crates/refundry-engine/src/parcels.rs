@@ -219,6 +219,7 @@ impl Run<'_, '_> {
         };
         parcels::update(self.tx, self.store, &parcel)?;
         self.put(order, None)?;
+        self.world.goods().never_left(self.store, &self.facts.order, &parcel);
         self.world.tell_parcel(self.store, EventKind::ParcelUpdated, &parcel);
         returns::call_off(self.tx, self.world, (self.store, parcel.order), parcel.id, self.means.now_ms)?;
         Ok(Ok(self.stepped(Some(parcel), None)))

@@ -11,6 +11,7 @@ use refundry_core::command::RefundRequest;
 use refundry_core::event::EventKind;
 use refundry_core::limits::{LOCATIONS_LISTED_MAX, STOCK_LEVELS_LISTED_MAX, STOCK_NAME_CHARS_MAX, STOCK_UNITS_MAX};
 use refundry_core::order::{Id, Line, Order, Reference};
+use refundry_core::parcels::Parcel;
 use refundry_core::refund::{Bucket, Refund, Restock, Shape, UnitMove};
 use refundry_store::locations::{self, LocationRecord};
 use refundry_store::stock::{self, Level, MoveRow, MoveWhy};
@@ -302,17 +303,48 @@ impl Goods {
 
     /// A refund was accepted, or changed from what it was `before`. Almost all move no goods, which costs a look.
     pub(crate) fn refunded(&mut self, store: i64, order: &Order, before: Option<&Refund>, refund: &Arc<Refund>) {
-        if refund.shape == Shape::Imported || refund.units.iter().all(|units| units.restock == Restock::No) {
+        if refund.shape == Shape::Imported {
             return;
         }
         let is_open_again = |refund: &Refund| refund.units.iter().any(|units| units.reopened);
+        let fails = before.is_some_and(|before| is_open_again(refund) && !is_open_again(before));
+        if fails && order.life.restocked {
+            self.wait_again(store, order, refund);
+        }
+        if refund.units.iter().all(|units| units.restock == Restock::No) {
+            return;
+        }
         match before {
             None => {
                 let restocked = order.life.restocked;
                 self.put_back.push(PutBack { store, refund: Arc::clone(refund), restocked });
             }
-            Some(before) if is_open_again(refund) && !is_open_again(before) => self.failed.push((store, refund.id)),
+            Some(_) if fails => self.failed.push((store, refund.id)),
             Some(_) => {}
+        }
+    }
+
+    /// Units wait again that a refund had taken before their order was called off and put back what waited: they go
+    /// the same way. Those of a later refund are back already.
+    fn wait_again(&mut self, store: i64, order: &Order, refund: &Refund) {
+        if order.life.cancelled_ms.is_none_or(|cancelled_ms| refund.created_ms >= cancelled_ms) {
+            return;
+        }
+        let mut waiting = vec![0_u32; order.lines.len()];
+        for units in refund.units.iter().filter(|units| units.bucket == Bucket::Waiting) {
+            if let Some(sum) = waiting.get_mut(units.line) {
+                *sum = sum.saturating_add(units.quantity);
+            }
+        }
+        self.given_back.push((store, order.id, waiting));
+    }
+
+    /// Units of a parcel never left after all: where their order was called off and put back what waited, they go the
+    /// same way.
+    pub(crate) fn never_left(&mut self, store: i64, order: &Order, parcel: &Parcel) {
+        if order.life.restocked {
+            let units = order.lines.iter().map(|line| parcel.units_of(line.id)).collect();
+            self.given_back.push((store, order.id, units));
         }
     }
 

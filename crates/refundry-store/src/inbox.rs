@@ -40,6 +40,11 @@ pub fn is_known(tx: &mut Tx<'_>, store: i64, gateway: &str, event: &str) -> Resu
     Ok(tx.query_one(KNOWN, &[store.into(), gateway.into(), event.into()], |row| row.int(0))?.is_some())
 }
 
+/// What an event did here: the stable code of the engine; `None` if it was not heard yet.
+pub fn outcome(tx: &mut Tx<'_>, store: i64, gateway: &str, event: &str) -> Result<Option<String>, StoreError> {
+    tx.query_one(OUTCOME, &[store.into(), gateway.into(), event.into()], |row| row.string(0))
+}
+
 /// Keeps an event. Where somebody else kept it a moment ago, the transaction ends as [`StoreError::Conflict`].
 pub fn insert(tx: &mut Tx<'_>, rows: &[InboxRow]) -> Result<(), StoreError> {
     let mut params: Vec<[Value<'_>; 11]> = Vec::with_capacity(rows.len());
@@ -91,6 +96,7 @@ pub fn settle(
 }
 
 const KNOWN: &str = "SELECT id FROM inbox WHERE store = ?1 AND gateway = ?2 AND event = ?3";
+const OUTCOME: &str = "SELECT outcome FROM inbox WHERE store = ?1 AND gateway = ?2 AND event = ?3";
 const INSERT: &str = "
     INSERT INTO inbox
         (store, gateway, event, id, heard_ms, happened_ms, kind, outcome, detail, refund_id, notice)

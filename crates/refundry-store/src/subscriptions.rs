@@ -92,13 +92,15 @@ pub fn list(tx: &mut Tx<'_>, store: i64) -> Result<Vec<Subscription>, StoreError
     tx.query(LIST, &[store.into()], |row| decode(row, store))
 }
 
-/// Which subscriptions of some stores want to hear which events; a store without any is left out.
+/// Which subscriptions of some stores want to hear which events; a store without any is left out, and so is what only a
+/// newer version can tell of, which may share the database while processes are replaced.
 pub fn wanted(tx: &mut Tx<'_>, stores: &[i64]) -> Result<BTreeMap<i64, Vec<(Id, EventKind)>>, StoreError> {
     let mut wanted: BTreeMap<i64, Vec<(Id, EventKind)>> = BTreeMap::new();
     let params: Vec<[Value<'_>; 1]> = stores.iter().map(|store| [(*store).into()]).collect();
     tx.each_many(WANTED, &params, |place, row| {
-        let kind = EventKind::parse(&row.text(1)?).ok_or_else(broken)?;
-        wanted.entry(stores[place]).or_default().push((id(row, 0)?, kind));
+        if let Some(kind) = EventKind::parse(&row.text(1)?) {
+            wanted.entry(stores[place]).or_default().push((id(row, 0)?, kind));
+        }
         Ok(())
     })?;
     Ok(wanted)

@@ -46,6 +46,7 @@ fn amounts(draft: &Draft, order: &Order) -> Result<Vec<Option<Amount>>, DraftFau
         let brought = payment.state == TransactionState::Success;
         match amount {
             Some(amount) if amount.is_zero() => return Err(DraftFault::Amount(place, AmountError::NotPositive)),
+            Some(amount) if !order.can_show(amount) => return Err(DraftFault::Amount(place, AmountError::TooLarge)),
             Some(amount) if brought => came += amount,
             Some(amount) if payment.state == TransactionState::Processing => comes += amount,
             Some(_) => {}

@@ -220,6 +220,9 @@ fn parts_in_another_currency_are_converted_one_by_one_at_the_fixed_rate() {
         ("USD: EUR@999999999999 | 1x100.00", "Rate(Decimal { mantissa: 999999999999, scale: 0 })"),
         // What is only listed must be an amount in the store's currency, too.
         ("USD: EUR@999999999999 | 1x100.00 | off 100.00", "Rate(Decimal { mantissa: 999999999999, scale: 0 })"),
+        // And so must be what somebody only tried to pay.
+        ("VND: USD@25000 | 1x10.00 | failed 40000000000.01", "Amount(Payment(0), TooLarge)"),
+        ("VND: USD@25000 | 1x10.00 | failed 40000000000.00", "10.00+0.00 = 10.00 USD paid 0.00 / 250000+0 VND"),
     ];
     for (row, expected) in cases {
         assert_eq!(shown(row), expected, "{row}");

@@ -11,7 +11,7 @@ use crate::decide::{accept, decide};
 use crate::journal::opening;
 use crate::life::Life;
 use crate::money::{Amount, AmountError, Currency};
-use crate::order::{Dialect, Id, Order, PaymentKind, Reference, Status};
+use crate::order::{Dialect, Id, Order, PaymentKind, Reference, ShopMoney, Status};
 use crate::parcels::Fault;
 use crate::paying::{self, Transaction};
 use crate::rejection::Rejection;
@@ -398,4 +398,21 @@ fn no_history_takes_a_paid_slip_back_or_captures_more_than_was_open() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn what_failed_can_be_shown_in_the_stores_currency() {
+    let mut order = shop();
+    order.shop = Some(ShopMoney { currency: Currency::parse("VND").expect("a currency"), rate: dec("25000") });
+    let mut kept = Kept::new(order);
+    let next = &mut numbers();
+    let too_large = |amount: &str| {
+        let why = AmountError::TooLarge;
+        Err(Fault::AmountInvalid { entry: 0, amount: dec(amount), why })
+    };
+    assert_eq!(kept.make(&[draft("40000000000.01", Failed)], next), too_large("40000000000.01"));
+    assert_eq!(kept.make(&[draft("40000000000", Failed)], next), Ok(()));
+    let slip = kept.facts.order.payments[0].id;
+    assert_eq!(kept.change(&[change(slip, Some("40000000000.01"), None)], next), too_large("40000000000.01"));
+    assert_eq!(kept.states(), [(Failed, 4_000_000_000_000, 0)]);
 }

@@ -103,12 +103,14 @@ fn withdraw(
     Ok(if may_arrive { Err(ToldFault::MayStillArrive) } else { Ok(()) })
 }
 
-/// Whether an app has said that a leg was paid.
+/// Whether a leg counts as paid by the word of an app. One that only repeated what somebody else had said before moved
+/// nothing, so that taking it back moves nothing either.
 fn told_success(tx: &mut Tx<'_>, (store, order): (i64, &Order), leg: &Leg) -> Result<bool, StoreError> {
     let gateway = leg.gateway(order);
     // An app that gave no name to the refund leaves the leg the one that it had.
     for reference in [leg.reference.as_str(), ""] {
-        if inbox::is_known(tx, store, gateway, &event_of(leg.id, Word::Success, reference))? {
+        let outcome = inbox::outcome(tx, store, gateway, &event_of(leg.id, Word::Success, reference))?;
+        if outcome.is_some_and(|outcome| outcome == Effect::Settled.code()) {
             return Ok(true);
         }
     }

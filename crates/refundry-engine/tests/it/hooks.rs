@@ -26,6 +26,7 @@ on_both!(
     after_the_last_rung_a_subscription_ends_unless_something_got_through,
     subscriptions_are_changed_and_ended_with_what_they_would_be_told,
     what_happened_long_ago_is_forgotten,
+    what_only_a_newer_version_can_tell_holds_up_nobodys_money,
 );
 
 pub(crate) fn ask(shop: &Shop, ask: HookAsk) -> HookDone {
@@ -393,4 +394,18 @@ fn what_happened_long_ago_is_forgotten(on: Backend) {
     // Counting begins anew without being noticed.
     shop.create(order, amount("1.00")).unwrap();
     assert_eq!(kinds(&post_all(&shop)), [OrderUpdated]);
+}
+
+fn what_only_a_newer_version_can_tell_holds_up_nobodys_money(on: Backend) {
+    let shop = Shop::new(on);
+    let order = shop.put(plain("a"));
+    let (newer, known) = (subscribe(&shop, EventKind::OrderPaid), subscribe(&shop, EventKind::OrderUpdated));
+    let foretell = "UPDATE subscriptions SET kind = 'order_foretold' WHERE store = ?1 AND kind = 'order_paid'";
+    shop.engine.store().write(|tx| tx.execute(foretell, &[shop.tenant.into()]).map(|_| ())).unwrap();
+    let made = shop.create(order, amount("10.00")).unwrap().refund;
+    shop.record(&shop.calls()[0], crate::shop::unknown());
+    let sql = "SELECT subscription FROM deliveries WHERE store = ?1";
+    let told = shop.engine.store().read(|tx| tx.query(sql, &[shop.tenant.into()], |row| row.int(0))).unwrap();
+    assert!(!told.is_empty() && told.iter().all(|id| u64::try_from(*id) == Ok(known.id)), "{told:?} {newer:?}");
+    assert_eq!(shop.facts(order).balances.pending(), made.amount);
 }

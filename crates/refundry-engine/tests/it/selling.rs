@@ -1,5 +1,6 @@
 //! Orders made here whole: paid, shipped and taken from stock in one transaction, or not at all.
 
+use refundry_core::command::Ask;
 use refundry_core::draft::{Claim, Draft, DraftFault, DraftLine, DraftPayment, DraftShipping, StockRule};
 use refundry_core::event::EventKind::{
     OrderCreated, OrderFulfilled, OrderPaid, OrderUpdated, ParcelCreated, TransactionCreated,
@@ -7,8 +8,10 @@ use refundry_core::event::EventKind::{
 use refundry_core::limits::STOCK_UNITS_MAX;
 use refundry_core::money::{Amount, Currency, Decimal};
 use refundry_core::order::{Dialect, Id, PaymentKind};
+use refundry_core::parcels::{Shipment, TrackingChange};
 use refundry_core::paying::{Card, PayLine, TransactionKind, TransactionState};
 use refundry_core::query::OrderQuery;
+use refundry_core::refund::Restock;
 use refundry_engine::accept::{Job, Outcome};
 use refundry_engine::shop::{Series, ShopAsk, ShopDone, ShopNo};
 use refundry_engine::stock::{self, StockAsk, StockDone};
@@ -16,7 +19,7 @@ use refundry_engine::store::{parcels, stock as rows, transactions};
 use refundry_engine::{parcels as after, read};
 
 use crate::hooks::subscribe;
-use crate::shop::{Backend, Build, NOW_MS, Shop, dec, everything, named, number, order, units};
+use crate::shop::{Backend, Build, NOW_MS, Shop, dec, declined, everything, named, number, order, units};
 
 on_both!(
     an_order_is_made_with_its_payments_and_can_be_refunded_at_once,
@@ -253,6 +256,45 @@ fn an_order_called_off_gives_back_what_it_took_once(on: Backend) {
     shop.call(units_of(order, 1));
     assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)]);
     assert_eq!(shop.facts(order).balances.refunds, 3);
+
+    // A refund that fails leaves its units in stock, where they are counted once, whenever it was made.
+    for (restock, is_before) in [(Restock::Return, true), (Restock::No, true), (Restock::Return, false)] {
+        let late = made(StockRule::Take);
+        let mut request = units("1", 1);
+        if let Ask::Parts(parts) = &mut request.ask {
+            parts.units[0].restock = restock;
+        }
+        if !is_before {
+            shop.call(call_off(late));
+        }
+        let refund = shop.create(late, request).unwrap().refund;
+        shop.tick(1);
+        shop.call(call_off(late));
+        let call = shop.calls().into_iter().find(|call| call.ask.refund_id == refund.id).unwrap();
+        shop.record(&call, declined()).unwrap();
+        assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)], "{restock:?} {is_before}");
+        shop.call(units_of(late, 1));
+        assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)], "{restock:?} {is_before}");
+        shop.assert_clean();
+    }
+
+    // So do units whose parcel is called off later.
+    let late = made(StockRule::Take);
+    let step = |step: after::Step| {
+        let ask = Box::new(after::ParcelAsk { order: number(late), step });
+        match shop.call(Job::Parcels { store: shop.tenant, ask }) {
+            Outcome::Parcels(stepped) => stepped.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let shipment = Shipment { units: vec![(named("1"), Some(1))], tracking: TrackingChange::default() };
+    let parcel = step(after::Step::Ship(shipment)).parcel.unwrap();
+    shop.call(call_off(late));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), -1)]);
+    step(after::Step::Unship { parcel: number(parcel.id) });
+    shop.call(units_of(late, 3));
+    assert_eq!(levels(&shop, "v-cup"), [(String::new(), 0)]);
+    shop.assert_clean();
 
     // What took nothing gives nothing, and a refund of it still puts its units where they are asked for.
     let other = made(StockRule::Leave);

@@ -21,6 +21,8 @@ on_both!(
     orders_named_in_any_sequence_are_held_in_one,
     what_one_job_of_a_batch_leaves_the_next_one_sees,
     nobody_changes_slips_of_another_store,
+    an_order_that_comes_in_anew_keeps_slips_that_nobody_paid,
+    a_slip_that_comes_in_under_another_name_counts_once,
 );
 
 /// 53.00 USD: 2 hats for 44.00 and 3 pins for 9.00, nothing paid.
@@ -238,4 +240,64 @@ fn nobody_changes_slips_of_another_store(on: Backend) {
     assert_eq!(done.unwrap_err(), SlipNo::OrderUnknown(order.to_string()));
     assert!(parcels::money(shop.engine.store(), elsewhere, &ours(order), true).unwrap().is_none());
     assert_eq!(states(&shop, order), [(Unpaid, 1_000, 0)]);
+}
+
+fn an_order_that_comes_in_anew_keeps_slips_that_nobody_paid(on: Backend) {
+    let shop = Shop::new(on);
+    let told = |title: &str| {
+        let mut told = unpaid("a").pay("card", "simulated", 2_000);
+        title.clone_into(&mut told.lines[0].title);
+        told
+    };
+    let order = shop.put(told("Hat"));
+    make(&shop, vec![draft(order, "33", Unpaid), draft(order, "20", Failed), draft(order, "3", Paid)]).unwrap();
+    let (known, stood) = (payments(&shop, order), states(&shop, order));
+    for (seconds, title) in [(1, "Cap"), (2, "Bonnet")] {
+        shop.tick(1_000);
+        assert_eq!(shop.put_with(told(title), Vec::new()).map(|taken| taken.order), Ok(order));
+        shop.assert_clean();
+        assert_eq!(shop.facts(order).order.lines[0].title, title);
+        assert_eq!((payments(&shop, order), states(&shop, order)), (known.clone(), stood.clone()));
+        // What refunds stand on stays where it is.
+        shop.create(order, refund_to(known[3], &format!("0.0{seconds}"))).unwrap();
+    }
+    alter(&shop, vec![change(order, known[1], Some("30"), Some(Paid))]).unwrap();
+    assert_eq!(states(&shop, order)[1], (Paid, 3_000, 3_000));
+    // Whoever tells of it by its provider's name tells of the same money.
+    let mut more = told("Beret").pay("customPay", "manual", 3_000);
+    "bank-33".clone_into(&mut more.payments[1].reference);
+    shop.put_with(more, Vec::new()).unwrap();
+    assert_eq!((payments(&shop, order), shop.facts(order).order.captured().get()), (known, 5_300));
+    shop.assert_clean();
+}
+
+fn a_slip_that_comes_in_under_another_name_counts_once(on: Backend) {
+    let shop = Shop::new(on);
+    let told = || unpaid("a").pay("card", "simulated", 2_000);
+    let order = shop.put(told());
+    let unnamed = |amount| SlipDraft { reference: String::new(), ..draft(order, amount, Paid) };
+    make(&shop, vec![unnamed("30"), unnamed("3")]).unwrap();
+    // The platform knows of the first one, by a name of its own, and not of the second.
+    shop.put(told().pay("transfer", "manual", 3_000));
+    let captured: Vec<i64> = shop.facts(order).order.payments.iter().map(|paid| paid.captured.get()).collect();
+    assert_eq!((captured.iter().sum::<i64>(), captured.len()), (5_300, 3), "{captured:?}");
+    let refused = make(&shop, vec![unnamed("0.01")]).unwrap_err();
+    assert!(matches!(refused, SlipNo::Fault(Fault::PaysTooMuch { .. })), "{refused:?}");
+    shop.assert_clean();
+
+    // One that the platform knows, and calls unpaid because another one brought the money.
+    let bank = |captured| {
+        let mut told = unpaid("b").pay("bank", "manual", captured);
+        told.payments[0].kind = PaymentKind::Custom;
+        told
+    };
+    let order = shop.put(bank(0));
+    alter(&shop, vec![change(order, payments(&shop, order)[0], None, Some(Paid))]).unwrap();
+    assert_eq!(shop.put(bank(0)), order);
+    assert_eq!(states(&shop, order), [(Paid, 5_300, 5_300)]);
+    for (here, there) in [(0, 5_300), (2_000, 3_300)] {
+        shop.put(bank(here).pay("card", "simulated", there));
+        assert_eq!(shop.facts(order).order.captured().get(), 5_300);
+        shop.assert_clean();
+    }
 }

@@ -417,6 +417,17 @@ fn what_somebody_else_called_paid_does_not_fail(on: Backend) {
     }
     assert_eq!((left(&shop, order), kept(&shop)), (3_400, 0));
     shop.assert_clean();
+    // Whatever an app says of it later: what it may have paid itself comes on top of that.
+    let (shop, order, made) = held(on);
+    assert_eq!(settle(&shop, made.id, made.legs[0].id, success()), Ok(RefundState::Succeeded));
+    for reference in ["app-1", "", &*shop.refund(made.id).legs[0].reference] {
+        let told = |said| Told { reference: reference.to_owned(), ..word(made.legs[0].id, said) };
+        let said = tell(&shop, told(Word::Success));
+        assert!(matches!(said, Ok(Effect::Stale | Effect::Known)), "{said:?}");
+        assert_eq!(tell(&shop, told(Word::Failure)), Err(ToldFault::PaidOtherwise), "{reference:?}");
+    }
+    assert_eq!(left(&shop, order), 3_400);
+    shop.assert_clean();
     // The simulated provider paid it.
     let (shop, order, made) = simulated(on);
     let call = shop.calls().remove(0);
