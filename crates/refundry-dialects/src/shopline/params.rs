@@ -194,9 +194,11 @@ impl Query {
         limit.ok_or_else(|| reject::unprocessable(format!("limit must be from 1 to {max}")))
     }
 
-    /// A time in ISO 8601.
+    /// A time in ISO 8601. The `+` of its offset is a blank where the caller did not escape it.
     pub(super) fn time_ms(&self, key: &str) -> Result<Option<i64>, Response> {
-        self.text(key).map(|text| parse_time(text).ok_or_else(|| not_a_time(key))).transpose()
+        let ahead = |text: &str| text.rsplit_once(' ').and_then(|(at, offset)| parse_time(&format!("{at}+{offset}")));
+        let read = |text: &str| parse_time(text).or_else(|| ahead(text)).ok_or_else(|| not_a_time(key));
+        self.text(key).map(read).transpose()
     }
 
     /// True or false.
