@@ -15,7 +15,12 @@ use crate::wire::{Request, Response};
 
 /// Refuses a caller that takes anything but JSON.
 pub(super) fn check_accept(request: &Request<'_>) -> Result<(), Response> {
-    let Some(accept) = request.header("accept").filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+    // A list that is sent in several lines is one list.
+    let lines = request.headers.iter().filter(|(name, _)| *name == "accept").map(|(_, value)| value.as_ref());
+    let accept = lines.filter(|text: &&str| !text.trim().is_empty()).collect::<Vec<&str>>().join(",");
+    if accept.is_empty() {
+        return Ok(());
+    }
     // The most specific range that covers JSON decides, as RFC 9110 has it.
     let ranks = ["*/*", "application/*", "application/json"];
     let covering = accept.split(',').filter_map(|range| {

@@ -223,6 +223,9 @@ fn media_types_are_checked() {
         [200; 4]
     );
     assert_eq!([accept("text/html"), accept("application/json;q=0, */*"), accept("application/xml")], [406; 3]);
+    let accept_twice = |one: &str, other: &str| status(&[JSON, ("accept", one), ("accept", other)]);
+    assert_eq!([accept_twice("text/plain", "application/json"), accept_twice("", "*/*")], [200; 2]);
+    assert_eq!(accept_twice("text/plain", "application/xml"), 406);
 }
 
 #[test]
