@@ -7,8 +7,8 @@ use refundry_core::refund::Refund;
 use serde_json::{Map, Value, json};
 
 use super::ids;
+use super::params::Query;
 use crate::body;
-use crate::text::query_pairs;
 use crate::wire::{RefundPage, Request};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -121,12 +121,26 @@ pub(super) fn entries(
 
 /// The address that was asked, with another query; no comma in it, because clients split the header at commas.
 fn url(request: &Request<'_>, limit: u32, token: &str) -> String {
-    let query = query_pairs(request.query);
-    let is_name = |text: &&String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b',');
-    let fields = query.iter().find(|(name, _)| name == "fields").map(|(_, value)| value).filter(is_name);
-    let fields = fields.map_or_else(String::new, |names| format!("&fields={names}"));
+    let query = Query::of(request);
+    let fields = query.text("fields").map(|names| names.split(',').map(str::trim).collect::<Vec<&str>>().join(","));
+    let fields = fields.map_or_else(String::new, |names| format!("&fields={}", escaped(&names)));
     let url = format!("{}{}?limit={limit}{fields}&page_info={token}", origin(request), request.path);
     url.replace(',', "%2C").replace('<', "%3C").replace('>', "%3E")
+}
+
+/// A text as it can stand in a query, whatever is in it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16));
+            escaped.push('%');
+            escaped.extend(digits.into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
+        }
+    }
+    escaped
 }
 
 /// `https://open001.myshopline.com`, as the caller named the server; empty where no sensible name was given.

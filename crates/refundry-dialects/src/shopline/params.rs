@@ -15,7 +15,12 @@ use crate::wire::{Request, Response};
 
 /// Refuses a caller that takes anything but JSON.
 pub(super) fn check_accept(request: &Request<'_>) -> Result<(), Response> {
-    let Some(accept) = request.header("accept").filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+    // A list that is sent in several lines is one list.
+    let lines = request.headers.iter().filter(|(name, _)| *name == "accept").map(|(_, value)| value.as_ref());
+    let accept = lines.filter(|text: &&str| !text.trim().is_empty()).collect::<Vec<&str>>().join(",");
+    if accept.is_empty() {
+        return Ok(());
+    }
     // The most specific range that covers JSON decides, as RFC 9110 has it.
     let ranks = ["*/*", "application/*", "application/json"];
     let covering = accept.split(',').filter_map(|range| {
@@ -194,9 +199,11 @@ impl Query {
         limit.ok_or_else(|| reject::unprocessable(format!("limit must be from 1 to {max}")))
     }
 
-    /// A time in ISO 8601.
+    /// A time in ISO 8601. The `+` of its offset is a blank where the caller did not escape it.
     pub(super) fn time_ms(&self, key: &str) -> Result<Option<i64>, Response> {
-        self.text(key).map(|text| parse_time(text).ok_or_else(|| not_a_time(key))).transpose()
+        let ahead = |text: &str| text.rsplit_once(' ').and_then(|(at, offset)| parse_time(&format!("{at}+{offset}")));
+        let read = |text: &str| parse_time(text).or_else(|| ahead(text)).ok_or_else(|| not_a_time(key));
+        self.text(key).map(read).transpose()
     }
 
     /// True or false.

@@ -185,10 +185,12 @@ fn call_limit(app: &App, request: &Request<'_>) -> Option<(&'static str, String)
 }
 
 fn may(caller: &Caller, request: &Request<'_>, scope: Option<Scope>) -> Result<(), Refusal> {
-    // A platform's own host name names the store, which must then be the token's.
-    let host = request.header("host").unwrap_or_default().split(':').next().unwrap_or_default();
+    // A platform's own host name, in any case, names the store, which must then be the token's.
+    let host = request.header("host").unwrap_or_default().split(':').next().unwrap_or_default().to_ascii_lowercase();
     let named = host.strip_suffix(".myshopline.com");
-    if named.is_some_and(|handle| handle != caller.store.handle && !is_domain(host, &caller.store)) {
+    let is_other =
+        |handle: &str| !handle.eq_ignore_ascii_case(&caller.store.handle) && !is_domain(&host, &caller.store);
+    if named.is_some_and(is_other) {
         return Err(Refusal::Unauthorized);
     }
     match scope {

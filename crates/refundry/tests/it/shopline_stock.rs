@@ -180,6 +180,8 @@ fn the_store_says_what_it_was_told_to_say(on: Backend) {
     assert_eq!((&shop["merchant_id"], &shop["email"]), (&json!(id), &json!("")), "{shop:#}");
     assert_eq!(status_for(&mut client, "demo.myshopline.com"), 200);
     assert_eq!(status_for(&mut client, "open001.myshopline.com"), 401);
+    assert_eq!(status_for(&mut client, "Demo.MyShopline.com:443"), 200);
+    assert_eq!(status_for(&mut client, "open001.MYSHOPLINE.COM"), 401);
 
     let store = ["store", "shopline", "--store", "demo"];
     let usual = format!("domain\tdemo.myshopline.com\nmerchant\t{id}\nzone\tUTC\nemail\t\nsignature\thex");

@@ -38,7 +38,12 @@ impl Totals {
         let sum = |kinds: &[ComponentKind], part: &dyn Fn(&Component) -> Amount| -> Amount {
             order.components.iter().filter(|c| kinds.contains(&c.kind)).map(part).sum()
         };
-        let gross = |component: &Component| component.gross();
+        // The tax of whatever is priced without it stands in the tax of the order.
+        let priced = |component: &Component| as_priced(order, component);
+        let priced_back = |kind| {
+            let (net, tax) = back_of(facts, &[kind]);
+            if order.taxes_included { net + tax } else { net }
+        };
         let listed: Amount = (0..order.lines.len()).map(|line| listed(order, line)).sum();
         let off: Amount = order.lines.iter().map(|line| line.discount).sum();
         let (points, down) = taken_off(order, kept);
@@ -51,24 +56,21 @@ impl Totals {
         let tax: Amount = order.components.iter().map(|c| c.tax).sum();
         let others = [ComponentKind::Additional, ComponentKind::Fee, ComponentKind::ImporterTax];
         let back = facts.balances.succeeded() + facts.balances.pending();
-        let goods_back = back_of(facts, &[ComponentKind::Goods]);
-        let goods_back = if order.taxes_included { goods_back.0 + goods_back.1 } else { goods_back.0 };
-        let duties_back = back_of(facts, &[ComponentKind::Duty]);
         Self {
             listed,
             discounts,
             subtotal,
             tax,
-            shipping: sum(&[ComponentKind::Shipping], &|c| as_priced(order, c)),
-            tip: sum(&[ComponentKind::Tip], &gross),
-            adjustment: sum(&others, &gross) - down,
+            shipping: sum(&[ComponentKind::Shipping], &priced),
+            tip: sum(&[ComponentKind::Tip], &priced),
+            adjustment: sum(&others, &priced) - down,
             points,
             outstanding: order.charged() - order.captured(),
-            current_subtotal: (subtotal - goods_back).or_zero(),
+            current_subtotal: (subtotal - priced_back(ComponentKind::Goods)).or_zero(),
             current_total: (order.charged() - back).or_zero(),
             current_tax: (tax - back_of(facts, &ComponentKind::ALL).1).or_zero(),
             current_discounts: (discounts - discounts_back(facts)).or_zero(),
-            current_duties: (sum(&[ComponentKind::Duty], &gross) - duties_back.0 - duties_back.1).or_zero(),
+            current_duties: (sum(&[ComponentKind::Duty], &priced) - priced_back(ComponentKind::Duty)).or_zero(),
         }
     }
 }

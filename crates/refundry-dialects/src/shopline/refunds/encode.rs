@@ -216,7 +216,7 @@ impl Share {
 }
 
 fn duties(view: &RefundView) -> Money {
-    Share::of_kind(view, ComponentKind::Duty).with_tax(&view.order)
+    Share::of_kind(view, ComponentKind::Duty).as_priced(&view.order)
 }
 
 fn created_row(view: &RefundView, row: usize, units: &UnitMove) -> Value {

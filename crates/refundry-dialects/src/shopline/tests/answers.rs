@@ -146,6 +146,16 @@ fn the_same_refund_is_read_with_other_types() {
     let response = encode(&endpoint("GET", list), &get(list, "fields=id,%20note"), &Reply::Refunds(page));
     assert_eq!(json(&response), json!({"refunds": [{"id": "2600179543520000000401", "note": "Notes"}]}));
 
+    // A page that a link leads to shows no more than the one before it, however its keys were written.
+    for (asked, kept) in [("id,%20note", "id%2Cnote"), ("id+,+x.y%26z", "id%2Cx.y%26z"), ("%E9%A1%B5", "%E9%A1%B5")] {
+        let page = RefundPage { refunds: vec![view(&facts, &stored)], has_more: true };
+        let query = format!("limit=1&fields={asked}");
+        let response = encode(&endpoint("GET", list), &get(list, &query), &Reply::Refunds(page));
+        let link = response.headers.iter().find(|(name, _)| *name == "link").map(|(_, link)| link.as_str());
+        let begin = format!("<{list}?limit=1&fields={kept}&page_info=");
+        assert!(link.is_some_and(|link| link.starts_with(&begin)), "{link:?}");
+    }
+
     let elsewhere = path.replace("452511/", "452512/");
     let response = read(&facts, &stored, &elsewhere);
     assert_eq!((response.status, json(&response)), (404, json!({"errors": "The refund does not exist."})));

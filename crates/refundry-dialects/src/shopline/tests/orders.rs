@@ -2,12 +2,13 @@
 
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::money::{Amount, Decimal};
-use refundry_core::order::PaymentKind;
+use refundry_core::order::{Dialect, PaymentKind};
 use refundry_core::refund::Bucket;
 use serde_json::{Value, json};
 
-use super::{NOW_MS, example};
-use crate::shopline::read_order;
+use super::{NOW_MS, example, stored};
+use crate::shopline::{Version, orders, read_order};
+use crate::wire::OrderView;
 
 fn read(document: &Value) -> Intake {
     read_order(document, NOW_MS).expect("the order can be read")
@@ -275,5 +276,43 @@ fn an_id_in_our_shape_names_our_number() {
         document["order"]["id"] = json!(id);
         let order = read(&document).order;
         assert_eq!((order.id, order.external_id.as_deref()), (ours, Some(id)));
+    }
+}
+
+/// All example orders of an API.
+fn examples_of(folder: &str) -> Vec<Value> {
+    let path = format!("{}/../../examples/orders/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(path).expect("a folder").map(|file| file.expect("a file").path());
+    files.map(|file| serde_json::from_str(&std::fs::read_to_string(file).expect("a text")).expect("JSON")).collect()
+}
+
+#[test]
+fn totals_of_orders_of_any_api_add_up() {
+    let apis = [
+        (Dialect::Native, "native"),
+        (Dialect::Shoplazza, "shoplazza"),
+        (Dialect::Shopline, "shopline"),
+        (Dialect::DigitalRiver, "digital-river"),
+    ];
+    for (api, folder) in apis {
+        for document in examples_of(folder) {
+            let intake = crate::read_order(api, &document, NOW_MS).expect("the order can be read");
+            let (document, currency) = (intake.document.clone(), intake.order.currency);
+            let view = OrderView { document, ..OrderView::bare(stored(intake)) };
+            let version = Version::parse("v20260301").expect("a version");
+            let shown = orders::object(version, &view, orders::Form::Listed);
+            let amount = |key: &str| {
+                let path = format!("/{key}_set/presentment_money/amount");
+                let text = shown.pointer(&path).and_then(Value::as_str).expect("an amount");
+                Decimal::parse(text).expect("a decimal").to_minor(currency).expect("an amount")
+            };
+            let taxed = shown.get("taxes_included") == Some(&json!(true));
+            let tax = if taxed { Amount::ZERO } else { amount("total_tax") };
+            let charges = ["subtotal_price", "total_shipping_price", "current_total_duties", "total_tip_received"];
+            let charges: Amount = charges.iter().map(|key| amount(key)).sum();
+            let off = amount("deduct_member_point_amount");
+            let total = charges + tax + amount("adjust_price") - off;
+            assert_eq!(total, amount("current_total_price"), "{folder}: {shown:#}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use refundry_core::refund::Restock;
 use refundry_core::rejection::Rejection;
 
 use super::{PATH, get, headers, json, post};
+use crate::shop::ShopCall;
 use crate::shopline::{Endpoint, Version, decode, refunds, refuse, route, token};
 use crate::wire::{Call, Refusal, Response, Routed, Scope, Wait};
 
@@ -222,6 +223,9 @@ fn media_types_are_checked() {
         [200; 4]
     );
     assert_eq!([accept("text/html"), accept("application/json;q=0, */*"), accept("application/xml")], [406; 3]);
+    let accept_twice = |one: &str, other: &str| status(&[JSON, ("accept", one), ("accept", other)]);
+    assert_eq!([accept_twice("text/plain", "application/json"), accept_twice("", "*/*")], [200; 2]);
+    assert_eq!(accept_twice("text/plain", "application/xml"), 406);
 }
 
 #[test]
@@ -253,6 +257,26 @@ fn lists_are_limited_and_oldest_first() {
     let after = Reference { text: "2605755870074105241861".to_owned(), ours: None };
     assert_eq!(list("since_id=2605755870074105241861"), Ok((50, false, Page::After(after))));
     assert_eq!(list("page_info=x"), error(422, "page_info is invalid: use one that a link header gave"));
+}
+
+#[test]
+fn times_of_a_query_have_an_offset_with_or_without_escapes() {
+    let path = "/admin/openapi/v20250601/orders.json";
+    let Routed::To(endpoint) = route("GET", path) else { panic!("a path") };
+    let from = |time: &str| match decode(&endpoint, &get(path, &format!("created_at_min={time}"))) {
+        Ok(Call::Shop(call)) => match *call {
+            ShopCall::List(query) => query.created.from_ms,
+            other => panic!("not a list: {other:?}"),
+        },
+        Ok(other) => panic!("not about orders: {other:?}"),
+        Err(response) => Some(i64::from(response.status)),
+    };
+    assert_eq!(from("2023-04-12T22:59:52%2B08:00"), Some(1_681_311_592_000));
+    assert_eq!(from("2023-04-12T22:59:52+08:00"), Some(1_681_311_592_000));
+    assert_eq!(from("2023-04-12T22:59:52-08:00"), Some(1_681_369_192_000));
+    assert_eq!(from("2023-04-12+22:59:52"), Some(1_681_340_392_000));
+    assert_eq!(from("2023-04-12T22:59:52++08:00"), Some(422));
+    assert_eq!(from("yesterday+08:00"), Some(422));
 }
 
 #[test]
