@@ -1,10 +1,12 @@
 //! How a refund is spread over payments.
 
+use std::sync::Arc;
+
 use crate::balances::Facts;
 use crate::command::{AmountIn, Ask, LegAsk, Plan, RefundRequest, Total};
 use crate::money::{Amount, AmountError, Currency, Decimal};
 use crate::order::{Payment, Reference};
-use crate::payouts::{PaymentLimit, Strategy};
+use crate::payouts::{PaymentLimit, Payouts, Strategy, Terms};
 use crate::quote::{Draft, PlannedLeg, positive};
 use crate::refund::{Route, Shape};
 use crate::rejection::{Rejection, all_or_first};
@@ -54,14 +56,38 @@ pub(crate) fn plan_legs(facts: &Facts, request: &RefundRequest, draft: &Draft) -
         }
         Plan::Outside { but } => {
             let strategy = request.strategy.unwrap_or(facts.terms.payouts.strategy);
-            let mut legs = by_strategy(facts, strategy, &[], draft)?;
-            let kept = |leg: &PlannedLeg| facts.payment(leg.payment).0.channel.eq_ignore_ascii_case(but);
-            for leg in legs.iter_mut().filter(|leg| but.is_empty() || !kept(leg)) {
-                leg.route = Route::Outside;
-            }
-            Ok(legs)
+            outside(facts, strategy, but, draft)
         }
     }
+}
+
+/// Plans legs that are paid by hand, save those through payments of one channel.
+fn outside(facts: &Facts, strategy: Strategy, but: &str, draft: &Draft) -> Result<Vec<PlannedLeg>, Rejection> {
+    let by_hand = |payment: &Payment| but.is_empty() || !payment.channel.eq_ignore_ascii_case(but);
+    let mut legs = Vec::new();
+    for PlannedLeg { payment, amount, own_amount, .. } in
+        by_strategy(&without_limits(facts, by_hand), strategy, &[], draft)?
+    {
+        let leg = leg(facts, payment, amount, own_amount, None);
+        if by_hand(facts.payment(payment).0) {
+            legs.push(PlannedLeg { route: Route::Outside, ..leg });
+            continue;
+        }
+        // Its method may be called as a channel that is paid by hand.
+        if let Some(limit) = broken(facts, payment, own_amount, false) {
+            return Err(limited(facts, payment, None, limit, own_amount));
+        }
+        legs.push(leg);
+    }
+    Ok(legs)
+}
+
+/// The facts for a plan by which some payments are paid back by hand: what their gateways take does not matter then.
+fn without_limits(facts: &Facts, by_hand: impl Fn(&Payment) -> bool) -> Facts {
+    let mut payouts = Payouts::clone(&facts.terms.payouts);
+    let payments = facts.order.payments.iter().filter(|payment| by_hand(payment));
+    payouts.held.extend(payments.map(|payment| payment.channel.to_lowercase()));
+    Facts { terms: Terms { payouts: Arc::new(payouts), ..facts.terms.clone() }, ..facts.clone() }
 }
 
 /// The payments named first, each once.

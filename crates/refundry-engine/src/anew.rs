@@ -30,8 +30,10 @@ pub(crate) fn keep(
     Ok(())
 }
 
+/// Amounts of two currencies cannot be compared.
 fn captured_less(now: &Payment, before: &Payment) -> bool {
-    now.captured < before.captured || now.own_captured < before.own_captured
+    let own_less = now.own_currency == before.own_currency && now.own_captured < before.own_captured;
+    now.captured < before.captured || own_less
 }
 
 /// Money that somebody told of here, and that is not told of now, is still there; but whoever tells of as much money

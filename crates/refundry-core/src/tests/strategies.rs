@@ -417,3 +417,19 @@ fn what_is_paid_outside_keeps_the_route_of_one_channel_only() {
     assert_eq!(routes("cash", 1_000), Ok(vec![(1_000, outside)]));
     assert!(routes("paypal", 10_001).is_err());
 }
+
+#[test]
+fn what_is_paid_outside_is_not_held_against_what_gateways_take() {
+    for payment in ["a 3000 days=1", "a 3000 min=2000", "a 3000 full", "a 3000 once held=500"] {
+        let facts = paid_by(payment);
+        let decided = |but: &str| {
+            let plan = Plan::Outside { but: but.to_owned() };
+            let quote = decide(&facts, &RefundRequest { plan, ..RefundRequest::of(minor(1_000)) });
+            quote.map(|quote| quote.legs.iter().map(|leg| (leg.amount.get(), leg.route)).collect::<Vec<_>>())
+        };
+        assert_eq!(decided(""), Ok(vec![(1_000, Route::Outside)]), "{payment}");
+        assert_eq!(decided("paypal"), Ok(vec![(1_000, Route::Outside)]), "{payment}");
+        let kept = decided(&facts.order.payments[0].channel).map_err(|no| no.code());
+        assert_eq!(kept, Err("payment_limited"), "{payment}");
+    }
+}

@@ -23,6 +23,7 @@ on_both!(
     nobody_changes_slips_of_another_store,
     an_order_that_comes_in_anew_keeps_slips_that_nobody_paid,
     a_slip_that_comes_in_under_another_name_counts_once,
+    whoever_knows_what_a_slip_settled_in_is_believed,
 );
 
 /// 53.00 USD: 2 hats for 44.00 and 3 pins for 9.00, nothing paid.
@@ -300,4 +301,25 @@ fn a_slip_that_comes_in_under_another_name_counts_once(on: Backend) {
         assert_eq!(shop.facts(order).order.captured().get(), 5_300);
         shop.assert_clean();
     }
+}
+
+fn whoever_knows_what_a_slip_settled_in_is_believed(on: Backend) {
+    let shop = Shop::new(on);
+    let bank = |own, captured| {
+        let mut told = unpaid("a").pay_in("bank", "EUR", own, captured);
+        told.payments[0].kind = PaymentKind::Custom;
+        told
+    };
+    let order = shop.put(bank(0, 0));
+    let settled = |shop: &Shop| {
+        let paid = shop.facts(order).order.payments[0].clone();
+        (paid.captured.get(), paid.own_currency.code(), paid.own_captured.get())
+    };
+    // What it is told here, it is told in the order's currency.
+    alter(&shop, vec![change(order, payments(&shop, order)[0], None, Some(Paid))]).unwrap();
+    shop.put(bank(0, 0));
+    assert_eq!(settled(&shop), (5_300, "USD", 5_300));
+    shop.put(bank(4_900, 5_300));
+    assert_eq!(settled(&shop), (5_300, "EUR", 4_900));
+    shop.assert_clean();
 }
