@@ -24,9 +24,11 @@ impl Money {
         Self::new(order, Amount::ZERO, Amount::ZERO)
     }
 
-    /// Converted at the order's rate, for amounts without a stored shadow.
+    /// Converted at the order's rate, for amounts without a stored shadow. What only a document says of an order may be
+    /// beyond any amount in the other currency; it is in no books, and shown as nothing there.
     pub(super) fn converted(order: &Order, books: Amount) -> Self {
-        Self::new(order, books, order.shop.map_or(books, |money| money.convert(books, order.currency)))
+        let shop = order.shop.map_or(Some(books), |money| money.checked_convert(books, order.currency));
+        Self::new(order, books, shop.unwrap_or_default())
     }
 
     /// The plain amount beside a set: the store's currency.
@@ -81,4 +83,29 @@ pub(super) fn hundredths(amount: Amount, currency: Currency) -> i64 {
 /// A JSON number with exactly these digits.
 pub(super) fn number(decimal: &str) -> Value {
     decimal.parse::<Number>().map_or(Value::Null, Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use refundry_core::limits::AMOUNT_MINOR_MAX;
+    use refundry_core::money::Decimal;
+    use refundry_core::order::ShopMoney;
+
+    use super::*;
+    use crate::shopline::tests::example;
+
+    #[test]
+    fn what_is_beyond_any_amount_of_the_store_is_shown_as_nothing_of_it() {
+        let document = example("tax-included-paid-in-pounds.json");
+        let mut order = crate::shopline::read_order(&document, 0).expect("it is read").order;
+        let shown = |order: &Order, minor: i64| {
+            let money = Money::converted(order, Amount::minor(minor));
+            (money.plain(), money.texts()["presentment_money"]["amount"].clone())
+        };
+        let currency = Currency::parse("VND").expect("a currency");
+        order.shop = Some(ShopMoney { currency, rate: Decimal::from_parts(25_000, 0) });
+        assert_eq!(shown(&order, 100), ("25000.00".to_owned(), json!("1.00")));
+        let (plain, presented) = shown(&order, AMOUNT_MINOR_MAX);
+        assert_eq!((plain.as_str(), presented.as_str().map(str::len)), ("0.00", Some(17)));
+    }
 }

@@ -16,7 +16,7 @@ const NOW_MS: i64 = 1_795_435_200_000;
 const PATH: &str = "/admin/openapi/v20220901/order/refund.json";
 
 /// An example order of the repository, by file name.
-fn example(name: &str) -> Value {
+pub(in crate::shopline) fn example(name: &str) -> Value {
     let path = format!("{}/../../examples/orders/shopline/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the example is there");
     serde_json::from_str(&text).expect("the example is JSON")
