@@ -212,7 +212,8 @@ fn text(how: &str, words: Option<&BTreeSet<String>>, is_answer: bool) -> Value {
         (_, Some(words)) => json!({"type": "string", "enum": words}),
         // A request is free to write a time with a fraction or an offset.
         ("time" | "time-offset", _) if !is_answer => json!({"type": "string", "format": "date-time"}),
-        ("money", _) if !is_answer => pattern("^[0-9]{1,9}\\.[0-9]{2}$"),
+        // Some currencies have no decimals, and some have three.
+        ("money", _) if !is_answer => pattern("^[0-9]{1,15}(\\.[0-9]{1,3})?$"),
         ("money", _) => pattern("^-?[0-9]+\\.[0-9]{2,4}$"),
         ("money-4", _) => pattern("^-?[0-9]+\\.[0-9]{4}$"),
         ("rate", _) => pattern("^-?[0-9]+(\\.[0-9]{1,20})?$"),
