@@ -145,6 +145,9 @@ pub(crate) enum TokenCommand {
         /// A live token (`sk_live_…`), which Digital River's API reports as live mode
         #[arg(long)]
         live: bool,
+        /// A token that clients have already, instead of a new one: 20 to 4,096 visible characters
+        #[arg(long, conflicts_with = "live")]
+        secret: Option<String>,
     },
     /// List the tokens of a store that work
     List {

@@ -108,12 +108,18 @@ fn choose(data: &DataArgs, store: &str, code: &str) -> anyhow::Result<()> {
 /// Runs a token command.
 pub(crate) fn run_token(command: TokenCommand) -> anyhow::Result<()> {
     match command {
-        TokenCommand::Add { data, store, label, scopes, live } => {
+        TokenCommand::Add { data, store, label, scopes, live, secret } => {
             let engine = idle_engine(&data)?;
             let scopes = check_scopes(&scopes)?;
-            let secret = tenants::new_secret(live)?;
+            let secret = match secret {
+                Some(secret) if is_secret(&secret) => secret,
+                Some(_) => bail!("a token has {SECRET_CHARS_MIN} to {SECRET_CHARS_MAX} visible characters of ASCII"),
+                None => tenants::new_secret(live)?,
+            };
             let store = store_called(&engine, &store)?;
-            add_token(&engine, store.id, &secret, &label, &scopes)?;
+            if !add_token(&engine, store.id, &secret, &label, &scopes)? {
+                bail!("this token is known already");
+            }
             say(&secret)
         }
         TokenCommand::List { data, store } => {
@@ -128,6 +134,15 @@ pub(crate) fn run_token(command: TokenCommand) -> anyhow::Result<()> {
         }
         TokenCommand::Revoke { data, store, id } => revoke(&data, &store, &id),
     }
+}
+
+/// Characters of a token that somebody brings along: enough that nobody guesses it, and no more than a header takes.
+const SECRET_CHARS_MIN: usize = 20;
+const SECRET_CHARS_MAX: usize = 4_096;
+
+fn is_secret(text: &str) -> bool {
+    let fits = (SECRET_CHARS_MIN..=SECRET_CHARS_MAX).contains(&text.len());
+    fits && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn revoke(data: &DataArgs, store: &str, id: &str) -> anyhow::Result<()> {

@@ -129,6 +129,13 @@ pub(super) fn amount(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, 
     read.map_err(|_| reject::unprocessable("amount is invalid"))
 }
 
+/// An amount that the platform types as a number: some languages print large doubles with an exponent.
+pub(super) fn double(fields: &Fields<'_>, key: &str) -> Result<Option<Decimal>, Response> {
+    let Some(Value::Number(number)) = fields.value(key) else { return amount(fields, key) };
+    let read = Decimal::parse_json_number(&number.to_string());
+    read.map(Some).map_err(|_| reject::unprocessable("amount is invalid"))
+}
+
 /// A time in ISO 8601.
 pub(super) fn time_ms(fields: &Fields<'_>, key: &str) -> Result<Option<i64>, Response> {
     let text = fields.text(key).map_err(|m| reject::malformed(&m))?;

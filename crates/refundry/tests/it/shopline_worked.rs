@@ -4,10 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::ear::Ear;
-use crate::harness::{Backend, Place, TOKEN, settled, until};
-use crate::shopline_client::{AdjustmentKind, Client, Delivery, FinancialStatus, RefundStatus, RestockType, Told};
+use crate::harness::{Backend, Place, TOKEN, run, settled, until};
+use crate::shopline_client::{
+    AdjustmentKind, ApiError, Client, Delivery, FinancialStatus, RefundStatus, RestockType, Told,
+};
 
-on_both!(the_worked_order_comes_out_to_the_cent);
+on_both!(the_worked_order_comes_out_to_the_cent, a_token_that_clients_have_already_opens_the_store);
 
 /// No order of the demo has this one.
 const ORDER: &str = "21057520029298437725452599";
@@ -88,6 +90,28 @@ fn the_worked_order_comes_out_to_the_cent(on: Backend) {
     }
     assert_eq!((refunds.len(), &refunds[0].id), (1, &made.id));
     assert_eq!((goods.len(), &*goods[0].location_id, goods[0].available), (1, PLACE, 1));
+    drop(server);
+    place.assert_clean();
+}
+
+/// Whoever moves here keeps the tokens that its clients have, whatever these look like.
+fn a_token_that_clients_have_already_opens_the_store(on: Backend) {
+    const HELD: &str = "eyJhbGciOiJIUzUxMiJ9.eyJzdG9yZUlkIjoiMTY3MjM2OTcyOTYwNiJ9.c2lnbmVkIGVsc2V3aGVyZQ";
+    let place = Place::new(on);
+    let add = |secret: &str| {
+        let words = ["token", "add", "--store", "demo", "--scopes", "read_orders", "--secret", secret];
+        run(&[&words[..], &place.args()].concat())
+    };
+    let server = place.serve(&[]);
+    let mut client = Client::new(&server.url(), "v20220901", HELD);
+    assert_eq!(client.count_orders(&[]).err(), Some(ApiError::new(401, "Unauthorized")));
+    let added = add(HELD);
+    assert!(added.status.success(), "{added:?}");
+    assert_eq!(String::from_utf8_lossy(&added.stdout).trim(), HELD);
+    assert!(client.count_orders(&[]).expect("a count") > 0);
+    for refused in [HELD, "too-short", "twenty characters, some blank"] {
+        assert!(!add(refused).status.success(), "{refused}");
+    }
     drop(server);
     place.assert_clean();
 }

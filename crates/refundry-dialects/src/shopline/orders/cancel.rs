@@ -6,7 +6,7 @@ use refundry_core::money::Decimal;
 use refundry_core::order::{Dialect, Reference};
 
 use crate::shop::ShopCall;
-use crate::shopline::params::{amount, currency, flag, processed_ms, root, word};
+use crate::shopline::params::{currency, double, flag, processed_ms, root, word};
 use crate::shopline::{Version, params, reject};
 use crate::wire::{Request, Response};
 
@@ -23,7 +23,7 @@ pub(super) fn decode(version: Version, request: &Request<'_>, order: Reference) 
         "Manual" => Some(Plan::Outside { but: String::new() }),
         _ => None,
     })?;
-    let amount = amount(&fields, "amount")?.filter(|amount| *amount != Decimal::ZERO);
+    let amount = double(&fields, "amount")?.filter(|amount| *amount != Decimal::ZERO);
     let (currency, processed_ms) = (currency(version, &fields)?, processed_ms(version, &fields)?);
     let notify = flag(&fields, "email")?;
     let refund = amount.map(|amount| {

@@ -7,7 +7,7 @@ use refundry_core::slips::{SlipChange, SlipDraft, SlipState};
 use super::encode::slip_word;
 use crate::body::{Fault, Fields};
 use crate::parcels::ParcelCall;
-use crate::shopline::params::{self, amount, id, missing, time_ms, word};
+use crate::shopline::params::{self, double, id, missing, time_ms, word};
 use crate::shopline::{ids, reject};
 use crate::wire::{Request, Response};
 
@@ -45,7 +45,7 @@ pub(super) fn put_slips(request: &Request<'_>) -> Result<ParcelCall, Response> {
     let slips = entries.iter().map(|entry| {
         // What is required comes first, whatever else is wrong.
         let order = order(entry)?;
-        let amount = amount(entry, "amount")?.ok_or_else(|| missing(entry, "amount"))?;
+        let amount = double(entry, "amount")?.ok_or_else(|| missing(entry, "amount"))?;
         let state = state(entry, "order_payment_list.status")?.ok_or_else(|| missing(entry, "status"))?;
         check_words(entry, "order_payment_list")?;
         let details = Details::of(entry)?;
@@ -71,7 +71,7 @@ pub(super) fn change_slips(request: &Request<'_>) -> Result<ParcelCall, Response
     let changes = entries.iter().map(|entry| {
         let slip = id(entry, "id")?.ok_or_else(|| missing(entry, "id"))?;
         let order = order(entry)?;
-        let (amount, state) = (amount(entry, "amount")?, state(entry, "transactions.status")?);
+        let (amount, state) = (double(entry, "amount")?, state(entry, "transactions.status")?);
         check_words(entry, "transactions")?;
         Ok(SlipChange {
             order,

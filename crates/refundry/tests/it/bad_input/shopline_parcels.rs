@@ -85,7 +85,7 @@ const SLIP: &str = r#"
   422 amount is invalid
 /order_payment_list/0/amount -0.01
   422 amount is invalid
-/order_payment_list/0/amount 1e1
+/order_payment_list/0/amount "1e1"
   422 amount is invalid
 /order_payment_list/0/amount 0.001
   422 amount is invalid
