@@ -176,6 +176,13 @@ impl Query {
         Self(query_pairs(text))
     }
 
+    /// A list as one parameter, however often it was given, and under `key[]` too, as some languages write lists.
+    pub(super) fn joined(self, key: &str) -> Self {
+        let entries = self.list(key).join(",");
+        let others = self.0.into_iter().filter(|(name, _)| name != key && name.strip_suffix("[]") != Some(key));
+        Self(others.chain((!entries.is_empty()).then(|| (key.to_owned(), entries))).collect())
+    }
+
     /// Parameters that were read before.
     pub(super) const fn of_pairs(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)

@@ -80,11 +80,11 @@ pub(super) fn query(request: &Request<'_>) -> Result<OrderQuery, Response> {
 
 /// The query of the count; what says where a page begins means nothing here.
 pub(super) fn count(request: &Request<'_>) -> Result<OrderQuery, Response> {
-    filters(&Query::of(request), &["any"])
+    filters(&Query::of(request).joined("ids"), &["any"])
 }
 
 fn read(request: &Request<'_>) -> Result<Asked, Response> {
-    let given = Query::of(request);
+    let given = Query::of(request).joined("ids");
     let Some(text) = given.text("page_info") else { return first(&given) };
     let unread = || reject::unprocessable("page_info is invalid: use one that a link header gave");
     let token = Token::read(text).ok_or_else(unread)?;
