@@ -31,6 +31,9 @@ pub struct CreateRefund {
     pub processed_ms: Option<i64>,
     /// The refund whose failed legs this one tries again.
     pub retry_of: Option<Id>,
+    /// Units only go back into stock at places that the store has and that take goods; otherwise a place that nobody
+    /// knows is made.
+    pub known_places: bool,
 }
 
 impl CreateRefund {
@@ -46,6 +49,7 @@ impl CreateRefund {
             metadata: BTreeMap::new(),
             processed_ms: None,
             retry_of: None,
+            known_places: false,
         }
     }
 }

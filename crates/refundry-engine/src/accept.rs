@@ -9,7 +9,7 @@ use refundry_core::decide::{News, accept, decide_at};
 use refundry_core::intake::{Intake, IntakeFault};
 use refundry_core::limits::{KEY_LIFE_MS, LEASE_MS, METADATA_PAIRS_MAX};
 use refundry_core::money::Currency;
-use refundry_core::order::{Dialect, Id, Order, Payment, Reference};
+use refundry_core::order::{Id, Order, Payment, Reference};
 use refundry_core::payouts::Strategy;
 use refundry_core::refund::{MetaValue, Refund, Route};
 use refundry_core::rejection::Rejection;
@@ -732,9 +732,7 @@ impl Writer {
             return Ok(Err(Rejection::OrderUnknown { order: command.order.text.clone() }));
         };
         world.set_terms(tx, store, order, self.queue.registry(), now_ms)?;
-        // What was accepted once may be tried again wherever its units went.
-        let minds_places = command.via == Dialect::Shopline && command.retry_of.is_none();
-        let lost = if minds_places {
+        let lost = if command.known_places {
             stock::lost_place(tx, world, store, &command.request, (&mut self.ids, now_ms))?
         } else {
             None

@@ -215,6 +215,8 @@ pub(crate) fn retry_of(
         metadata: refund.metadata.clone(),
         processed_ms: None,
         retry_of: Some(refund.id),
+        // What was accepted once may be tried again wherever its units went.
+        known_places: false,
     };
     Ok(Ok((refund, command)))
 }

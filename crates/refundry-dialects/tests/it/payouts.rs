@@ -65,6 +65,7 @@ impl Engine {
             metadata: failed.metadata.clone(),
             processed_ms: None,
             retry_of: Some(failed.id),
+            known_places: false,
         };
         let made = self.create(&command)?;
         self.remember(request, made);

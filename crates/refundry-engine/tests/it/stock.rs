@@ -210,7 +210,10 @@ fn units_go_where_the_refund_then_the_line_then_the_order_says(on: Backend) {
 /// A refund of one unit of the hat through SHOPLINE's API, to a place.
 fn by_shopline(shop: &Shop, order: Id, place: &str) -> Job {
     let order = Reference::plain(&order.to_string());
-    let command = Box::new(CreateRefund::new(order, Dialect::Shopline, to_place("hat", place)));
+    let command = Box::new(CreateRefund {
+        known_places: true,
+        ..CreateRefund::new(order, Dialect::Shopline, to_place("hat", place))
+    });
     Job::Create { store: shop.tenant, command, key: None }
 }
 
@@ -254,7 +257,10 @@ fn shopline_puts_units_only_where_a_place_is(on: Backend) {
             parts.units[0].quantity = Some(quantity);
         }
         request.plan = Plan::InOrder(vec![named(payment)]);
-        let command = CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request);
+        let command = CreateRefund {
+            known_places: true,
+            ..CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request)
+        };
         shop.call(Job::Create { store: shop.tenant, command: Box::new(command), key: None })
     };
     assert_eq!(created(both(13, "card")).map(|_| ()).map_err(|no| no.code()), Err("quantity_exceeded"));
@@ -277,7 +283,10 @@ fn shopline_puts_units_only_where_a_place_is(on: Backend) {
     if let Ask::Parts(parts) = &mut request.ask {
         parts.units[0].restock = Restock::No;
     }
-    let command = CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request);
+    let command = CreateRefund {
+        known_places: true,
+        ..CreateRefund::new(Reference::plain(&order.to_string()), Dialect::Shopline, request)
+    };
     created(shop.call(Job::Create { store: shop.tenant, command: Box::new(command), key: None })).unwrap();
     shop.create(order, to_place("hat", "attic")).unwrap();
     created(shop.call(by_shopline(&shop, order, "attic"))).unwrap();

@@ -55,6 +55,7 @@ pub(super) fn create_refund(version: Version, request: &Request<'_>) -> Result<C
         note: fields.text_or_empty("note", NOTE_CHARS_MAX).map_err(|m| reject::malformed(&m))?,
         notify: flag(&fields, "notify")?,
         processed_ms: processed_ms(version, &fields)?,
+        known_places: true,
         ..CreateRefund::new(ids::order_reference(&order), Dialect::Shopline, refund)
     };
     Ok(Call::CreateRefund { command: Box::new(command), wait: Wait::No })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refundry_core::command::CreateRefund;
 use refundry_core::limits::STOCK_UNITS_MAX;
 use refundry_core::money::{Amount, Currency};
-use refundry_core::order::{Dialect, Id, Order, Reference};
+use refundry_core::order::{Id, Order, Reference};
 use refundry_dialects::stock::{
     ChannelView, LevelView, LocationView, ProfileView, StockCall, StockFault, StockReply, VariantView,
 };
@@ -56,7 +56,7 @@ impl Shelves {
 
     /// The first place of a refund that is not there, where the API that it came through minds.
     pub(crate) fn lost(&self, command: &CreateRefund) -> Option<String> {
-        let mut places = command.request.places().filter(|_| command.via == Dialect::Shopline);
+        let mut places = command.request.places().filter(|_| command.known_places);
         let gone = |place: &&str| {
             let found = self.location(&named(place)).ok();
             !self.locations().iter().any(|known| Some(known.id) == found && known.active)
